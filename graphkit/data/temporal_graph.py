@@ -1,0 +1,484 @@
+"""The one data container: timed events, node data and signals, and cheap views of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from graphkit.data.batches import EventBatches
+from graphkit.data.columns import Columns, NodeEvents, Tables, build_columns
+from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
+from graphkit.data.time_unit import TimeUnit
+from graphkit.errors import GraphError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch_geometric.data import Data
+
+    from graphkit.data.csr import TemporalCSR
+    from graphkit.data.snapshots import Snapshots
+    from graphkit.data.windows import Windows
+
+__all__ = ["TemporalGraph"]
+
+
+class TemporalGraph:
+    """A graph whose edges are events in time.
+
+    A graph is a set of columns, sorted by time and immutable once built. Slices share storage.
+    A static graph is one whose events all have the same time.
+
+    Args:
+        src: int ``[E]``, source node of every event, ids ``0..N-1``.
+        dst: int ``[E]``, destination node.
+        t: int or float ``[E]``, time in ticks of ``time_unit``; kept as int64 or float64.
+        edge_attr: ``[E, ...]`` features of the events.
+        edge_y: ``[E, ...]`` labels of the events.
+        edge_weight: ``[E]`` weights.
+        edge_type: int ``[E]``.
+        x: ``[N, ...]`` node features that do not change.
+        y: ``[N, ...]`` node labels that do not change.
+        node_type: ``[N]``.
+        node_events: :class:`NodeEvents`, or a dict of ``node``, ``t``, ``x``, ``y``: node data
+            that do change.
+        signal: ``[T, N, C]`` regular readings of every node; NaN marks a missing reading.
+        signal_t: ``[T]`` increasing times of the readings (default ``0..T-1``).
+        signal_mask: bool, shape of ``signal`` (or ``[T, N]``), true where a reading is valid.
+        num_nodes: ``N``; inferred if left out.
+        node_names: ``[N]`` original labels of the nodes.
+        time_unit: What one tick is: ``"ns" "us" "ms" "s" "m" "h" "d" "w"`` or ``"step"``.
+        sort: Sort unsorted events (stable: ties keep their order) instead of raising.
+        name: A name for tables and plots.
+
+    Raises:
+        GraphError: NaN or infinite time, a negative id, an id not below ``num_nodes``, columns of
+            different lengths, unsorted times with ``sort=False``, values that are not numbers,
+            NaN in features, or an empty graph. The message names column, first bad row and mend.
+
+    Example:
+        >>> g = TemporalGraph(src=[0, 1, 0], dst=[1, 2, 2], t=[10, 20, 20])
+        >>> [len(batch) for batch in g.batches(size=2)]
+        [2, 1]
+    """
+
+    __slots__ = ("_columns", "_events", "_node_events", "_signal")
+
+    def __init__(self, src: Any, dst: Any, t: Any, **columns: Any) -> None:
+        built = build_columns(src, dst, t, **columns)
+        self._set(built, (0, built.src.numel()), None, None)
+
+    @classmethod
+    def _of(
+        cls,
+        columns: Columns,
+        events: tuple[int, int] | None = None,
+        node_events: tuple[int, int] | None = None,
+        signal: tuple[int, int] | None = None,
+    ) -> TemporalGraph:
+        graph = object.__new__(cls)
+        graph._set(columns, events or (0, columns.src.numel()), node_events, signal)
+        return graph
+
+    def _set(
+        self,
+        columns: Columns,
+        events: tuple[int, int],
+        node_events: tuple[int, int] | None,
+        signal: tuple[int, int] | None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "_columns", columns)
+        put(self, "_events", events)
+        changes = columns.node_events
+        put(self, "_node_events", node_events or (0, 0 if changes is None else len(changes)))
+        steps = 0 if columns.signal_t is None else columns.signal_t.numel()
+        put(self, "_signal", signal or (0, steps))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"a TemporalGraph cannot be changed (tried to set '{name}'); build a new one"
+        )
+
+    # ---------------------------------------------------------------- columns
+    @property
+    def columns(self) -> Columns:
+        """The storage that this graph and its slices share."""
+        return self._columns
+
+    @property
+    def event_range(self) -> tuple[int, int]:
+        """First and one-past-last row of this slice in the shared storage."""
+        return self._events
+
+    def _event_column(self, name: str) -> Tensor | None:
+        column = getattr(self._columns, name)
+        return None if column is None else column[self._events[0] : self._events[1]]
+
+    @property
+    def src(self) -> Tensor:
+        """int64 ``[E]``, source nodes."""
+        return self._event_column("src")
+
+    @property
+    def dst(self) -> Tensor:
+        """int64 ``[E]``, destination nodes."""
+        return self._event_column("dst")
+
+    @property
+    def t(self) -> Tensor:
+        """int64 or float64 ``[E]``, times."""
+        return self._event_column("t")
+
+    @property
+    def event_id(self) -> Tensor:
+        """int64 ``[E]``, the row of each event in :attr:`tables`."""
+        return self._event_column("event_id")
+
+    @property
+    def edge_attr(self) -> Tensor | None:
+        """``[E, ...]`` event features, or ``None``."""
+        return self._event_column("edge_attr")
+
+    @property
+    def edge_y(self) -> Tensor | None:
+        """``[E, ...]`` event labels, or ``None``."""
+        return self._event_column("edge_y")
+
+    @property
+    def edge_weight(self) -> Tensor | None:
+        """``[E]`` event weights, or ``None``."""
+        return self._event_column("edge_weight")
+
+    @property
+    def edge_type(self) -> Tensor | None:
+        """``[E]`` event types, or ``None``."""
+        return self._event_column("edge_type")
+
+    @property
+    def tables(self) -> Tables:
+        """Event columns of the whole stream, indexed by :attr:`event_id`."""
+        return self._columns.tables
+
+    @property
+    def x(self) -> Tensor | None:
+        """``[N, ...]`` node features, or ``None``."""
+        return self._columns.x
+
+    @property
+    def y(self) -> Tensor | None:
+        """``[N, ...]`` node labels, or ``None``."""
+        return self._columns.y
+
+    @property
+    def node_type(self) -> Tensor | None:
+        """``[N]`` node types, or ``None``."""
+        return self._columns.node_type
+
+    @property
+    def node_names(self) -> np.ndarray | None:
+        """``[N]`` original labels of the nodes, or ``None``."""
+        return self._columns.node_names
+
+    @property
+    def node_events(self) -> NodeEvents | None:
+        """Node data that change over time, within this slice, or ``None``."""
+        changes = self._columns.node_events
+        return None if changes is None else changes[slice(*self._node_events)]
+
+    def _signal_column(self, name: str) -> Tensor | None:
+        column = getattr(self._columns, name)
+        return None if column is None else column[self._signal[0] : self._signal[1]]
+
+    @property
+    def signal(self) -> Tensor | None:
+        """``[T, N, C]`` regular readings, or ``None``."""
+        return self._signal_column("signal")
+
+    @property
+    def signal_t(self) -> Tensor | None:
+        """``[T]`` times of the readings, or ``None``."""
+        return self._signal_column("signal_t")
+
+    @property
+    def signal_mask(self) -> Tensor | None:
+        """bool, true where a reading is valid, or ``None`` if all are."""
+        return self._signal_column("signal_mask")
+
+    # ---------------------------------------------------------------- facts
+    @property
+    def num_events(self) -> int:
+        """Number of events, ``E``."""
+        return self._events[1] - self._events[0]
+
+    def __len__(self) -> int:
+        return self.num_events
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes, ``N``, the same for every slice."""
+        return self._columns.num_nodes
+
+    @property
+    def time_unit(self) -> TimeUnit:
+        """What one tick of :attr:`t` is."""
+        return self._columns.time_unit
+
+    @property
+    def name(self) -> str | None:
+        """Name for tables and plots."""
+        return self._columns.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where the columns are."""
+        return self._columns.src.device
+
+    @property
+    def t_min(self) -> int | float | None:
+        """Time of the first event, or ``None`` without events."""
+        return self._columns.t[self._events[0]].item() if len(self) else None
+
+    @property
+    def t_max(self) -> int | float | None:
+        """Time of the last event, or ``None`` without events."""
+        return self._columns.t[self._events[1] - 1].item() if len(self) else None
+
+    @property
+    def is_static(self) -> bool:
+        """Whether all events of the whole graph share one time."""
+        t = self._columns.t
+        return t.numel() == 0 or bool(t[0] == t[-1])
+
+    # ---------------------------------------------------------------- slices
+    def __getitem__(self, events: slice) -> TemporalGraph:
+        """Events by position; node data and signals stay whole."""
+        if not isinstance(events, slice) or events.step not in (None, 1):
+            raise GraphError(
+                "index",
+                "a graph is sliced by contiguous events",
+                expected="g[a:b]",
+                got=repr(events),
+                fix="Use g.filter_events(mask) for an arbitrary choice.",
+            )
+        start, stop, _ = events.indices(len(self))
+        base = self._events[0]
+        return self._of(
+            self._columns, (base + start, base + max(start, stop)), self._node_events, self._signal
+        )
+
+    def between(
+        self, start: int | float | None = None, end: int | float | None = None
+    ) -> TemporalGraph:
+        """Everything with ``start <= t < end`` (``None``: unbounded): events, node events, signal.
+
+        The events of a static graph are not timed and stay.
+        """
+        events = self._events
+        if not (self.is_static and self._columns.signal_t is not None):
+            events = _clip(self._columns.t, self._events, start, end)
+        changes, signal = self._node_events, self._signal
+        if self._columns.node_events is not None:
+            changes = _clip(self._columns.node_events.t, changes, start, end)
+        if self._columns.signal_t is not None:
+            signal = _clip(self._columns.signal_t, signal, start, end)
+        return self._of(self._columns, events, changes, signal)
+
+    def split(self, val: float = 0.15, test: float = 0.15) -> Split:
+        """Train, validation and test by time quantile; see :func:`split_by_time`."""
+        return split_by_time(self, val, test)
+
+    def hold_out_nodes(
+        self,
+        fraction: float = 0.1,
+        *,
+        seed: int = 0,
+        after: float = 0.7,
+        nodes: Tensor | None = None,
+    ) -> HeldOutNodes:
+        """The inductive protocol; see :func:`hold_out_nodes`."""
+        return hold_out_nodes(self, fraction, seed=seed, after=after, nodes=nodes)
+
+    def filter_events(self, mask: Tensor) -> TemporalGraph:
+        """The events where a bool mask ``[E]`` is true. Copies their columns, keeps event ids."""
+        if mask.dtype != torch.bool or mask.shape != (len(self),):
+            raise GraphError(
+                "mask",
+                "not a mask over the events",
+                expected=f"bool [{len(self)}]",
+                got=f"{mask.dtype} {list(mask.shape)}",
+            )
+        rows = mask.nonzero().flatten() + self._events[0]
+        return self._of(self._columns.take_events(rows), None, self._node_events, self._signal)
+
+    # ---------------------------------------------------------------- views
+    def batches(self, size: int | None = None, *, every: str | float | None = None) -> EventBatches:
+        """The stream view: :class:`EventBatch` after :class:`EventBatch`, by count or by time."""
+        return EventBatches(self, size, every)
+
+    def snapshots(self, **options: Any) -> Snapshots:
+        """The snapshot view; see :func:`graphkit.data.snapshots.snapshots`."""
+        from graphkit.data.snapshots import snapshots
+
+        return snapshots(self, **options)
+
+    def windows(self, history: int, horizon: int, **options: Any) -> Windows:
+        """The window view of the signal; see :func:`graphkit.data.windows.windows`."""
+        from graphkit.data.windows import windows
+
+        return windows(self, history, horizon, **options)
+
+    def static(self, at: int | float | None = None, **options: Any) -> Data:
+        """The static view; see :func:`graphkit.data.static.static`."""
+        from graphkit.data.static import static
+
+        return static(self, at, **options)
+
+    @property
+    def csr(self) -> TemporalCSR:
+        """Per-node, time-ordered adjacency of the whole storage; built once, shared by slices."""
+        cache = self._columns.cache
+        if "csr" not in cache:
+            from graphkit.data.csr import TemporalCSR
+
+            cache["csr"] = TemporalCSR.build(
+                self._columns.src, self._columns.dst, self._columns.t, self._columns.num_nodes
+            )
+        return cache["csr"]
+
+    # ---------------------------------------------------------------- device
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TemporalGraph:
+        """The same graph on another device; itself if it is there already."""
+        if torch.device(device) == self.device:
+            return self
+        return self._mapped(lambda v: v.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> TemporalGraph:
+        """The same graph in page-locked memory."""
+        return self._mapped(lambda v: v.pin_memory())
+
+    def _mapped(self, function: Callable[[Tensor], Tensor]) -> TemporalGraph:
+        return self._of(
+            self._columns.map_tensors(function), self._events, self._node_events, self._signal
+        )
+
+    # ---------------------------------------------------------------- conversions
+    @classmethod
+    def from_pandas(cls, events: Any, **options: Any) -> TemporalGraph:
+        """From a DataFrame; see :func:`graphkit.data.convert.pandas.from_pandas`."""
+        from graphkit.data.convert.pandas import from_pandas
+
+        return from_pandas(events, **options)
+
+    def to_pandas(self, **options: Any) -> Any:
+        """To a DataFrame; see :func:`graphkit.data.convert.pandas.to_pandas`."""
+        from graphkit.data.convert.pandas import to_pandas
+
+        return to_pandas(self, **options)
+
+    @classmethod
+    def from_csv(cls, path: Any, **options: Any) -> TemporalGraph:
+        """From a CSV file; see :func:`graphkit.data.convert.csv.from_csv`."""
+        from graphkit.data.convert.csv import from_csv
+
+        return from_csv(path, **options)
+
+    def to_csv(self, path: Any, **options: Any) -> None:
+        """To a CSV file; see :func:`graphkit.data.convert.csv.to_csv`."""
+        from graphkit.data.convert.csv import to_csv
+
+        to_csv(self, path, **options)
+
+    @classmethod
+    def from_pyg(cls, data: Any, **options: Any) -> TemporalGraph:
+        """From PyG; see :func:`graphkit.data.convert.pyg.from_pyg`."""
+        from graphkit.data.convert.pyg import from_pyg
+
+        return from_pyg(data, **options)
+
+    def to_pyg(self, **options: Any) -> Any:
+        """To PyG's ``TemporalData``; see :func:`graphkit.data.convert.pyg.to_pyg`."""
+        from graphkit.data.convert.pyg import to_pyg
+
+        return to_pyg(self, **options)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, **options: Any) -> TemporalGraph:
+        """From networkx; see :func:`graphkit.data.convert.networkx.from_networkx`."""
+        from graphkit.data.convert.networkx import from_networkx
+
+        return from_networkx(graph, **options)
+
+    def to_networkx(self, **options: Any) -> Any:
+        """To a ``MultiDiGraph``; see :func:`graphkit.data.convert.networkx.to_networkx`."""
+        from graphkit.data.convert.networkx import to_networkx
+
+        return to_networkx(self, **options)
+
+    @classmethod
+    def from_dgl(cls, graph: Any, **options: Any) -> TemporalGraph:
+        """From DGL; see :func:`graphkit.data.convert.dgl.from_dgl`."""
+        from graphkit.data.convert.dgl import from_dgl
+
+        return from_dgl(graph, **options)
+
+    def to_dgl(self, **options: Any) -> Any:
+        """To DGL; see :func:`graphkit.data.convert.dgl.to_dgl`."""
+        from graphkit.data.convert.dgl import to_dgl
+
+        return to_dgl(self, **options)
+
+    def save(self, path: Any, **options: Any) -> None:
+        """Write to disk; see :func:`graphkit.data.storage.save`."""
+        from graphkit.data.storage import save
+
+        save(self, path, **options)
+
+    @classmethod
+    def open(cls, path: Any, **options: Any) -> TemporalGraph:
+        """Open what :meth:`save` wrote, memory-mapped; see :func:`graphkit.data.storage.open`."""
+        from graphkit.data.storage import open_graph
+
+        return open_graph(path, **options)
+
+    def __repr__(self) -> str:
+        from graphkit.data.describe import describe
+
+        return describe(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickled slice takes the storage along without what can be derived from it.
+        state = {
+            f: getattr(self._columns, f) for f in self._columns.__dataclass_fields__ if f != "cache"
+        }
+        return (_unpickle, (state, self._events, self._node_events, self._signal))
+
+
+def _unpickle(state: dict[str, Any], *ranges: tuple[int, int]) -> TemporalGraph:
+    return TemporalGraph._of(Columns(**state), *ranges)
+
+
+def _clip(
+    t: Tensor, rows: tuple[int, int], start: int | float | None, end: int | float | None
+) -> tuple[int, int]:
+    part = t[rows[0] : rows[1]]
+    low = 0 if start is None else _rank(part, start)
+    high = part.numel() if end is None else _rank(part, end)
+    return rows[0] + low, rows[0] + max(low, high)
+
+
+def _rank(t: Tensor, value: int | float) -> int:
+    """Number of entries below a value; exact for int64 times and any Python number."""
+    if value != value:
+        raise GraphError("between", "a bound is NaN")
+    if not t.is_floating_point():
+        info = torch.iinfo(torch.int64)
+        if value > info.max:
+            return t.numel()
+        if value < info.min:
+            return 0
+        value = math.ceil(value)  # t < 2.5 holds for the integers below 3
+    return int(torch.searchsorted(t, torch.tensor(value, dtype=t.dtype, device=t.device)))

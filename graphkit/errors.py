@@ -1,0 +1,122 @@
+"""The errors of graphkit: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+__all__ = [
+    "DatasetNotFoundError",
+    "GraphError",
+    "MissingPackageError",
+    "UnknownNameError",
+    "require",
+]
+
+
+class GraphError(ValueError):
+    """Data or an argument that graphkit cannot use.
+
+    Args:
+        column: The column or argument that is wrong, such as ``"dst"``.
+        problem: What is wrong with it.
+        row: First offending row, if the problem lies in a row.
+        expected: What was expected there.
+        got: What was found there.
+        fix: What the caller can do about it.
+    """
+
+    def __init__(
+        self,
+        column: str,
+        problem: str,
+        *,
+        row: int | None = None,
+        expected: Any = None,
+        got: Any = None,
+        fix: str | None = None,
+    ) -> None:
+        self.column = column
+        self.problem = problem
+        self.row = row
+        self.expected = expected
+        self.got = got
+        self.fix = fix
+        where = f"'{column}'" if row is None else f"'{column}', row {row}"
+        parts = [f"{where}: {problem}"]
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if got is not None:
+            parts.append(f"got {got}")
+        message = "; ".join(parts) + "."
+        if fix:
+            message += f" {fix}"
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.args, self.__dict__.copy()))
+
+
+def _rebuild(cls: type[GraphError], args: tuple[Any, ...], state: dict[str, Any]) -> GraphError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class UnknownNameError(GraphError, KeyError):
+    """A model, data set, encoder or option of a name that nobody registered."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
+        super().__init__(
+            kind,
+            f"there is no {kind} named {name!r}",
+            fix=f"{hint}Known: {', '.join(known) if known else 'none'}.",
+        )
+        self.name = name
+        self.known = known
+
+    __str__ = ValueError.__str__  # KeyError would print the repr of the message
+
+
+class MissingPackageError(GraphError, ImportError):
+    """An optional package that is absent or broken."""
+
+    def __init__(self, package: str, extra: str | None, cause: BaseException | None = None) -> None:
+        broken = cause is not None and not isinstance(cause, ModuleNotFoundError)
+        state = f"is installed but cannot be loaded ({cause})" if broken else "is not installed"
+        how = f'pip install "graphkit[{extra}]"' if extra else f"pip install {package}"
+        extra_hint = ""
+        if broken:
+            import torch
+
+            extra_hint = f" Its binaries must match torch {torch.__version__}."
+        super().__init__(package, f"this optional package {state}", fix=f"Run {how}.{extra_hint}")
+        self.package = package
+        self.extra = extra
+
+
+class DatasetNotFoundError(GraphError, FileNotFoundError):
+    """A data set that is neither at hand nor downloadable."""
+
+
+def require(package: str, extra: str | None = None) -> ModuleType:
+    """Import an optional package.
+
+    Args:
+        package: Dotted module name.
+        extra: The extra of graphkit that installs it.
+
+    Raises:
+        MissingPackageError: The package is absent, or its binaries cannot be loaded.
+    """
+    try:
+        return importlib.import_module(package)
+    except (ImportError, OSError, RuntimeError) as error:  # FileNotFoundError is an OSError
+        raise MissingPackageError(package, extra, error) from error

@@ -1,0 +1,11 @@
+"""Published models, one file each; the folders are the views of a graph that they eat."""
+
+from graphkit.models import stream
+from graphkit.registry import get, names
+
+__all__ = ["get", "list_models", "stream"]
+
+
+def list_models() -> list[str]:
+    """Names of all registered models."""
+    return names("model")

@@ -1,0 +1,6 @@
+"""Models that eat a stream of events: ``score`` before an event, ``observe`` after it."""
+
+from graphkit.models.stream.edgebank import EdgeBank
+from graphkit.models.stream.tgn import TGN
+
+__all__ = ["TGN", "EdgeBank"]

@@ -1,0 +1,315 @@
+r"""TGN: a memory per node, and attention over the latest neighbours.
+
+Emanuele Rossi, Ben Chamberlain, Fabrizio Frasca, Davide Eynard, Federico Monti, Michael Bronstein,
+"Temporal Graph Networks for Deep Learning on Dynamic Graphs", arXiv 2006.10637. Built from PyG's
+parts as in PyG's ``examples/tgn.py`` (``TransformerConv`` embedding, identity messages, link
+predictor).
+
+An event :math:`(i, j, t, e_{ij})` sends each end a message; the latest (or the mean) of a node's
+messages updates its memory :math:`s`; the memory of the neighbours makes the embedding :math:`z`:
+
+.. math::
+    m_i &= s_i \,\|\, s_j \,\|\, e_{ij} \,\|\, \phi(t - t_i^-)            && \text{message} \\
+    \bar m_i &= \mathrm{agg}(m_i(t_1), \ldots, m_i(t_b))                   && \text{aggregation} \\
+    s_i' &= \mathrm{GRU}(\bar m_i, s_i)                                    && \text{memory} \\
+    h_i &= s_i' + W_x x_i                                                  && \text{features} \\
+    z_i &= \mathrm{TransformerConv}\big(h_i, \{h_j \,\|\, e_{ij} \,\|\,
+           \phi(\Delta t_{ij})\}_{j \in \text{last } k}\big)               && \text{embedding} \\
+    \hat y_{ij} &= w^\top \mathrm{relu}(W_s z_i + W_d z_j + b)             && \text{logit}
+
+with :math:`t_i^-` the time of the last event in :math:`s_i`. Messages of a batch wait in a store
+and enter the memory with the next batch, so that the loss of the next batch trains the time
+encoding and the memory cell. Scoring computes the updated memory on the fly and writes nothing;
+only ``observe`` makes it permanent, for the nodes of its batch.
+
+Departures from the paper and from PyG:
+
+- A message reads the other node's memory when it is used, not when the event happened (as PyG; the
+  paper stores a copy). The two differ only for a node whose partner met others in between.
+- ``time_gap="query"`` is the paper's :math:`\Delta t_{ij} = t - t_{ij}`, the age of a neighbour at
+  the time of the query. ``"last_update"`` is PyG's: the neighbour's last update minus
+  :math:`t_{ij}`, which does not depend on the query, so that a node is embedded once per batch.
+- A node without pending messages keeps its memory. (PyG 2.8 runs its memory cell on a zero message,
+  or without torch-scatter on some other node's message, and sets the time of its last update back
+  to 0.) A node's first gap counts from the start of the
+  stream. (PyG counts from time 0, which for Unix times swamps every later gap.)
+- Messages are dropped once they are in the memory. (PyG's store may apply one again when the node
+  has since been only at the other end of events.) Evaluation is as lazy as training: there is no
+  moment at which all nodes are updated at once. A self loop is one message and one neighbour.
+- The mean is over the latest ``message_slots`` messages of the node's last batch.
+- The message store and the last-k neighbours lie in buffers and are exact in any case; see
+  :class:`~graphkit.nn.stream.message_store.MessageStore` and
+  :class:`~graphkit.nn.stream.recent_neighbors.RecentNeighbors` for the two faults of PyG's that
+  they mend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import TransformerConv
+
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream.event_records import event_records
+from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.message_store import MessageStore
+from graphkit.nn.stream.recent_neighbors import RecentNeighbors
+from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.registry import register
+
+__all__ = ["TGN"]
+
+_AGGREGATORS = ("last", "mean")
+_CELLS = {"gru": nn.GRUCell, "rnn": nn.RNNCell}
+_GAPS = ("query", "last_update")
+
+
+@register("model", "tgn")
+class TGN(nn.Module):
+    r"""Temporal Graph Network (Rossi et al. 2020): node memory and attention over neighbours.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        edge_attr: ``[E, F]`` features of all events, indexed by event id, or ``None``.
+        x: ``[N, F_x]`` node features, or ``None``.
+        memory_channels: Width of the memory.
+        time_channels: Width of the time encoding.
+        embedding_channels: Width of the embedding; a multiple of ``heads``.
+        num_neighbors: Latest neighbours that a node attends to.
+        heads: Attention heads.
+        dropout: Dropout of the attention weights while training.
+        aggregator: ``"last"`` or ``"mean"`` of a node's messages.
+        message_slots: Messages kept per node for ``"mean"``.
+        memory_cell: ``"gru"`` or ``"rnn"``.
+        time_gap: ``"query"`` or ``"last_update"``, see the module's text.
+        time_init: First frequencies of the time encoding, see
+            :class:`~graphkit.nn.stream.time_encoding.TimeEncoder`.
+        time_dtype: int64 or float64, what the times of the stream are.
+
+    Shapes:
+        - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
+          output: logits of the shape of ``dst``. A node that occurs often is computed once.
+
+    State per node: the memory, and :math:`24 k + 49` bytes. The cost of
+    a batch depends on the nodes in it and their neighbours, not on :math:`N`.
+
+    Raises:
+        GraphError: An option is out of range, or float times reach a model for integer times.
+    """
+
+    memory: Tensor
+    last_update: Tensor
+    updated: Tensor
+    start: Tensor
+    started: Tensor
+    edge_attr: Tensor | None
+    x: Tensor | None
+
+    def __init__(
+        self,
+        num_nodes: int,
+        *,
+        edge_attr: Tensor | None = None,
+        x: Tensor | None = None,
+        memory_channels: int = 100,
+        time_channels: int = 100,
+        embedding_channels: int = 100,
+        num_neighbors: int = 10,
+        heads: int = 2,
+        dropout: float = 0.1,
+        aggregator: str = "last",
+        message_slots: int = 8,
+        memory_cell: str = "gru",
+        time_gap: str = "last_update",
+        time_init: str = "geometric",
+        time_dtype: torch.dtype = torch.int64,
+    ) -> None:
+        super().__init__()
+        if aggregator not in _AGGREGATORS:
+            raise UnknownNameError("aggregator", aggregator, _AGGREGATORS)
+        if memory_cell not in _CELLS:
+            raise UnknownNameError("memory_cell", memory_cell, _CELLS)
+        if time_gap not in _GAPS:
+            raise UnknownNameError("time_gap", time_gap, _GAPS)
+        if embedding_channels % heads:
+            raise GraphError(
+                "embedding_channels",
+                "the heads share the embedding evenly",
+                expected=f"a multiple of heads={heads}",
+                got=embedding_channels,
+            )
+        self.num_nodes = num_nodes
+        self.memory_channels = memory_channels
+        self.aggregator = aggregator
+        self.time_gap = time_gap
+        self.time_dtype = check_time_dtype(time_dtype)
+        self.register_buffer("edge_attr", _as_features(edge_attr), persistent=False)
+        self.register_buffer("x", _as_features(x), persistent=False)
+        edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
+
+        self.time_encoder = TimeEncoder(time_channels, init=time_init)
+        message_channels = 2 * memory_channels + edge_channels + time_channels
+        self.cell = _CELLS[memory_cell](message_channels, memory_channels)
+        self.lin_x = None
+        if self.x is not None:
+            self.lin_x = nn.Linear(self.x.size(1), memory_channels, bias=False)
+        self.conv = TransformerConv(
+            memory_channels,
+            embedding_channels // heads,
+            heads=heads,
+            dropout=dropout,
+            edge_dim=edge_channels + time_channels,
+        )
+        self.lin_src = nn.Linear(embedding_channels, embedding_channels)
+        self.lin_dst = nn.Linear(embedding_channels, embedding_channels)
+        self.lin_final = nn.Linear(embedding_channels, 1)
+
+        self.messages = MessageStore(
+            num_nodes, 1 if aggregator == "last" else message_slots, time_dtype
+        )
+        self.neighbors = RecentNeighbors(num_nodes, num_neighbors, time_dtype)
+        self.register_buffer("memory", torch.zeros(num_nodes, memory_channels))
+        self.register_buffer("last_update", torch.zeros(num_nodes, dtype=torch.int64))
+        self.register_buffer("updated", torch.zeros(num_nodes, dtype=torch.bool))
+        self.register_buffer("start", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
+
+    @classmethod
+    def from_graph(cls, graph: Any, **settings: Any) -> TGN:
+        """A model for the nodes, features and kind of time of ``graph``."""
+        found = {"edge_attr": graph.tables.edge_attr, "x": graph.x, "time_dtype": graph.t.dtype}
+        return cls(graph.num_nodes, **{**found, **settings})
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in self.children():
+            if any(True for _ in module.parameters()):
+                module.reset_parameters()
+
+    def reset_state(self) -> None:
+        """Forgets the stream."""
+        self.messages.reset_state()
+        self.neighbors.reset_state()
+        for buffer in (self.memory, self.last_update, self.updated, self.start, self.started):
+            buffer.zero_()
+
+    def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
+        """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``."""
+        nodes, row = torch.unique(torch.cat([src, dst.flatten()]), return_inverse=True)
+        self._check_ids(nodes)
+        if self.time_gap == "query":
+            # One row per (node, query time): the memories are still computed once per node.
+            times, column = torch.unique(t, return_inverse=True)
+            if dst.dim() == 2:
+                column = torch.cat([column, column.repeat_interleave(dst.size(1))])
+            else:
+                column = column.repeat(2)
+            pair, row = torch.unique(row * times.numel() + column, return_inverse=True)
+            which = pair.div(max(times.numel(), 1), rounding_mode="floor")
+            z = self._embed(nodes, which, times[pair - which * times.numel()])
+        else:
+            z = self._embed(nodes)
+        row_src, row_dst = row[: src.numel()], row[src.numel() :].view(dst.shape)
+        h_src, h_dst = self.lin_src(z)[row_src], self.lin_dst(z)[row_dst]
+        h = (h_src if dst.dim() == 1 else h_src.unsqueeze(1)) + h_dst
+        return self.lin_final(h.relu()).squeeze(-1)
+
+    @torch.no_grad()
+    def observe(self, batch: Any) -> None:
+        """Writes a batch (``src``, ``dst``, ``t``, ``event_id``) that has been scored.
+
+        Messages of earlier batches enter the memory of the batch's nodes; the batch's own events
+        become their pending messages and latest neighbours.
+        """
+        if batch.src.numel() == 0:
+            return
+        records = event_records(batch.src, batch.dst, batch.t, batch.event_id)
+        nodes = records.node
+        self._check_ids(nodes)
+        memory, last_update = self._updated_memory(nodes)
+        self.memory[nodes] = memory.to(self.memory.dtype)
+        self.updated[nodes] |= self.messages.count[nodes] > 0
+        self.last_update[nodes] = pack_time(last_update, self.time_dtype)
+        first = pack_time(batch.t.min(), self.time_dtype)
+        self.start.copy_(torch.where(self.started, self.start, first))
+        self.started.fill_(True)
+        self.messages.write(records)
+        self.neighbors.write(records)
+
+    def _updated_memory(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """Memory ``[U, M]`` and time of last update ``[U]`` with pending messages applied."""
+        memory = self.memory[nodes]
+        last_update = torch.where(self.updated[nodes], self.last_update[nodes], self.start)
+        last_update = unpack_time(last_update, self.time_dtype)
+        pending = self.messages(nodes)
+        parts = [
+            memory.unsqueeze(1).expand(-1, self.messages.slots, -1),
+            self.memory[pending.other],
+        ]
+        if self.edge_attr is not None:
+            parts.append(self.edge_attr[pending.event_id])
+        parts.append(self.time_encoder(pending.time - last_update.unsqueeze(1)))
+        message = torch.cat(parts, dim=-1)
+        if self.messages.slots == 1:
+            message = message.squeeze(1)
+        else:
+            share = pending.mask / pending.mask.sum(1, keepdim=True).clamp(min=1)
+            message = (message * share.unsqueeze(-1)).sum(1)
+        waiting = pending.mask[:, 0]
+        memory = torch.where(waiting.unsqueeze(1), self.cell(message, memory), memory)
+        return memory, torch.where(waiting, pending.time[:, 0], last_update)
+
+    def _embed(self, nodes: Tensor, which: Tensor | None = None, t: Tensor | None = None) -> Tensor:
+        """Embeddings of ``nodes`` ``[U]``, or of ``nodes[which]`` at times ``t``, both ``[P]``."""
+        recent = self.neighbors(nodes)
+        if which is None:
+            target, slot = recent.mask.nonzero(as_tuple=True)
+            source = target
+        else:
+            target, slot = recent.mask[which].nonzero(as_tuple=True)
+            source = which[target]
+        event_time = recent.time[source, slot]
+        # Padding stands for the node itself: the shape stays dense and nobody else is computed.
+        around = torch.where(recent.mask, recent.node, nodes.unsqueeze(1))
+        everyone, row = torch.unique(
+            torch.cat([nodes.unsqueeze(1), around], dim=1), return_inverse=True
+        )
+        own, neighbor = row[:, 0], row[source, slot + 1]
+        h, last_update = self._updated_memory(everyone)
+        if self.lin_x is not None:
+            h = h + self.lin_x(self.x[everyone])
+        gap = (last_update[neighbor] if t is None else t[target]) - event_time
+        edge_attr = self.time_encoder(gap)
+        if self.edge_attr is not None:
+            edge_attr = torch.cat([edge_attr, self.edge_attr[recent.event_id[source, slot]]], -1)
+        own = own if which is None else own[which]
+        return self.conv((h, h[own]), torch.stack([neighbor, target]), edge_attr)
+
+    def _check_ids(self, nodes: Tensor) -> None:
+        # Sorted and distinct, so the ends tell; on a GPU the look would wait for the device.
+        if nodes.is_cuda or nodes.numel() == 0:
+            return
+        low, high = int(nodes[0]), int(nodes[-1])
+        if low < 0 or high >= self.num_nodes:
+            raise GraphError(
+                "nodes",
+                "a node id is out of range",
+                expected=f"0 <= id < {self.num_nodes}",
+                got=low if low < 0 else high,
+                fix="Make the model for the whole graph.",
+            )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_nodes}, memory_channels={self.memory_channels}, "
+            f"aggregator={self.aggregator!r}, time_gap={self.time_gap!r}"
+        )
+
+
+def _as_features(table: Tensor | None) -> Tensor | None:
+    if table is None:
+        return None
+    table = table.to(torch.get_default_dtype())
+    return table.flatten(1) if table.dim() > 1 else table.unsqueeze(1)

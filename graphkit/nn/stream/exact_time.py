@@ -1,0 +1,63 @@
+"""Event times inside a model: exact, whatever is done to the model's precision.
+
+``module.half()`` and ``module.to(torch.bfloat16)`` convert every floating-point buffer of a module,
+so a float64 time kept as such would be rounded to days. Here the state holds int64 only: integer
+times as they are, float64 times as their bits.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["check_time_dtype", "pack_time", "unpack_time"]
+
+
+def check_time_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype itself if times may have it (int64 or float64).
+
+    Raises:
+        GraphError: The dtype is another one.
+    """
+    if dtype not in (torch.int64, torch.float64):
+        raise GraphError(
+            "time_dtype",
+            "event times are exact",
+            expected="torch.int64 or torch.float64",
+            got=dtype,
+            fix="Convert the times of the stream.",
+        )
+    return dtype
+
+
+def pack_time(t: Tensor, dtype: torch.dtype) -> Tensor:
+    """Times of a stream as int64, to be kept in a buffer.
+
+    Args:
+        t: int64 or float64 ``[...]``.
+        dtype: What the times of this stream are, int64 or float64.
+
+    Returns:
+        int64 ``[...]``: the times, or the bits of the float64 times. Zero bits are time 0.
+
+    Raises:
+        GraphError: Float times reach a model that was made for integer times.
+    """
+    if dtype == torch.float64:
+        return t.to(torch.float64).view(torch.int64)
+    if t.is_floating_point():
+        raise GraphError(
+            "t",
+            "this model was made for integer times",
+            expected=dtype,
+            got=t.dtype,
+            fix="Make it with time_dtype=torch.float64, or with from_graph on this stream.",
+        )
+    return t.to(torch.int64)
+
+
+def unpack_time(bits: Tensor, dtype: torch.dtype) -> Tensor:
+    """The inverse of :func:`pack_time`: ``[...]`` of ``dtype``."""
+    return bits if dtype == torch.int64 else bits.view(torch.float64)

@@ -1,0 +1,142 @@
+"""A hash table of node pairs, in tensors: when was a pair last seen, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.ops.counter_rng import hash64
+
+__all__ = ["PairTable"]
+
+_BUCKET = 32  # slots per bucket; 32 lets the table fill to about two fifths before it doubles
+_EMPTY = -1
+
+
+class PairTable(nn.Module):
+    r"""Maps pairs of nodes to the number of their events and the time of the latest one.
+
+    A pair is one int64 key, :math:`u N + v`. Buckets of 32 slots are chosen by a hash of the key; a
+    look-up reads one bucket and compares, so neither look-up nor insertion loops over anything.
+    When a bucket would overflow the table doubles and is laid out anew, which makes an insertion of
+    :math:`B` events amortised :math:`O(B \log B)` (it sorts the batch), and a look-up :math:`O(B)`,
+    both independent of the number of pairs. Everything lies in buffers, 60 to 130 bytes per pair;
+    a state dict of any size can be loaded. Equal event batches give equal buffers on every device,
+    in whatever order a batch lists its events.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`; at most 3,037,000,499, so that a key fits int64.
+        time_dtype: int64 or float64, what the times of the stream are.
+
+    Shapes:
+        - **input:** pairs ``u``, ``v`` of one shape :math:`(\ldots)`
+        - **output:** count :math:`(\ldots)` int64 and latest time :math:`(\ldots)`, 0 and 0 for a
+          pair that was never seen
+    """
+
+    key: Tensor
+    count: Tensor
+    time: Tensor
+
+    def __init__(self, num_nodes: int, time_dtype: torch.dtype = torch.int64) -> None:
+        super().__init__()
+        if num_nodes > 3_037_000_499:
+            raise GraphError(
+                "num_nodes",
+                "a pair of node ids does not fit 64 bits",
+                expected="at most 3,037,000,499 nodes",
+                got=num_nodes,
+            )
+        self.num_nodes = num_nodes
+        self.time_dtype = check_time_dtype(time_dtype)
+        self.register_buffer("key", torch.full((_BUCKET,), _EMPTY, dtype=torch.int64))
+        self.register_buffer("count", torch.zeros(_BUCKET, dtype=torch.int64))
+        self.register_buffer("time", torch.zeros(_BUCKET, dtype=torch.int64))
+
+    def __len__(self) -> int:
+        return int((self.key != _EMPTY).sum())
+
+    def reset_state(self) -> None:
+        """Forgets all pairs and gives their memory back."""
+        self._resize(_BUCKET)
+
+    def _resize(self, slots: int) -> None:
+        self.key = self.key.new_full((slots,), _EMPTY)
+        self.count = self.count.new_zeros(slots)
+        self.time = self.time.new_zeros(slots)
+
+    def _keys(self, u: Tensor, v: Tensor) -> Tensor:
+        return u * self.num_nodes + v
+
+    def _bucket(self, key: Tensor) -> Tensor:
+        buckets = self.key.numel() // _BUCKET  # a power of two
+        return hash64(key) & (buckets - 1)
+
+    def _find(self, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Slot of each key, and whether it is there; the slot is arbitrary where it is not."""
+        bucket = self._bucket(key)
+        match = self.key.view(-1, _BUCKET)[bucket] == key.unsqueeze(-1)
+        return bucket * _BUCKET + match.to(torch.uint8).argmax(-1), match.any(-1)
+
+    def forward(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Number of events and time of the latest event of each pair."""
+        slot, found = self._find(self._keys(u, v))
+        count = torch.where(found, self.count[slot], 0)
+        time = torch.where(found, self.time[slot], 0)
+        return count, unpack_time(time, self.time_dtype)
+
+    @torch.no_grad()
+    def insert(self, u: Tensor, v: Tensor, t: Tensor) -> None:
+        """Counts a batch of events, each argument of ``[B]``."""
+        t = unpack_time(pack_time(t, self.time_dtype), self.time_dtype)
+        key, group, count = torch.unique(self._keys(u, v), return_inverse=True, return_counts=True)
+        latest = t.new_zeros(key.numel()).scatter_reduce(
+            0, group, t, reduce="amax", include_self=False
+        )
+        slot, found = self._find(key)
+        old = slot[found]
+        self.count[old] += count[found]
+        before = unpack_time(self.time[old], self.time_dtype)
+        self.time[old] = pack_time(torch.maximum(before, latest[found]), self.time_dtype)
+        new = ~found
+        self._add(key[new], count[new], pack_time(latest[new], self.time_dtype))
+
+    def _add(self, key: Tensor, count: Tensor, time: Tensor) -> None:
+        """Adds keys that are not in the table; doubles it until no bucket overflows."""
+        while True:
+            bucket, order = torch.sort(self._bucket(key), stable=True)
+            _, group, size = torch.unique_consecutive(
+                bucket, return_inverse=True, return_counts=True
+            )
+            first = size.cumsum(0) - size
+            rank = torch.arange(key.numel(), device=key.device) - first[group]
+            filled = (self.key.view(-1, _BUCKET)[bucket] != _EMPTY).sum(-1)
+            position = filled + rank
+            if not bool((position >= _BUCKET).any()):
+                break
+            held = self.key != _EMPTY
+            key = torch.cat([self.key[held], key])
+            count = torch.cat([self.count[held], count])
+            time = torch.cat([self.time[held], time])
+            slots = 2 * self.key.numel()
+            while slots < 2 * key.numel():
+                slots *= 2
+            self._resize(slots)
+        slot = bucket * _BUCKET + position
+        self.key[slot] = key[order]
+        self.count[slot] = count[order]
+        self.time[slot] = time[order]
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        # The table grows with the stream: take the size of what is loaded.
+        saved = state_dict.get(prefix + "key")
+        if isinstance(saved, Tensor) and saved.shape != self.key.shape:
+            self._resize(saved.numel())
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_nodes}"

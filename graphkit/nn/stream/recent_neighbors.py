@@ -1,0 +1,111 @@
+"""The last k neighbours of every node, kept in tensors while a stream goes by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.stream.event_records import EventRecords, event_records
+from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+
+__all__ = ["RecentNeighbors", "RecentRows"]
+
+
+class RecentRows(NamedTuple):
+    """The latest events of some nodes, most recent last, padded on the left.
+
+    Attributes:
+        node: int64 ``[Q, k]``, the other end of each event, -1 where there is none.
+        time: int64 or float64 ``[Q, k]``, its time, 0 where there is none.
+        event_id: int64 ``[Q, k]``, its row in the feature tables, -1 where there is none.
+        mask: bool ``[Q, k]``, true where there is an event.
+    """
+
+    node: Tensor
+    time: Tensor
+    event_id: Tensor
+    mask: Tensor
+
+
+class RecentNeighbors(nn.Module):
+    r"""Ring buffer of the last ``size`` events of every node, exact however many arrive at once.
+
+    Both ends of an event see it. The latest events by (time, event id) are kept exactly, also when
+    one batch holds more than ``size`` events of one node; events of one time keep their order. (In
+    that case the ``LastNeighborLoader`` of PyG 2.8 keeps wrong ones: its sort is not stable.)
+    A self loop is one entry. State lies in buffers, :math:`24 k + 8` bytes per node; edge features
+    are not copied but looked up by event id.
+
+    The buffer knows only what has been written: a query sees every event written so far. For
+    neighbours as of an earlier time take :class:`graphkit.sampling.NeighborSampler`.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        size: Events kept per node, :math:`k`.
+        time_dtype: int64 or float64, what the times of the stream are.
+
+    Shapes:
+        - **input:** nodes :math:`(Q)`
+        - **output:** :class:`RecentRows` of :math:`(Q, k)`
+
+    Cost: :math:`O(Qk)` per query and :math:`O(B \log B)` per batch, independent of :math:`N`.
+    """
+
+    neighbor: Tensor
+    event_id: Tensor
+    time: Tensor
+    count: Tensor
+
+    def __init__(self, num_nodes: int, size: int, time_dtype: torch.dtype = torch.int64) -> None:
+        super().__init__()
+        if size < 1:
+            raise GraphError("size", "at least one neighbour is kept", expected=">= 1", got=size)
+        self.num_nodes = num_nodes
+        self.size = size
+        self.time_dtype = check_time_dtype(time_dtype)
+        shape = (num_nodes, size)
+        self.register_buffer("neighbor", torch.zeros(shape, dtype=torch.int64))
+        self.register_buffer("event_id", torch.zeros(shape, dtype=torch.int64))
+        self.register_buffer("time", torch.zeros(shape, dtype=torch.int64))
+        self.register_buffer("count", torch.zeros(num_nodes, dtype=torch.int64))
+
+    def reset_state(self) -> None:
+        """Forgets all events."""
+        for buffer in (self.neighbor, self.event_id, self.time, self.count):
+            buffer.zero_()
+
+    def forward(self, nodes: Tensor) -> RecentRows:
+        """The latest events of ``nodes`` (int64 ``[Q]``)."""
+        position = self.count[nodes].unsqueeze(1) + torch.arange(-self.size, 0, device=nodes.device)
+        mask = position >= 0
+        index = nodes.unsqueeze(1) * self.size + position.remainder(self.size)
+        time = unpack_time(self.time.view(-1)[index], self.time_dtype)
+        return RecentRows(
+            self.neighbor.view(-1)[index].masked_fill(~mask, -1),
+            time.masked_fill(~mask, 0),
+            self.event_id.view(-1)[index].masked_fill(~mask, -1),
+            mask,
+        )
+
+    @torch.no_grad()
+    def insert(self, src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> None:
+        """Writes a batch of events, each argument of ``[B]``, none earlier than those before."""
+        self.write(event_records(src, dst, t, event_id))
+
+    @torch.no_grad()
+    def write(self, records: EventRecords) -> None:
+        """As :meth:`insert`, for events that are grouped by node already."""
+        keep = (records.rank_from_last < self.size).nonzero().flatten()
+        owner = records.owner[keep]
+        # (owner, slot) pairs are distinct: no two records race for one place.
+        index = owner * self.size + (self.count[owner] + records.rank[keep]) % self.size
+        self.neighbor.view(-1)[index] = records.other[keep]
+        self.event_id.view(-1)[index] = records.event_id[keep]
+        self.time.view(-1)[index] = pack_time(records.t[keep], self.time_dtype)
+        self.count[records.node] += records.count
+
+    def extra_repr(self) -> str:
+        return f"{self.num_nodes}, size={self.size}"

@@ -1,0 +1,433 @@
+"""What every stream model promises, as checks that an author can run on their own model.
+
+A stream model scores pairs (``score``, pure) and is then told what happened (``observe``, the only
+writer); its state lies in buffers. ``check_stream_model(MyModel.from_graph)`` puts small random
+streams through it, with repeated nodes, self loops, tied times and ids at both ends of the range,
+and raises an ``AssertionError`` that says which promise was broken.
+
+Example:
+    >>> from graphkit.models.stream.tgn import TGN
+    >>> from graphkit.testing import check_stream_model
+    >>> check_stream_model(TGN.from_graph)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.data import EventBatch, TemporalGraph
+
+__all__ = ["STREAM_CASES", "STREAM_MODEL_CHECKS", "StreamCase", "check_stream_model"]
+
+Factory = Callable[[TemporalGraph], nn.Module]
+
+
+@dataclass(frozen=True)
+class StreamCase:
+    """The stream that a check uses.
+
+    Attributes:
+        num_nodes: Nodes; ids 0 and ``num_nodes - 1`` both occur.
+        num_events: Events.
+        batch_size: Events per batch.
+        edge_channels: Width of the event features, 0 for none.
+        x_channels: Width of the node features, 0 for none.
+        time_dtype: int64 or float64.
+        time_offset: Added to all times; 2**40 is beyond int32 and beyond float32's resolution.
+        seed: Of the stream and of the parameters.
+        device: Where the model runs.
+    """
+
+    num_nodes: int = 23
+    num_events: int = 210
+    batch_size: int = 30
+    edge_channels: int = 3
+    x_channels: int = 0
+    time_dtype: torch.dtype = torch.int64
+    time_offset: int = 0
+    seed: int = 0
+    device: str = "cpu"
+
+    def graph(self) -> TemporalGraph:
+        """The stream: a few hubs, every 20th event a self loop, times with ties."""
+        draw = torch.Generator().manual_seed(self.seed)
+        n, e = self.num_nodes, self.num_events
+        hub = torch.rand(2, e, generator=draw) < 0.4
+        ends = torch.randint(n, (2, e), generator=draw)
+        ends = torch.where(hub, ends % 3, ends)
+        ends[1, ::20] = ends[0, ::20]
+        ends[:, 1] = torch.tensor([0, n - 1])
+        ends[:, 2] = torch.tensor([n - 1, 0])
+        t = torch.randint(0, 4, (e,), generator=draw).cumsum(0) * 50
+        t = t.to(self.time_dtype) + self.time_offset
+        if self.time_dtype.is_floating_point:
+            t = t + 0.25
+        features = {}
+        if self.edge_channels:
+            features["edge_attr"] = torch.randn(e, self.edge_channels, generator=draw)
+        if self.x_channels:
+            features["x"] = torch.randn(n, self.x_channels, generator=draw)
+        return TemporalGraph(ends[0], ends[1], t, num_nodes=n, **features)
+
+    def model(self, factory: Factory, graph: TemporalGraph | None = None) -> nn.Module:
+        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        torch.manual_seed(self.seed)
+        return factory(self.graph() if graph is None else graph).to(self.device).eval()
+
+    def batches(self, graph: TemporalGraph | None = None) -> list[EventBatch]:
+        """The stream cut into batches, on the case's device."""
+        graph = self.graph() if graph is None else graph
+        return [b.to(self.device) for b in graph.batches(size=self.batch_size)]
+
+    def candidates(self, batch: EventBatch, num: int = 3) -> Tensor:
+        """Pseudo-random candidates ``[B, num]``, a function of the batch's event ids."""
+        step = torch.arange(1, num + 1, device=batch.src.device)
+        return (batch.dst.unsqueeze(1) + step * 7 + batch.event_id.unsqueeze(1)) % self.num_nodes
+
+
+def _observe(model: nn.Module, batches: Iterable[EventBatch]) -> None:
+    for batch in batches:
+        model.observe(batch)
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def _same_state(
+    a: dict[str, Tensor], b: dict[str, Tensor], promise: str, exact: bool = True
+) -> None:
+    assert a.keys() == b.keys(), f"{promise}: the state dicts have different keys"
+    for name in a:
+        x, y = a[name].cpu(), b[name].cpu()
+        assert x.dtype == y.dtype, f"{promise}: '{name}' has another dtype"
+        assert x.shape == y.shape, f"{promise}: '{name}' has another shape"
+        if exact or not x.is_floating_point():
+            same = torch.equal(x, y)
+        else:
+            same = torch.allclose(x, y, rtol=1e-4, atol=1e-5)
+        assert same, f"{promise}: '{name}' differs"
+
+
+def _close(a: Tensor, b: Tensor, promise: str) -> None:
+    torch.testing.assert_close(
+        a, b, rtol=1e-4, atol=1e-5, msg=lambda m: f"{promise}: {m}", check_device=False
+    )
+
+
+@torch.no_grad()
+def _score(model: nn.Module, batch: EventBatch, dst: Tensor | None = None) -> Tensor:
+    return model.score(batch.src, batch.dst if dst is None else dst, batch.t)
+
+
+def check_shapes(factory: Factory, case: StreamCase) -> None:
+    """Scores have the shape of the candidates, are floating point and finite."""
+    model = case.model(factory)
+    for batch in case.batches():
+        for dst in (batch.dst, case.candidates(batch), case.candidates(batch, 1)):
+            out = _score(model, batch, dst)
+            assert out.shape == dst.shape, f"score gave {tuple(out.shape)} for {tuple(dst.shape)}"
+            assert out.is_floating_point(), f"score gave {out.dtype}"
+            assert bool(out.isfinite().all()), "a score is not finite"
+        model.observe(batch)
+
+
+def check_empty_batch(factory: Factory, case: StreamCase) -> None:
+    """A batch without events gives no scores and changes nothing (a rank's share may be empty)."""
+    model, batches = case.model(factory), case.batches()
+    for seen in (0, 2):
+        _observe(model, batches[:seen])
+        before, none = _state(model), batches[0][:0]
+        assert _score(model, none).shape == (0,), "scores of an empty batch"
+        assert _score(model, none, none.dst.new_zeros(0, 3)).shape == (0, 3)
+        model.observe(none)
+        _same_state(before, _state(model), "observing an empty batch changes nothing")
+
+
+def check_columns(factory: Factory, case: StreamCase) -> None:
+    """Column j of the scores of ``[B, C]`` is the score of column j alone."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches[:3])
+    dst = case.candidates(batches[3], 4)
+    together = _score(model, batches[3], dst)
+    for j in range(dst.size(1)):
+        alone = _score(model, batches[3], dst[:, j])
+        _close(together[:, j], alone, "a candidate's score does not depend on the other candidates")
+
+
+def check_rows(factory: Factory, case: StreamCase) -> None:
+    """A row's score does not depend on the other rows of the batch."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches[:3])
+    together = _score(model, batches[3])
+    promise = "a row's score does not depend on the other rows"
+    for part in (slice(0, 1), slice(5, 12), slice(len(together) - 1, None)):
+        _close(together[part], _score(model, batches[3][part]), promise)
+
+
+def check_pure(factory: Factory, case: StreamCase) -> None:
+    """Scoring changes nothing, bit for bit, in training and in evaluation, nor do mode switches."""
+    model, batches = case.model(factory), case.batches()
+    for i, batch in enumerate(batches[:4]):
+        before = _state(model)
+        model.train(i % 2 == 0)
+        model.score(batch.src, case.candidates(batch), batch.t)
+        model.train(i % 2 == 1)
+        model.score(batch.src, batch.dst, batch.t)
+        model.eval()
+        first, second = _score(model, batch), _score(model, batch)
+        assert torch.equal(first, second), "two scores of one batch differ"
+        _same_state(before, _state(model), "score and train/eval leave the state as it is")
+        model.observe(batch)
+
+
+def check_gradients(factory: Factory, case: StreamCase) -> None:
+    """The loss of one batch leaves a finite gradient on every parameter; observing needs none."""
+    model, batches = case.model(factory), case.batches()
+    model.train()
+    parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    if not parameters:
+        return
+    _observe(model, batches[:4])
+    for batch in batches[4:6]:  # twice: a second backward must not meet the first one's graph
+        model.zero_grad(set_to_none=True)
+        dst = torch.cat([batch.dst.unsqueeze(1), case.candidates(batch, 1)], dim=1)
+        logits = model.score(batch.src, dst, batch.t)
+        target = torch.tensor([1.0, 0.0], device=logits.device).expand_as(logits)
+        F.binary_cross_entropy_with_logits(logits, target).backward()
+        for name, parameter in parameters.items():
+            assert parameter.grad is not None, f"parameter '{name}' gets no gradient"
+            assert bool(parameter.grad.isfinite().all()), f"gradient of '{name}' is not finite"
+        # Matrices only: the bias of an attention's keys, for one, rightly has the gradient 0.
+        zero = [n for n, p in parameters.items() if p.dim() > 1 and not bool(p.grad.any())]
+        assert not zero, f"gradients that are zero throughout: {zero}"
+        model.observe(batch)
+        for name, value in model.state_dict(keep_vars=True).items():
+            assert value.grad_fn is None, f"the state '{name}' holds on to a graph"
+
+
+def check_state_dict(factory: Factory, case: StreamCase) -> None:
+    """A state dict taken mid-stream continues elsewhere to the same bits."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches[:4])
+    other = case.model(factory)
+    torch.manual_seed(case.seed + 1)
+    other.reset_parameters()
+    _observe(other, batches[3:5])  # a state of another size and content, to be replaced
+    other.load_state_dict(_state(model))
+    promise = "a loaded state dict restores everything"
+    _same_state(_state(model), _state(other), promise)
+    for batch in batches[4:]:
+        assert torch.equal(_score(model, batch), _score(other, batch)), promise
+        model.observe(batch)
+        other.observe(batch)
+        _same_state(_state(model), _state(other), promise)
+
+
+def check_reset_state(factory: Factory, case: StreamCase) -> None:
+    """``reset_state`` gives the state of a fresh model, keeps parameters, and replays exactly."""
+    model, batches = case.model(factory), case.batches()
+    fresh = _state(model)
+    first = []
+    for batch in batches:
+        first.append(_score(model, batch))
+        model.observe(batch)
+    end = _state(model)
+    changed = any(
+        fresh[n].shape != end[n].shape or not torch.equal(fresh[n], end[n]) for n in fresh
+    )
+    assert changed, "observing a stream leaves no trace in the state dict"
+    model.reset_state()
+    _same_state(fresh, _state(model), "reset_state gives the fresh state")
+    for batch, before in zip(batches, first):
+        assert torch.equal(_score(model, batch), before), "a replay gives other scores"
+        model.observe(batch)
+    _same_state(end, _state(model), "a replay gives the same state")
+
+
+def check_reset_parameters(factory: Factory, case: StreamCase) -> None:
+    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
+    model = case.model(factory)
+    drawn = []
+    for seed in (7, 7, 8):
+        torch.manual_seed(seed)
+        model.reset_parameters()
+        drawn.append([p.detach().clone() for p in model.parameters()])
+        for parameter in model.parameters():
+            assert bool(parameter.isfinite().all()), "a parameter is not finite"
+            with torch.no_grad():
+                parameter.fill_(float("nan"))  # whatever is not drawn anew shows
+    assert all(torch.equal(a, b) for a, b in zip(drawn[0], drawn[1])), "one seed, two draws"
+    if drawn[0]:
+        assert any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2])), "seed has no effect"
+
+
+def check_deepcopy(factory: Factory, case: StreamCase) -> None:
+    """A deep copy goes its own way from the same point."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches[:3])
+    before, twin = _state(model), copy.deepcopy(model)
+    _same_state(before, _state(twin), "a deep copy is equal")
+    twin.observe(batches[3])
+    _same_state(before, _state(model), "observing with a copy leaves the original")
+    model.observe(batches[3])
+    _same_state(_state(twin), _state(model), "a deep copy continues like the original")
+    assert torch.equal(_score(model, batches[4]), _score(twin, batches[4]))
+
+
+def check_no_leak(factory: Factory, case: StreamCase) -> None:
+    """Scores depend on the past only: another future, features included, gives the same ones."""
+    graph, past = case.graph(), 3 * case.batch_size
+    columns = {"num_nodes": case.num_nodes, "x": graph.x}
+    later = torch.arange(case.num_events) >= past
+    if graph.edge_attr is not None:
+        columns["edge_attr"] = torch.where(later.unsqueeze(1), 5.0, graph.edge_attr)
+    twisted = TemporalGraph(
+        torch.where(later, graph.dst.flip(0), graph.src),
+        torch.where(later, graph.src.roll(1), graph.dst),
+        torch.where(later, graph.t + 9000, graph.t),
+        **columns,
+    )
+    model, other = case.model(factory), case.model(factory, twisted)
+    other.load_state_dict(_state(model))
+    batches = case.batches()
+    _observe(model, batches[:3])
+    _observe(other, case.batches(twisted)[:3])
+    promise = "scores depend on the past only"
+    dst = case.candidates(batches[3])
+    assert torch.equal(_score(model, batches[3]), _score(other, batches[3])), promise
+    assert torch.equal(_score(model, batches[3], dst), _score(other, batches[3], dst)), promise
+
+
+def check_permutation(factory: Factory, case: StreamCase) -> None:
+    """The order in which a batch lists its events changes neither state nor scores."""
+    model, batches = case.model(factory), case.batches()
+    other = copy.deepcopy(model)
+    draw = torch.Generator().manual_seed(case.seed)
+    promise = "the order of the events inside a batch does not matter"
+    for batch in batches:
+        order = torch.randperm(len(batch), generator=draw).to(batch.src.device)
+        _close(_score(model, batch)[order], _score(other, batch[order]), promise)
+        model.observe(batch)
+        other.observe(batch[order])
+        _same_state(_state(model), _state(other), promise, exact=False)
+
+
+def check_single_events(factory: Factory, case: StreamCase) -> None:
+    """One event per batch works, from the first event on."""
+    model = case.model(factory)
+    for batch in replace(case, batch_size=1).batches()[:60]:
+        assert bool(_score(model, batch).isfinite().all()), "a score is not finite"
+        model.observe(batch)
+
+
+def check_self_loops(factory: Factory, case: StreamCase) -> None:
+    """A batch of nothing but one node's self loops works."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches[:2])
+    b = batches[2]
+    node = torch.full_like(b.src, case.num_nodes - 1)
+    loops = EventBatch(node, node, b.t, b.event_id, edge_attr=b.edge_attr)
+    model.observe(loops)
+    assert bool(_score(model, loops).isfinite().all()), "a score is not finite"
+
+
+def check_time(factory: Factory, case: StreamCase) -> None:
+    """Times are exact: one tick, or a quarter of one in float64, shows in the state at any size."""
+    tick = 0.25 if case.time_dtype.is_floating_point else 1
+    graph = case.graph()
+    other = TemporalGraph(
+        graph.src, graph.dst, graph.t + tick, edge_attr=graph.edge_attr, num_nodes=case.num_nodes,
+        x=graph.x,
+    )  # fmt: skip
+    a, b = case.model(factory), case.model(factory)
+    _observe(a, case.batches(graph))
+    _observe(b, case.batches(other))
+    x, y = _state(a), _state(b)
+    assert any(not torch.equal(x[n], y[n]) for n in x), "the state rounds the times of events"
+
+
+def check_half_precision(factory: Factory, case: StreamCase) -> None:
+    """Turning a model to bfloat16 and back leaves ids, counts and times as they are."""
+    model, batches = case.model(factory), case.batches()
+    _observe(model, batches)
+    before = _state(model)
+    after = _state(model.to(torch.bfloat16).to(torch.float32))
+    for name, value in before.items():
+        if value.dtype == torch.float64 or not value.is_floating_point():
+            assert torch.equal(value, after[name]), f"'{name}' is rounded by a change of precision"
+
+
+def check_devices(factory: Factory, case: StreamCase) -> None:
+    """CPU and GPU agree: integers exactly, numbers closely. Passes where there is no GPU."""
+    if not torch.cuda.is_available():
+        return
+    gpu = replace(case, device="cuda")
+    a, b = case.model(factory), gpu.model(factory)
+    b.load_state_dict(_state(a))
+    promise = "CPU and GPU agree"
+    for x, y in zip(case.batches(), gpu.batches()):
+        _close(_score(a, x), _score(b, y).cpu(), promise)
+        a.observe(x)
+        b.observe(y)
+        _same_state(_state(a), _state(b), promise, exact=False)
+
+
+STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
+    check.__name__.removeprefix("check_"): check
+    for check in (
+        check_shapes,
+        check_empty_batch,
+        check_columns,
+        check_rows,
+        check_pure,
+        check_gradients,
+        check_state_dict,
+        check_reset_state,
+        check_reset_parameters,
+        check_deepcopy,
+        check_no_leak,
+        check_permutation,
+        check_single_events,
+        check_self_loops,
+        check_time,
+        check_half_precision,
+        check_devices,
+    )
+}
+"""The checks by name, each called as ``check(factory, case)``."""
+
+
+def check_stream_model(
+    factory: Factory, case: StreamCase | None = None, *, only: Iterable[str] | None = None
+) -> None:
+    """Runs all checks on a stream model, for integer and float times and with and without features.
+
+    Args:
+        factory: Makes a model for a graph, such as ``MyModel.from_graph``.
+        case: Run on this one stream instead.
+        only: Names out of :data:`STREAM_MODEL_CHECKS`; all of them by default.
+
+    Raises:
+        AssertionError: A promise is broken; the message says which.
+    """
+    chosen = STREAM_MODEL_CHECKS if only is None else {n: STREAM_MODEL_CHECKS[n] for n in only}
+    for one in STREAM_CASES.values() if case is None else [case]:
+        for check in chosen.values():
+            check(factory, one)
+
+
+STREAM_CASES: dict[str, StreamCase] = {
+    "features": StreamCase(),
+    "plain": StreamCase(edge_channels=0, time_offset=2**40, seed=1),
+    "float_time": StreamCase(
+        time_dtype=torch.float64, time_offset=1_600_000_000, x_channels=2, seed=2
+    ),
+}
+"""The streams that :func:`check_stream_model` uses, by name."""

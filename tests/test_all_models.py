@@ -1,0 +1,46 @@
+"""One harness over every registered model."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphkit.registry import get, names
+from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS
+
+
+def is_stream_model(name: str) -> bool:
+    return all(hasattr(get("model", name), method) for method in ("score", "observe"))
+
+
+STREAM_MODELS = [name for name in names("model") if is_stream_model(name)]
+
+
+def test_every_model_is_covered():
+    assert names("model") == STREAM_MODELS, "a model that no harness runs"
+
+
+@pytest.mark.parametrize("case", STREAM_CASES)
+@pytest.mark.parametrize("check", STREAM_MODEL_CHECKS)
+@pytest.mark.parametrize("name", STREAM_MODELS)
+def test_stream_model(name: str, check: str, case: str):
+    STREAM_MODEL_CHECKS[check](get("model", name).from_graph, STREAM_CASES[case])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("edgebank", {"memory": "time_window"}),
+        ("edgebank", {"memory": "time_window", "window": 300}),
+        ("edgebank", {"min_repeats": 2, "undirected": True}),
+        ("tgn", {"time_gap": "query"}),
+        ("tgn", {"time_gap": "last_update", "time_init": "uniform"}),
+        ("tgn", {"aggregator": "mean", "memory_cell": "rnn", "num_neighbors": 3, "heads": 1}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("check", STREAM_MODEL_CHECKS)
+def test_stream_model_options(name: str, settings: dict, check: str):
+    def factory(graph):
+        return get("model", name).from_graph(graph, **settings)
+
+    STREAM_MODEL_CHECKS[check](factory, STREAM_CASES["features"])

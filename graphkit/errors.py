@@ -61,7 +61,8 @@ class GraphError(ValueError):
 
 
 def _rebuild(cls: type[GraphError], args: tuple[Any, ...], state: dict[str, Any]) -> GraphError:
-    error = cls.__new__(cls)
+    # Only the class that owns the memory layout may make an instance without its arguments.
+    error = (OSError if issubclass(cls, OSError) else ValueError).__new__(cls)
     error.args = args
     error.__dict__.update(state)
     return error
@@ -89,17 +90,26 @@ class MissingPackageError(GraphError, ImportError):
     """An optional package that is absent or broken."""
 
     def __init__(self, package: str, extra: str | None, cause: BaseException | None = None) -> None:
-        broken = cause is not None and not isinstance(cause, ModuleNotFoundError)
-        state = f"is installed but cannot be loaded ({cause})" if broken else "is not installed"
+        broken = cause is not None and not _says_absent(cause, package)
+        state = "is not installed"
+        if broken:
+            state = f"is installed but cannot be loaded ({type(cause).__name__}: {cause})"
         how = f'pip install "graphkit[{extra}]"' if extra else f"pip install {package}"
         extra_hint = ""
-        if broken:
+        if isinstance(cause, (OSError, ImportError)) and broken:
             import torch
 
             extra_hint = f" Its binaries must match torch {torch.__version__}."
         super().__init__(package, f"this optional package {state}", fix=f"Run {how}.{extra_hint}")
         self.package = package
         self.extra = extra
+
+
+def _says_absent(cause: BaseException, package: str) -> bool:
+    """Whether the package itself is missing, rather than something that it needs."""
+    if not isinstance(cause, ModuleNotFoundError):
+        return False
+    return cause.name is None or package == cause.name or package.startswith(f"{cause.name}.")
 
 
 class DatasetNotFoundError(GraphError, FileNotFoundError):
@@ -118,5 +128,5 @@ def require(package: str, extra: str | None = None) -> ModuleType:
     """
     try:
         return importlib.import_module(package)
-    except (ImportError, OSError, RuntimeError) as error:  # FileNotFoundError is an OSError
+    except Exception as error:  # binaries of another build fail in every way at import
         raise MissingPackageError(package, extra, error) from error

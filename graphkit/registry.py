@@ -99,6 +99,6 @@ def _open_room(kind: str) -> dict[str, Entry]:
     try:
         importlib.import_module(_ROOMS[kind])
     except ModuleNotFoundError as error:
-        if error.name is None or not _ROOMS[kind].startswith(error.name):
+        if error.name is None or not f"{_ROOMS[kind]}.".startswith(f"{error.name}."):
             raise
     return _entries[kind]

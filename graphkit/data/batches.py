@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from graphkit.data.inputs import check_count
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -78,11 +80,13 @@ class EventBatches:
         self, graph: TemporalGraph, size: int | None = None, every: str | float | None = None
     ) -> None:
         if (size is None) == (every is None):
-            raise GraphError("size", "give exactly one of size= and every=")
-        if size is not None and (isinstance(size, bool) or int(size) != size or size < 1):
-            raise GraphError("size", "not a batch size", expected="an integer > 0", got=size)
+            raise GraphError(
+                "size",
+                "give exactly one of size= and every=",
+                got="neither" if size is None else "both",
+            )
         self._graph = graph
-        self._size = None if size is None else int(size)
+        self._size = None if size is None else check_count(size, "size", "not a batch size")
         self._bounds = None if every is None else _interval_bounds(graph, every)
         columns = graph.columns
         start, stop = graph.event_range
@@ -97,7 +101,7 @@ class EventBatches:
         return -(-len(self._graph) // self._size)
 
     def __getitem__(self, index: int) -> EventBatch:
-        count = len(self)
+        count, index = len(self), operator.index(index)
         if not -count <= index < count:
             raise IndexError(f"batch {index} of {count}")
         return self._slice(*self._range(index % count))
@@ -121,6 +125,8 @@ def _interval_bounds(graph: TemporalGraph, every: str | float) -> list[int]:
     span = graph.time_unit.ticks(every, whole=not t.is_floating_point())
     if t.numel() == 0:
         return [0]
+    if not t.is_floating_point():
+        span = min(span, torch.iinfo(torch.int64).max)
     step = torch.div(t - t[0], span, rounding_mode="floor")
     starts = (step[1:] != step[:-1]).nonzero().flatten() + 1
     return [0, *starts.tolist(), t.numel()]

@@ -9,17 +9,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.data.inputs import (
+    as_features,
+    as_ids,
+    as_labels,
+    as_tensor,
+    as_times,
+    as_types,
+    check_count,
+    check_ids,
+    check_length,
+    first_row,
+)
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
-__all__ = ["Columns", "NodeEvents", "build_columns"]
+__all__ = ["Columns", "NodeEvents", "Tables", "build_columns"]
 
 EVENT_COLUMNS = ("edge_attr", "edge_y", "edge_weight", "edge_type")
 NODE_COLUMNS = ("x", "y", "node_type")
 _SIGNAL_COLUMNS = ("signal", "signal_t", "signal_mask")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NodeEvents:
     """Features or labels of nodes that change over time, sorted by time.
 
@@ -47,7 +59,7 @@ class NodeEvents:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Columns:
     """All columns of one graph over its whole time, and what is derived from them once."""
 
@@ -71,7 +83,7 @@ class Columns:
     node_names: np.ndarray | None = None
     name: str | None = None
     tables: Tables | None = None
-    cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def map_tensors(self, function: Any) -> Columns:
         """The same columns with a function applied to every tensor (a move to a device)."""
@@ -107,7 +119,7 @@ class Columns:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
     """Event columns over every event that the graph was built from, indexed by ``event_id``.
 
@@ -139,22 +151,31 @@ def build_columns(
         GraphError: See :class:`~graphkit.TemporalGraph`.
     """
     unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
-    src, dst = as_ids(src, "src"), as_ids(dst, "dst")
-    t = as_times(t, "t")
+    # Ids and times are owned: writing to the array that was passed must not break their order.
+    src, dst = as_ids(src, "src", own=True), as_ids(dst, "dst", own=True)
+    t = as_times(t, "t", own=True)
     num_events = src.numel()
-    for column, value in (("dst", dst), ("t", t)):
-        if value.numel() != num_events:
-            _raise_length(column, value.numel(), num_events, "src")
+    check_length("dst", dst.numel(), num_events, "src")
+    check_length("t", t.numel(), num_events, "src")
     events: dict[str, Tensor | None] = {}
     for column in EVENT_COLUMNS:
-        events[column] = as_features(optional.pop(column, None), column, num_events, "src")
-    if events["edge_type"] is not None and events["edge_type"].is_floating_point():
-        raise GraphError("edge_type", "edge types are integers", got=str(events["edge_type"].dtype))
+        check = as_types if column == "edge_type" else as_features
+        events[column] = check(optional.pop(column, None), column, num_events, "src")
+    weight = events["edge_weight"]
+    if weight is not None and weight.dim() != 1:
+        raise GraphError(
+            "edge_weight",
+            "weights form one column",
+            expected=f"shape [{num_events}]",
+            got=f"shape {list(weight.shape)}",
+            fix="Pass several values per event as edge_attr.",
+        )
 
     nodes = {column: optional.pop(column, None) for column in NODE_COLUMNS}
+    nodes = {k: None if v is None else as_tensor(v, k) for k, v in nodes.items()}
     signal = {column: optional.pop(column, None) for column in _SIGNAL_COLUMNS}
     if optional:
-        raise TypeError(f"TemporalGraph has no column named {', '.join(map(repr, optional))}.")
+        raise TypeError(f"a TemporalGraph has no column named {', '.join(map(repr, optional))}")
     changes = _as_node_events(node_events)
     signal = _as_signal(**signal)
     if num_events == 0 and changes is None and signal["signal"] is None:
@@ -162,23 +183,26 @@ def build_columns(
             "src", "the graph is empty", expected="at least one event, node event or signal"
         )
 
-    num_nodes = _count_nodes(num_nodes, src, dst, changes, nodes, signal, node_names)
+    if node_names is not None and not hasattr(node_names, "__len__"):
+        node_names = list(node_names)
+    num_nodes, mend = _count_nodes(num_nodes, src, dst, changes, nodes, signal, node_names)
     for column, value in nodes.items():
-        nodes[column] = as_features(value, column, num_nodes, "num_nodes")
-    check_ids(src, "src", num_nodes)
-    check_ids(dst, "dst", num_nodes)
+        check = as_types if column == "node_type" else as_features
+        nodes[column] = check(value, column, num_nodes, "num_nodes")
+    check_ids(src, "src", num_nodes, mend)
+    check_ids(dst, "dst", num_nodes, mend)
     if changes is not None:
-        check_ids(changes.node, "node_events.node", num_nodes)
+        check_ids(changes.node, "node_events.node", num_nodes, mend)
         changes = _sort_node_events(changes, sort)
     if node_names is not None:
-        node_names = np.asarray(node_names)
-        if node_names.shape != (num_nodes,):
-            _raise_length("node_names", len(node_names), num_nodes, "num_nodes")
+        node_names = as_labels(node_names, "node_names", num_nodes)
 
+    changed = None if changes is None else changes.node
+    _check_one_device(src=src, dst=dst, t=t, node_events=changed, **events, **nodes, **signal)
     descents = t[1:] < t[:-1]
     if bool(descents.any()):
         if not sort:
-            row = int(descents.nonzero()[0]) + 1
+            row = first_row(descents) + 1
             raise GraphError(
                 "t",
                 "times are not sorted",
@@ -194,7 +218,7 @@ def build_columns(
         src=src,
         dst=dst,
         t=t,
-        event_id=torch.arange(num_events),
+        event_id=torch.arange(num_events, device=src.device),
         num_nodes=num_nodes,
         time_unit=unit,
         node_events=changes,
@@ -204,160 +228,6 @@ def build_columns(
         **events,
         **nodes,
         **signal,
-    )
-
-
-def as_ids(value: Any, column: str) -> Tensor:
-    """Node ids as an int64 vector."""
-    value = _as_tensor(value, column)
-    if value.dim() != 1:
-        raise GraphError(
-            column, "ids form one row each", expected="shape [E]", got=list(value.shape)
-        )
-    if value.dtype == torch.bool:
-        raise GraphError(column, "truth values are not node ids", got="bool")
-    if value.is_floating_point():
-        whole = value == value.floor()
-        if not bool(whole.all()):
-            row = _first(~whole)
-            raise GraphError(
-                column,
-                "a node id is not an integer",
-                row=row,
-                got=value[row].item(),
-                fix="Drop rows with missing ids; map labels with TemporalGraph.from_pandas.",
-            )
-    return value.to(torch.int64).contiguous()
-
-
-def as_times(value: Any, column: str) -> Tensor:
-    """Times as an int64 or float64 vector; finite."""
-    value = _as_tensor(value, column)
-    if value.dim() != 1:
-        raise GraphError(
-            column, "times form one row each", expected="shape [E]", got=list(value.shape)
-        )
-    if value.dtype == torch.bool:
-        raise GraphError(column, "truth values are not times", got="bool")
-    if value.is_floating_point():
-        value = value.to(torch.float64)
-        finite = torch.isfinite(value)
-        if not bool(finite.all()):
-            row = _first(~finite)
-            raise GraphError(
-                column,
-                "a time is not finite",
-                row=row,
-                expected="a finite number",
-                got=value[row].item(),
-                fix="Drop or mend these rows.",
-            )
-        return value.contiguous()
-    return value.to(torch.int64).contiguous()
-
-
-def as_features(value: Any, column: str, rows: int, like: str) -> Tensor | None:
-    """A feature or label column as a tensor of ``rows`` rows without NaN, or ``None``."""
-    if value is None:
-        return None
-    value = _as_tensor(value, column)
-    if value.dim() == 0 or value.shape[0] != rows:
-        _raise_length(column, value.shape[0] if value.dim() else 0, rows, like)
-    if value.is_floating_point():
-        bad = torch.isnan(value)
-        if bool(bad.any()):
-            row = _first(bad.reshape(rows, -1).any(dim=1))
-            raise GraphError(
-                column,
-                "a value is NaN",
-                row=row,
-                expected="numbers",
-                got="nan",
-                fix="Fill or drop missing values first.",
-            )
-    return value.contiguous()
-
-
-def check_ids(ids: Tensor, column: str, num_nodes: int) -> None:
-    """Raise if an id is negative or not below ``num_nodes``."""
-    if ids.numel() == 0:
-        return
-    low, high = torch.aminmax(ids)
-    if low < 0:
-        row = _first(ids < 0)
-        raise GraphError(
-            column,
-            "a node id is negative",
-            row=row,
-            expected="ids from 0",
-            got=ids[row].item(),
-            fix="Map labels to ids with TemporalGraph.from_pandas(ids='compact').",
-        )
-    if high >= num_nodes:
-        row = _first(ids >= num_nodes)
-        raise GraphError(
-            column,
-            "a node id is too large",
-            row=row,
-            expected=f"below num_nodes={num_nodes}",
-            got=ids[row].item(),
-            fix="Raise num_nodes, or leave it out to infer it.",
-        )
-
-
-def _as_tensor(value: Any, column: str) -> Tensor:
-    if isinstance(value, Tensor):
-        value = value.detach()
-    else:
-        if hasattr(value, "to_numpy"):  # pandas
-            value = value.to_numpy()
-        value = np.asarray(value)
-        if value.dtype.kind not in "biuf":
-            row = None
-            if value.dtype.kind in "OSU" and value.ndim:
-                row = _first_non_number(value)
-            raise GraphError(
-                column,
-                "values are not numbers",
-                row=row,
-                expected="numbers",
-                got=repr(value.reshape(-1)[row]) if row is not None else str(value.dtype),
-                fix="Encode categories as integers; map labels and dates with "
-                "TemporalGraph.from_pandas.",
-            )
-        if value.dtype.kind == "u" and value.dtype.itemsize == 8:
-            if value.size and value.max() > np.iinfo(np.int64).max:
-                raise GraphError(column, "a value does not fit in int64", got=value.max())
-            value = value.astype(np.int64)
-        elif value.dtype.kind == "u" and value.dtype.itemsize > 1:
-            value = value.astype(np.int64)
-        value = np.ascontiguousarray(value)
-        if not value.flags.writeable and not isinstance(value.base, np.memmap):
-            value = value.copy()
-        value = torch.from_numpy(value.astype(value.dtype.newbyteorder("="), copy=False))
-    if value.is_complex():
-        raise GraphError(column, "complex numbers are not supported", got=str(value.dtype))
-    return value
-
-
-def _first_non_number(value: np.ndarray) -> int:
-    for row, item in enumerate(value.reshape(-1)):
-        if isinstance(item, str) or not np.isscalar(item) or item is None:
-            return row
-    return 0
-
-
-def _first(mask: Tensor) -> int:
-    return int(mask.nonzero()[0, 0])
-
-
-def _raise_length(column: str, got: int, expected: int, like: str) -> None:
-    raise GraphError(
-        column,
-        "the number of rows differs",
-        expected=f"{expected} as in '{like}'" if like != "num_nodes" else f"num_nodes={expected}",
-        got=got,
-        fix="Give every column one row per event (or per node).",
     )
 
 
@@ -382,10 +252,9 @@ def _as_node_events(value: Any) -> NodeEvents | None:
             expected="NodeEvents or a dict of node, t, x, y",
             got=type(value).__name__,
         )
-    node = as_ids(value["node"], "node_events.node")
-    t = as_times(value["t"], "node_events.t")
-    if t.numel() != node.numel():
-        _raise_length("node_events.t", t.numel(), node.numel(), "node_events.node")
+    node = as_ids(value["node"], "node_events.node", own=True)
+    t = as_times(value["t"], "node_events.t", own=True)
+    check_length("node_events.t", t.numel(), node.numel(), "node_events.node")
     rest = {
         k: as_features(value.get(k), f"node_events.{k}", node.numel(), "node_events.node")
         for k in ("x", "y")
@@ -399,7 +268,10 @@ def _sort_node_events(value: NodeEvents, sort: bool) -> NodeEvents:
         return value
     if not sort:
         raise GraphError(
-            "node_events.t", "times are not sorted", row=_first(descents) + 1, fix="Pass sort=True."
+            "node_events.t",
+            "times are not sorted",
+            row=first_row(descents) + 1,
+            fix="Pass sort=True.",
         )
     order = torch.sort(value.t, stable=True).indices
     return NodeEvents(
@@ -415,7 +287,7 @@ def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor
         if signal_t is not None or signal_mask is not None:
             raise GraphError("signal", "signal_t or signal_mask is given without a signal")
         return {"signal": None, "signal_t": None, "signal_mask": None}
-    signal = _as_tensor(signal, "signal")
+    signal = as_tensor(signal, "signal")
     if signal.dim() == 2:
         signal = signal.unsqueeze(-1)
     if signal.dim() != 3:
@@ -427,20 +299,19 @@ def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor
         )
     steps = signal.shape[0]
     if signal_t is None:
-        signal_t = torch.arange(steps)
-    signal_t = as_times(signal_t, "signal_t")
-    if signal_t.numel() != steps:
-        _raise_length("signal_t", signal_t.numel(), steps, "signal")
+        signal_t = torch.arange(steps, device=signal.device)
+    signal_t = as_times(signal_t, "signal_t", own=True)
+    check_length("signal_t", signal_t.numel(), steps, "signal")
     still = signal_t[1:] <= signal_t[:-1]
     if bool(still.any()):
         raise GraphError(
             "signal_t",
             "times of a signal must increase",
-            row=_first(still) + 1,
+            row=first_row(still) + 1,
             fix="Sort the steps and merge duplicates first.",
         )
     if signal_mask is not None:
-        signal_mask = _as_tensor(signal_mask, "signal_mask").to(torch.bool)
+        signal_mask = as_tensor(signal_mask, "signal_mask").to(torch.bool)
         if signal_mask.dim() == 2:
             signal_mask = signal_mask.unsqueeze(-1)
         if signal_mask.shape not in (signal.shape, (*signal.shape[:2], 1)):
@@ -450,11 +321,11 @@ def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor
                 expected=list(signal.shape),
                 got=list(signal_mask.shape),
             )
-    elif signal.is_floating_point():
+    if signal.is_floating_point():
         missing = torch.isnan(signal)
         if bool(missing.any()):
-            signal_mask = ~missing
-            signal = torch.where(missing, torch.zeros((), dtype=signal.dtype), signal)
+            signal_mask = ~missing if signal_mask is None else signal_mask & ~missing
+            signal = signal.masked_fill(missing, 0)
     return {"signal": signal, "signal_t": signal_t, "signal_mask": signal_mask}
 
 
@@ -466,21 +337,22 @@ def _count_nodes(
     nodes: dict[str, Any],
     signal: dict[str, Tensor | None],
     node_names: Any,
-) -> int:
+) -> tuple[int, str]:
+    """The number of nodes, and what to do about an id that is not below it."""
+    mend = "Raise num_nodes, or leave it out to infer it."
+    per_node = {**nodes, "node_names": node_names}
+    sizes = {k: len(v) for k, v in per_node.items() if v is not None and not _is_scalar(v)}
+    if signal["signal"] is not None:
+        sizes["signal"] = signal["signal"].shape[1]
     if num_nodes is not None:
-        if isinstance(num_nodes, bool) or int(num_nodes) != num_nodes or num_nodes < 1:
-            raise GraphError("num_nodes", "not a count", expected="an integer > 0", got=num_nodes)
-        count = int(num_nodes)
+        count = check_count(num_nodes, "num_nodes")
+    elif sizes:
+        source, count = next(iter(sizes.items()))
+        mend = f"'{source}' says how many nodes there are: give it an entry for every node."
     else:
-        sizes = [len(v) for v in (*nodes.values(), node_names) if v is not None]
-        for ids in (src, dst, None if changes is None else changes.node):
-            if ids is not None and ids.numel():
-                sizes.append(int(ids.max()) + 1)
-        if signal["signal"] is not None:
-            sizes.append(signal["signal"].shape[1])
-        fixed = [len(v) for v in (*nodes.values(), node_names) if v is not None]
-        count = fixed[0] if fixed else max(sizes, default=1)
-    if signal["signal"] is not None and signal["signal"].shape[1] != count:
+        ids = [src, dst] if changes is None else [src, dst, changes.node]
+        count = max((int(v.max()) + 1 for v in ids if v.numel()), default=1)
+    if sizes.get("signal", count) != count:
         raise GraphError(
             "signal",
             "the number of nodes differs",
@@ -488,4 +360,21 @@ def _count_nodes(
             got=list(signal["signal"].shape),
             fix="Give one row of the signal per node.",
         )
-    return max(count, 1)
+    return max(count, 1), mend
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str) or getattr(value, "ndim", 1) == 0
+
+
+def _check_one_device(**columns: Tensor | None) -> None:
+    home = columns["src"].device
+    for name, value in columns.items():
+        if value is not None and value.device != home:
+            raise GraphError(
+                name,
+                "the columns are on different devices",
+                expected=f"{home} as 'src'",
+                got=str(value.device),
+                fix="Build the graph on the CPU and move it with g.to(device).",
+            )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from graphkit.data.inputs import as_ids, check_ids
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Split(NamedTuple):
     test: TemporalGraph
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeldOutNodes:
     """The inductive protocol: some nodes are never seen in training.
 
@@ -46,30 +48,48 @@ class HeldOutNodes:
         return self.is_held_out[src] | self.is_held_out[dst]
 
 
-def quantile_time(t: Tensor, fraction: float) -> Tensor:
+def as_fraction(value: Any, name: str) -> Fraction:
+    """A share of a whole as the decimal number that the caller wrote, ``0 <= value <= 1``."""
+    try:
+        fraction = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        fraction = None
+    if fraction is None or isinstance(value, str) or not 0 <= fraction <= 1:
+        raise GraphError(name, "not a fraction", expected="a number from 0 to 1", got=repr(value))
+    return fraction
+
+
+def quantile_time(t: Tensor, fraction: Fraction) -> Tensor:
     """The last time of the first ``fraction`` of events, exactly (no interpolation in floats)."""
     # t <= quantile(t, q) holds for the same events whether the quantile is interpolated or not.
-    return t[math.floor(fraction * (t.numel() - 1) + 1e-9)]
+    return t[math.floor(fraction * (t.numel() - 1))]
 
 
 def split_by_time(graph: TemporalGraph, val: float = 0.15, test: float = 0.15) -> Split:
     """Train, validation and test stretches by time quantile.
 
     An event belongs to the training part if its time is at most the ``1 - val - test`` quantile
-    of all event times, so events of one time are never parted. Without events the signal's
-    times are split.
+    of all event times, so events of one time are never parted. The quantile is that of
+    :func:`numpy.quantile`, in exact arithmetic. Without events, or where they all have one time,
+    the times of the signal are split, or else those of the node events.
 
     Raises:
         GraphError: A fraction is negative or the two leave nothing to train on.
     """
-    for name, value in (("val", val), ("test", test)):
-        if not 0 <= value < 1:
-            raise GraphError(name, "not a fraction", expected="0 <= fraction < 1", got=value)
+    val, test = as_fraction(val, "val"), as_fraction(test, "test")
     if val + test >= 1:
-        raise GraphError("val", "val and test leave nothing to train on", got=val + test)
+        raise GraphError(
+            "val",
+            "val and test leave nothing to train on",
+            expected="val + test < 1",
+            got=float(val + test),
+        )
     t = graph.t
-    if (t.numel() == 0 or graph.is_static) and graph.signal_t is not None:
-        t = graph.signal_t
+    if t.numel() == 0 or graph.is_static:
+        if graph.signal_t is not None:
+            t = graph.signal_t
+        elif graph.node_events is not None and t.numel() == 0:
+            t = graph.node_events.t
     if t.numel() == 0:
         raise GraphError("t", "an empty graph cannot be split")
     ends = [quantile_time(t, 1 - val - test), quantile_time(t, 1 - test)]
@@ -104,27 +124,25 @@ def hold_out_nodes(
             exists; nothing would be left.
     """
     if nodes is None:
-        if not 0 < fraction < 1:
-            raise GraphError(
-                "fraction", "not a fraction", expected="0 < fraction < 1", got=fraction
-            )
+        fraction = as_fraction(fraction, "fraction")
         if len(graph) == 0:
             raise GraphError("t", "a graph without events has no nodes to hold out")
-        late = graph.t > quantile_time(graph.t, after)
+        late = graph.t > quantile_time(graph.t, as_fraction(after, "after"))
         pool = torch.cat([graph.src[late], graph.dst[late]]).unique()
         present = torch.cat([graph.src, graph.dst]).unique().numel()
         count = min(int(fraction * present), pool.numel())
         if count == 0:
             raise GraphError(
                 "fraction",
-                f"no node would be held out of {present}",
-                got=fraction,
+                f"no node would be held out of {present}, {pool.numel()} of them late enough",
+                got=float(fraction),
                 fix="Raise fraction, or lower after.",
             )
         generator = torch.Generator().manual_seed(seed)
         chosen = pool[torch.randperm(pool.numel(), generator=generator)[:count].to(pool.device)]
     else:
-        chosen = torch.as_tensor(nodes, dtype=torch.int64, device=graph.src.device).flatten()
+        chosen = as_ids(nodes, "hold_out").to(graph.device)
+        check_ids(chosen, "hold_out", graph.num_nodes, "Name nodes that the graph has.")
         values, counts = chosen.unique(return_counts=True)
         if bool((counts > 1).any()):
             twice = values[counts > 1][0]
@@ -135,18 +153,13 @@ def hold_out_nodes(
                 got=int(twice),
                 fix="List every node once.",
             )
-        if chosen.numel() and (int(values[0]) < 0 or int(values[-1]) >= graph.num_nodes):
-            raise GraphError(
-                "hold_out",
-                "no such node",
-                expected=f"ids in 0..{graph.num_nodes - 1}",
-                got=int(values[0]) if int(values[0]) < 0 else int(values[-1]),
-            )
     mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.src.device)
     mask[chosen] = True
     keep = ~(mask[graph.src] | mask[graph.dst])
     if not bool(keep.any()):
-        raise GraphError("hold_out", "every event touches a held-out node", fix="Hold out fewer.")
+        raise GraphError(
+            "hold_out", "every event touches a held-out node", fix="Hold out fewer nodes."
+        )
     return HeldOutNodes(chosen.sort().values, mask, graph.filter_events(keep), graph)
 
 

@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphkit.data.batches import EventBatches
 from graphkit.data.columns import Columns, NodeEvents, Tables, build_columns
+from graphkit.data.inputs import as_tensor
 from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch_geometric.data import Data
 
     from graphkit.data.csr import TemporalCSR
@@ -30,7 +31,8 @@ class TemporalGraph:
     """A graph whose edges are events in time.
 
     A graph is a set of columns, sorted by time and immutable once built. Slices share storage.
-    A static graph is one whose events all have the same time.
+    A static graph is one whose events all have the same time. Ids and times are copied from what
+    is passed; feature columns share its memory where they can (do not write to it afterwards).
 
     Args:
         src: int ``[E]``, source node of every event, ids ``0..N-1``.
@@ -39,10 +41,10 @@ class TemporalGraph:
         edge_attr: ``[E, ...]`` features of the events.
         edge_y: ``[E, ...]`` labels of the events.
         edge_weight: ``[E]`` weights.
-        edge_type: int ``[E]``.
+        edge_type: int ``[E]``, kept as int64.
         x: ``[N, ...]`` node features that do not change.
         y: ``[N, ...]`` node labels that do not change.
-        node_type: ``[N]``.
+        node_type: int ``[N]``, kept as int64.
         node_events: :class:`NodeEvents`, or a dict of ``node``, ``t``, ``x``, ``y``: node data
             that do change.
         signal: ``[T, N, C]`` regular readings of every node; NaN marks a missing reading.
@@ -67,8 +69,31 @@ class TemporalGraph:
 
     __slots__ = ("_columns", "_events", "_node_events", "_signal")
 
-    def __init__(self, src: Any, dst: Any, t: Any, **columns: Any) -> None:
-        built = build_columns(src, dst, t, **columns)
+    def __init__(
+        self,
+        src: Any,
+        dst: Any,
+        t: Any,
+        *,
+        edge_attr: Any = None,
+        edge_y: Any = None,
+        edge_weight: Any = None,
+        edge_type: Any = None,
+        x: Any = None,
+        y: Any = None,
+        node_type: Any = None,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        num_nodes: int | None = None,
+        node_names: Any = None,
+        time_unit: TimeUnit | str = "s",
+        sort: bool = True,
+        name: str | None = None,
+    ) -> None:
+        given = {k: v for k, v in locals().items() if k != "self"}
+        built = build_columns(**given)
         self._set(built, (0, built.src.numel()), None, None)
 
     @classmethod
@@ -102,6 +127,9 @@ class TemporalGraph:
         raise AttributeError(
             f"a TemporalGraph cannot be changed (tried to set '{name}'); build a new one"
         )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a TemporalGraph cannot be changed (tried to delete '{name}')")
 
     # ---------------------------------------------------------------- columns
     @property
@@ -275,8 +303,10 @@ class TemporalGraph:
     ) -> TemporalGraph:
         """Everything with ``start <= t < end`` (``None``: unbounded): events, node events, signal.
 
-        The events of a static graph are not timed and stay.
+        Where the events all have one time and a signal is there, the events are its fixed network:
+        they are not timed and stay.
         """
+        start, end = _as_bound(start, "start"), _as_bound(end, "end")
         events = self._events
         if not (self.is_static and self._columns.signal_t is not None):
             events = _clip(self._columns.t, self._events, start, end)
@@ -304,14 +334,16 @@ class TemporalGraph:
 
     def filter_events(self, mask: Tensor) -> TemporalGraph:
         """The events where a bool mask ``[E]`` is true. Copies their columns, keeps event ids."""
+        mask = as_tensor(mask, "mask")
         if mask.dtype != torch.bool or mask.shape != (len(self),):
             raise GraphError(
                 "mask",
                 "not a mask over the events",
                 expected=f"bool [{len(self)}]",
-                got=f"{mask.dtype} {list(mask.shape)}",
+                got=f"{str(mask.dtype).removeprefix('torch.')} {list(mask.shape)}",
+                fix="Compare a column, as in g.filter_events(g.src != 3).",
             )
-        rows = mask.nonzero().flatten() + self._events[0]
+        rows = mask.to(self.device).nonzero().flatten() + self._events[0]
         return self._of(self._columns.take_events(rows), None, self._node_events, self._signal)
 
     # ---------------------------------------------------------------- views
@@ -352,7 +384,7 @@ class TemporalGraph:
     # ---------------------------------------------------------------- device
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TemporalGraph:
         """The same graph on another device; itself if it is there already."""
-        if torch.device(device) == self.device:
+        if torch.empty(0, device=device).device == self.device:  # "cuda" may be "cuda:0"
             return self
         return self._mapped(lambda v: v.to(device, non_blocking=non_blocking))
 
@@ -470,11 +502,30 @@ def _clip(
     return rows[0] + low, rows[0] + max(low, high)
 
 
-def _rank(t: Tensor, value: int | float) -> int:
-    """Number of entries below a value; exact for int64 times and any Python number."""
+def _as_bound(value: Any, name: str) -> int | float | None:
+    if value is None:
+        return None
+    if isinstance(value, (Tensor, np.ndarray, np.generic)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise GraphError(
+            name,
+            "not a time",
+            expected="a number of ticks or None",
+            got=repr(value),
+            fix="Times are counted in the graph's time_unit.",
+        )
     if value != value:
-        raise GraphError("between", "a bound is NaN")
-    if not t.is_floating_point():
+        raise GraphError(name, "a bound is NaN", expected="a number of ticks or None")
+    return value
+
+
+def _rank(t: Tensor, value: int | float) -> int:
+    """Number of entries below a value; exact for any Python number."""
+    if t.is_floating_point():
+        if isinstance(value, int):
+            value = _float_from(value)
+    else:
         info = torch.iinfo(torch.int64)
         if value > info.max:
             return t.numel()
@@ -482,3 +533,12 @@ def _rank(t: Tensor, value: int | float) -> int:
             return 0
         value = math.ceil(value)  # t < 2.5 holds for the integers below 3
     return int(torch.searchsorted(t, torch.tensor(value, dtype=t.dtype, device=t.device)))
+
+
+def _float_from(value: int) -> float:
+    """The first float that is not below an integer."""
+    try:
+        near = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return math.nextafter(near, math.inf) if near < value else near

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+from numbers import Rational, Real
+
+import numpy as np
 
 from graphkit.errors import GraphError
 
@@ -22,6 +25,12 @@ _NANOSECONDS = {
     "w": 7 * 86400 * 10**9,
 }
 _ALIASES = {
+    "nanosecond": "ns",
+    "nanoseconds": "ns",
+    "microsecond": "us",
+    "microseconds": "us",
+    "millisecond": "ms",
+    "milliseconds": "ms",
     "min": "m",
     "t": "m",
     "sec": "s",
@@ -37,7 +46,7 @@ _ALIASES = {
     "weeks": "w",
     "steps": "step",
 }
-_SPAN = re.compile(r"^\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)?\s*([A-Za-zµ]+)\s*$")
+_SPAN = re.compile(r"^\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)?\s*([A-Za-zµμ]+)\s*$")
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class TimeUnit:
 
         Args:
             span: A number of ticks, a duration such as ``"1h"`` or ``"15 min"``, or a
-                :class:`datetime.timedelta`.
+                :class:`datetime.timedelta` (also pandas' and numpy's).
             whole: Ask for a whole number of ticks (integer clocks).
 
         Raises:
@@ -98,13 +107,30 @@ class TimeUnit:
             return int(exact)
         return float(exact)
 
-    def convert(self, value: int, other: TimeUnit) -> int:
+    def convert(self, value: int, other: TimeUnit | str) -> int:
         """A whole number of ticks of this unit, in ticks of another.
 
         Raises:
             GraphError: One of the units has no length, or the result is not whole.
         """
-        return int(other.ticks(f"{int(value)}{self.name}")) if value else 0
+        other = other if isinstance(other, TimeUnit) else TimeUnit(other)
+        if self == other:
+            ticks = Fraction(value)
+        elif self.nanoseconds is None:
+            raise GraphError(
+                "time_unit",
+                f"'step' only orders events and has no length in '{other}'",
+                fix="Build the graph with its real time unit.",
+            )
+        else:
+            ticks = Fraction(value) * self.nanoseconds / other._length(f"{value}{self}")
+        if ticks.denominator != 1:
+            raise GraphError(
+                "time_unit",
+                f"{value} '{self}' is not a whole number of '{other}'",
+                got=float(ticks),
+            )
+        return int(ticks)
 
     def __str__(self) -> str:
         return self.name
@@ -114,12 +140,16 @@ class TimeUnit:
             raise GraphError("every", "a truth value is not a span of time", got=repr(span))
         if isinstance(span, timedelta):
             nanoseconds = Fraction(
-                (span.days * 86400 + span.seconds) * 10**9 + span.microseconds * 10**3
+                (span.days * 86400 + span.seconds) * 10**9
+                + span.microseconds * 10**3
+                + getattr(span, "nanoseconds", 0)  # pandas.Timedelta
             )
-            return nanoseconds / self._length(span)
-        if isinstance(span, (int, float)):
+            return nanoseconds / self._length(repr(span))
+        if isinstance(span, np.timedelta64):
+            span = str(span)  # such as "90 minutes"; a number to Python all the same
+        if isinstance(span, Real):  # numpy's numbers too
             try:
-                return Fraction(span)
+                return Fraction(span if isinstance(span, Rational) else float(span))
             except (ValueError, OverflowError):
                 raise GraphError("every", "a span must be finite", got=repr(span)) from None
         match = _SPAN.match(str(span))
@@ -131,7 +161,7 @@ class TimeUnit:
                 expected="a number of ticks, or a number and a unit such as '1h' or '15min'",
                 fix="Months and years have no fixed length: pass boundaries with at=.",
             )
-        number = Fraction(match.group(1) or "1")
+        number = Fraction(match.group(1) or "1")  # exact: "0.1s" is a tenth
         if unit == self.name:
             return number
         if unit == "step":
@@ -157,6 +187,6 @@ def _canonical(name: str) -> str | None:
     if not isinstance(name, str):
         return None
     name = {"M": ""}.get(name, name)  # an upper-case M is a month, not a minute
-    name = name.replace("µs", "us").lower()
+    name = re.sub("^[µμ]s$", "us", name).lower()
     name = _ALIASES.get(name, name)
     return name if name in _NANOSECONDS or name == "step" else None

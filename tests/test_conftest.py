@@ -1,0 +1,68 @@
+"""The poison of conftest.py: it bites where memory is read unwritten, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_fresh_floats_are_nan(dtype: torch.dtype) -> None:
+    like = torch.zeros(3, dtype=dtype)
+    for fresh in (
+        torch.empty(3, dtype=dtype),
+        torch.empty_like(like),
+        like.new_empty(3),
+        like.new_empty((2, 2)),
+        torch.empty_strided((2, 2), (2, 1), dtype=dtype),
+    ):
+        assert fresh.dtype == dtype
+        assert fresh.isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_fresh_integers_are_large_and_odd(dtype: torch.dtype) -> None:
+    fresh = torch.empty(3, dtype=dtype)
+    assert (fresh % 2 == 1).all()
+    assert (fresh > torch.iinfo(dtype).max // 2).all()
+
+
+def test_parameters_and_gradients_still_work() -> None:
+    layer = torch.nn.Linear(3, 2)
+    layer(torch.ones(1, 3)).sum().backward()
+    assert layer.weight.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert torch.empty(2, requires_grad=True).requires_grad
+    cell = torch.nn.GRUCell(2, 2)
+    assert cell(torch.ones(1, 2)).isfinite().all()
+
+
+def test_out_is_left_alone_and_devices_hold() -> None:
+    out = torch.zeros(2)
+    torch.empty(2, out=out)
+    assert out.tolist() == [0, 0]
+    with torch.device("meta"):
+        assert torch.empty(2).is_meta
+
+
+def test_compiles_without_graph_break() -> None:
+    @torch.compile(fullgraph=True, backend="eager")
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return torch.empty_like(x).copy_(x) * 2
+
+    assert double(torch.ones(2)).tolist() == [2, 2]
+
+
+def test_plain_memory_restores_torch(plain_memory: None) -> None:
+    assert torch.empty.__name__ == "empty"
+    assert not hasattr(torch.empty, "__wrapped__")
+
+    @torch.jit.script
+    def fill(x: torch.Tensor) -> torch.Tensor:
+        return torch.empty(2).fill_(x.sum())
+
+    assert fill(torch.ones(2)).tolist() == [2, 2]
+
+
+def test_one_thread_and_fixed_seeds() -> None:
+    assert torch.get_num_threads() == 1
+    assert torch.initial_seed() == 0

@@ -65,7 +65,7 @@ def test_refusals(metric):
     bad = torch.tensor([0.1, float("nan"), 0.3])
     with pytest.raises(GraphError, match="'negative', row 1: 1 of 3 scores are NaN"):
         metric(ok, bad)
-    with pytest.raises(GraphError, match="'positive'.*nothing to score"):
+    with pytest.raises(GraphError, match=r"'positive'.*nothing to score"):
         metric(torch.empty(0), ok)
 
 

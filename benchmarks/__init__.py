@@ -1,0 +1,1 @@
+"""Benchmarks: a module per command of ``run.py``, settings in ``configs/``, ``speed/``."""

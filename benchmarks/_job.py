@@ -1,0 +1,89 @@
+"""A run of many trainings in one folder: its arguments, what is done, where it can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from graphkit.engine import Result, load_results, save_results
+from graphkit.engine.files import write_text
+from graphkit.errors import GraphError
+
+__all__ = ["Job"]
+
+
+class Job:
+    """A folder with ``run.json`` (arguments), ``result.json`` (what is done) and ``checkpoints/``.
+
+    Under ``torchrun`` only process 0 writes.
+
+    Args:
+        folder: Made when something is written.
+        arguments: What the run was asked to do.
+        done: Results so far.
+    """
+
+    def __init__(
+        self, folder: Path, arguments: dict[str, Any], done: list[Result] | None = None
+    ) -> None:
+        self.folder = folder
+        self.arguments = arguments
+        self.done = done or []
+        self.leads = int(os.environ.get("RANK", 0)) == 0
+
+    @classmethod
+    def open(cls, resume: str | None, given: dict[str, Any], default_folder: str) -> Job:
+        """Start a job, or go on with the one in ``resume``.
+
+        Args:
+            resume: Folder of an earlier run; a new run starts there if it holds none.
+            given: Arguments that were given on the command line; those not given are not in it.
+            default_folder: Folder of a new run without ``resume``; a date and time is added.
+
+        Raises:
+            GraphError: An argument contradicts the run in the folder.
+        """
+        if resume is None:
+            stamp = time.strftime("%Y%m%d-%H%M%S")
+            job = cls(Path(f"{default_folder}-{stamp}"), given)
+        else:
+            job = cls(Path(resume), given)
+            path = job.folder / "run.json"
+            if path.exists():
+                saved = json.loads(path.read_text(encoding="utf-8"))
+                for key, value in given.items():
+                    if saved.get(key) != value:
+                        raise GraphError(
+                            f"--{key.replace('_', '-')}",
+                            f"the run in {job.folder} was started otherwise",
+                            expected=saved.get(key, "the default"),
+                            got=value,
+                            fix="Leave it out to go on, or give another folder.",
+                        )
+                job.arguments = saved
+                results = job.folder / "result.json"
+                job.done = load_results(results) if results.exists() else []
+        if job.leads:
+            write_text(job.folder / "run.json", json.dumps(job.arguments, indent=2) + "\n")
+        return job
+
+    def find(self, model: str, seed: int) -> Result | None:
+        """The result of a model and a seed, if it is there already."""
+        return next((r for r in self.done if (r.model, r.seed) == (model, seed)), None)
+
+    def checkpoints(self, model: str, seed: int) -> Path:
+        """Folder of the checkpoints of a model and a seed."""
+        return self.folder / "checkpoints" / f"{model}-seed{seed}"
+
+    def add(self, result: Result) -> None:
+        """Keep a result, on disk at once."""
+        self.done.append(result)
+        self.save(self.folder / "result.json")
+
+    def save(self, path: str | Path) -> None:
+        """Write all results so far as JSON."""
+        if self.leads and self.done:
+            save_results(self.done, path)

@@ -1,0 +1,153 @@
+"""Settings of a model on a data set: from ``configs/``, then from ``--set``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["CONFIGS", "Settings", "apply", "known_settings", "parse", "read"]
+
+CONFIGS = Path(__file__).parent / "configs"
+_PARTS = ("model", "fit", "task")
+
+
+@dataclass
+class Settings:
+    """What one run is made with.
+
+    Attributes:
+        model: Arguments of the model's ``from_graph``.
+        fit: Arguments of :func:`graphkit.fit`.
+        task: Arguments of the task.
+        published: Numbers of others for this data set:
+            ``{"transductive" | "inductive": {metric: {"value", "std", "source"}}}``.
+    """
+
+    model: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, Any] = field(default_factory=dict)
+
+
+def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
+    """The settings of a model on a data set: its section ``default``, then the data set's own.
+
+    A model without a file, or a data set without a section, has the defaults of the code.
+
+    Raises:
+        GraphError: The file is not JSON, or has a section of an unknown name.
+    """
+    path = folder / f"{model}.json"
+    if not path.exists():
+        return Settings()
+    try:
+        sections = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise GraphError("configs", f"{path.name} is not JSON ({error})") from error
+    settings = Settings()
+    for name in ("default", dataset):
+        for part, values in sections.get(name, {}).items():
+            if part == "note":
+                continue
+            if part not in (*_PARTS, "published"):
+                known = (*_PARTS, "published", "note")
+                raise UnknownNameError(f"part of {path.name}, {name}", part, known)
+            getattr(settings, part).update(values)
+    return settings
+
+
+def parse(assignments: list[str]) -> dict[str, Any]:
+    """``["lr=1e-3", "readout=sum"]`` as a dictionary; values are JSON where they can be.
+
+    Raises:
+        GraphError: An assignment has no ``=``.
+    """
+    found = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise GraphError("--set", "not an assignment", expected="key=value", got=assignment)
+        found[key.strip()] = _value(text.strip())
+    return found
+
+
+def known_settings(make: Any) -> set[str] | None:
+    """Names that a model's ``from_graph`` takes; ``None`` if it takes any."""
+    names: set[str] = set()
+    for function in (make.from_graph, make.__init__):
+        parameters = inspect.signature(function).parameters.values()
+        names |= {
+            p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
+        }
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        if not open_ended:
+            break
+    else:
+        return None
+    return names
+
+
+def apply(
+    settings: Settings,
+    model: str,
+    values: dict[str, Any],
+    *,
+    model_names: set[str] | None,
+    fit_names: set[str],
+    task_names: set[str],
+    others: dict[str, set[str] | None],
+) -> None:
+    """Put ``--set`` values where they belong.
+
+    ``fit.lr``, ``task.val``, ``model.dim`` and ``nat.dim`` say it themselves; a bare name is an
+    argument of ``fit`` if it has one of that name, else of the task, else of the model.
+
+    Args:
+        settings: Changed in place.
+        model: Name of the model.
+        values: From :func:`parse`.
+        model_names: What the model takes, ``None`` for anything.
+        fit_names: What ``fit`` takes.
+        task_names: What the task takes.
+        others: The same as ``model_names`` for every model of the command: a name that only
+            another model knows is not an error.
+
+    Raises:
+        UnknownNameError: Nothing takes the setting.
+    """
+    known = {"fit": fit_names, "task": task_names, "model": model_names}
+    for key, value in values.items():
+        scope, dot, name = key.partition(".")
+        if not dot:
+            name = key
+            scope = next((s for s in ("fit", "task") if name in known[s]), "model")
+            elsewhere = any(n is None or name in n for m, n in others.items() if m != model)
+            if (
+                scope == "model"
+                and model_names is not None
+                and name not in model_names
+                and elsewhere
+            ):
+                continue
+        elif scope == model:
+            scope = "model"
+        elif scope in others:
+            continue
+        elif scope not in known:
+            raise UnknownNameError("--set scope", scope, [*known, *others])
+        if known[scope] is not None and name not in known[scope]:
+            bare = fit_names | task_names | (model_names or set()) if not dot else known[scope]
+            raise UnknownNameError(f"setting of {model if scope == 'model' else scope}", name, bare)
+        getattr(settings, scope)[name] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)

@@ -1,0 +1,94 @@
+"""Comparison tables of results: models as rows, measured and published side by side."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from graphkit.engine import Result
+
+__all__ = ["comparison", "markdown", "title"]
+
+_LABELS = {
+    "ap": "AP",
+    "auc": "AUC",
+    "ap_random": "AP random",
+    "ap_historical": "AP hist.",
+    "ap_inductive": "AP induct.",
+    "mrr": "MRR",
+    "hits@10": "hits@10",
+}
+
+
+def title(results: list[Result]) -> list[str]:
+    """Data set and protocol, in words."""
+    first = results[0]
+    events = first.protocol.get("events", {})
+    sizes = ", ".join(f"{n:,} {split}" for split, n in events.items())
+    seeds = sorted({r.seed for r in results})
+    what = first.task.replace("_", " ")
+    return [
+        f"{first.dataset}: {what}, test split" + (f" ({sizes} events)" if sizes else ""),
+        f"{first.protocol.get('summary', '')}",
+        f"{'seed' if len(seeds) == 1 else 'mean ± std over seeds'} "
+        f"{', '.join(map(str, seeds))} · {first.device} · {first.threads} threads",
+    ]
+
+
+def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Head, rows and footnotes of the table of a set of results, one row per model."""
+    metrics = [m for m in _LABELS if any(m in r.metrics.get("test", {}) for r in results)]
+    published = [m for m in metrics if any(m in r.published for r in results)]
+    head = ["model"]
+    for m in metrics:
+        head += [_LABELS[m]] + ([f"published {_LABELS[m]}"] if m in published else [])
+    head += ["train ev/s", "eval ev/s", "s/epoch", "peak MiB"]
+    rows, notes = [], []
+    for model in dict.fromkeys(r.model for r in results):
+        mine = [r for r in results if r.model == model]
+        row = [model]
+        for m in metrics:
+            row.append(spread([r.metrics["test"].get(m) for r in mine]))
+            if m in published:
+                row.append(_published(mine[0].published.get(m)))
+        times = [r.timing for r in mine]
+        row += [
+            _mean([t.get("train_events_per_s") for t in times], ",.0f"),
+            _mean([t.get("eval_events_per_s") for t in times], ",.0f"),
+            _mean([statistics.median(t["epoch_s"]) for t in times if t.get("epoch_s")], ".2f"),
+            _mean([t.get("peak_rss_mb") for t in times], ",.0f"),
+        ]
+        rows.append(row)
+        notes += [
+            f"published {_LABELS[m]}, {model}: {mine[0].published[m]['source']}"
+            for m in published
+            if mine[0].published.get(m)
+        ]
+    return head, rows, list(dict.fromkeys(notes))
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    """The table in Markdown."""
+    align = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in [head, align, *rows]]
+
+
+def spread(values: list[float | None]) -> str:
+    """Mean, and ± standard deviation (of a sample) where there are several."""
+    present = [v for v in values if v is not None]
+    if not present:
+        return "–"
+    text = f"{statistics.fmean(present):.4f}"
+    return f"{text} ± {statistics.stdev(present):.4f}" if len(present) > 1 else text
+
+
+def _mean(values: list[float | None], form: str) -> str:
+    present = [v for v in values if v is not None]
+    return format(statistics.fmean(present), form) if present else "–"
+
+
+def _published(entry: dict[str, Any] | None) -> str:
+    if not entry:
+        return "–"
+    text = f"{entry['value']:.4f}"
+    return f"{text} ± {entry['std']:.4f}" if entry.get("std") is not None else text

@@ -1,0 +1,207 @@
+"""Temporal link prediction: train and test stream models, measured beside published numbers."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks._job import Job
+    from graphkit import TemporalGraph
+    from graphkit.engine import Result
+
+_DEFAULTS = {
+    "model": "nat,tgn,edgebank",
+    "seeds": "0",
+    "negatives": "random",
+    "inductive": False,
+    "candidates": 100,
+    "set": [],
+}
+_FALLBACK = "triadic"
+_PREFERRED = "collegemsg"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``run.py link_pred``. None has a default here: see which were given."""
+    add = parser.add_argument
+    add("--model", help=f"models, separated by commas (default: {_DEFAULTS['model']})")
+    add("--data", help=f"data set (default: {_PREFERRED} if at hand, else generated {_FALLBACK})")
+    add("--epochs", type=int, help="the most epochs (default: as in benchmarks/configs)")
+    add("--seeds", help="seeds, separated by commas (default: 0)")
+    add(
+        "--negatives",
+        choices=["random", "historical", "inductive"],
+        help="negatives of training, validation and test (default: random)",
+    )
+    add("--inductive", action="store_true", default=None, help="hold nodes out, test on them")
+    add("--candidates", type=int, help="random candidates for MRR; 0: no MRR (default: 100)")
+    add("--batch-size", type=int, help="events per batch (default: 100)")
+    add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add("--threads", type=int, help="CPU threads of torch (default: at most 2)")
+    add(
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        help="a setting of fit, of the task or of the model: lr=1e-3, nat.readout=sum",
+    )
+    add("--json", metavar="PATH", help="also write the results here")
+    add("--plot", metavar="PATH", help="write the curves here")
+    add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every model with every seed, print the table, say where the files are."""
+    from benchmarks._job import Job
+
+    given = {k: v for k, v in vars(args).items() if v is not None}
+    for other in ("command", "list", "json", "plot", "resume"):
+        given.pop(other, None)
+    job = Job.open(args.resume, given, f"results/link_pred-{given.get('data', 'default')}")
+    options = {**_DEFAULTS, **job.arguments}
+    models, seeds = _names(options["model"]), _seeds(options["seeds"])
+    plans = _plan(models, options)
+    graph, note = _graph(options.get("data"))
+    try:
+        for model in models:
+            for seed in seeds:
+                if job.find(model, seed) is None:
+                    job.add(_train(model, seed, graph, plans[model](graph.name), options, job))
+    except KeyboardInterrupt:
+        _report(job, note, args)
+        total = len(models) * len(seeds)
+        if job.leads:
+            print(f"\nInterrupted: {len(job.done)} of {total} trainings are done. Go on with")
+            print(f"  python {sys.argv[0]} link_pred --resume {job.folder}")
+        return 130
+    _report(job, note, args)
+    return 0
+
+
+def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    """For each model a function from the data set's name to its settings. Checks every name."""
+    from benchmarks import _settings
+    from graphkit import LinkPrediction, fit, registry
+
+    makers = {name: registry.get("model", name) for name in models}
+    known = {name: _settings.known_settings(make) for name, make in makers.items()}
+    values = _settings.parse(options["set"])
+    fit_names = set(inspect.signature(fit).parameters) - {"model", "task", "seed", "progress"}
+    task_names = set(inspect.signature(LinkPrediction).parameters) - {"graph"}
+
+    def settings(model: str, dataset: str) -> _settings.Settings:
+        found = _settings.read(model, dataset)
+        _settings.apply(
+            found,
+            model,
+            values,
+            model_names=known[model],
+            fit_names=fit_names,
+            task_names=task_names,
+            others=known,
+        )
+        for name in ("epochs", "batch_size", "device", "threads"):
+            if name in options:
+                found.fit[name] = options[name]
+        return found
+
+    for model in models:  # a wrong setting is an error now, not after the first model
+        settings(model, options.get("data") or _PREFERRED)
+    return {model: lambda dataset, model=model: settings(model, dataset) for model in models}
+
+
+def _train(
+    model: str, seed: int, graph: TemporalGraph, settings: Any, options: dict[str, Any], job: Job
+) -> Result:
+    from graphkit import LinkPrediction, fit, registry, seed_everything
+
+    task = LinkPrediction(
+        graph,
+        **{
+            "negatives": options["negatives"],
+            "eval_negatives": ("random", "historical", "inductive"),
+            "candidates": options["candidates"],
+            "inductive": options["inductive"],
+            **settings.task,
+        },
+    )
+    seed_everything(seed)
+    built = registry.get("model", model).from_graph(graph, **settings.model)
+    threads = min(2, os.cpu_count() or 1)
+    result = fit(
+        built,
+        task,
+        **{"threads": threads, **settings.fit},
+        seed=seed,
+        checkpoint_dir=job.checkpoints(model, seed),
+        resume=True,
+        name=model,
+    )
+    result.settings["model"] = settings.model
+    result.settings["task"] = settings.task
+    kind = "inductive" if options["inductive"] else "transductive"
+    if options["negatives"] == "random":
+        result.published = settings.published.get(kind, {})
+    return result
+
+
+def _graph(name: str | None) -> tuple[TemporalGraph, str | None]:
+    """The data set; without a name the preferred one, or a generated one and a note about it."""
+    from graphkit import load
+    from graphkit.errors import DatasetNotFoundError
+
+    if name is not None:
+        return load(name), None
+    try:
+        return load(_PREFERRED, timeout=5.0), None
+    except DatasetNotFoundError as error:
+        print(f"{_PREFERRED} is not at hand: {error}", file=sys.stderr)
+        return load(_FALLBACK), (
+            f"GENERATED DATA ({_FALLBACK}): {_PREFERRED} is neither at hand nor downloadable, so "
+            "these numbers say nothing about real data and stand beside no published ones."
+        )
+
+
+def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:
+    """The table, the files, and where they are."""
+    from benchmarks._tables import comparison, title
+    from graphkit.engine.plot import plot_curves
+    from graphkit.engine.result import table
+    from graphkit.errors import MissingPackageError
+
+    if not job.leads or not job.done:
+        return
+    head, rows, notes = comparison(job.done)
+    lines = [*([note] if note else []), *title(job.done), "", *table(head, rows), "", *notes]
+    print("\n" + "\n".join(lines))
+    where = job.folder / "result.json"
+    if args.json:
+        job.save(args.json)
+        where = Path(args.json)
+    print(f"JSON: {where}")
+    try:
+        print(f"plot: {plot_curves(job.done, args.plot or job.folder / 'curves.png')}")
+    except MissingPackageError as error:
+        print(f"no plot: {error}")
+
+
+def _names(text: str) -> list[str]:
+    from graphkit.errors import GraphError
+
+    found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found:
+        raise GraphError("argument", "an empty list", expected="names separated by commas")
+    return found
+
+
+def _seeds(text: str) -> list[int]:
+    from graphkit.errors import GraphError
+
+    names = _names(text)
+    if not all(name.isdigit() for name in names):
+        raise GraphError("--seeds", "not a list of numbers", expected="0,1,2", got=text)
+    return [int(name) for name in names]

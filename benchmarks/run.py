@@ -1,0 +1,94 @@
+"""The command line of the benchmarks.
+
+    python benchmarks/run.py link_pred            train and test stream models
+    python benchmarks/run.py speed                time the hot paths against the obvious baselines
+    python benchmarks/run.py report               write the tables of README and docs
+    python benchmarks/run.py --list               commands, models, data sets
+
+A command is a module or package of this folder with ``add_arguments(parser)`` and ``run(args)``:
+adding one touches nothing here. It works from any directory, installed or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def commands() -> dict[str, ModuleType]:
+    """The commands by name, found in this folder."""
+    import benchmarks
+
+    found = {}
+    for info in pkgutil.iter_modules(benchmarks.__path__):
+        if info.name.startswith("_") or info.name == "run":
+            continue
+        module = importlib.import_module(f"benchmarks.{info.name}")
+        if hasattr(module, "add_arguments") and hasattr(module, "run"):
+            found[info.name] = module
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit code: 0 done, 1 something failed, 2 a wrong argument."""
+    known = commands()
+    parser = _Parser(prog="run.py", description="Benchmarks of graphkit.")
+    parser.add_argument("--list", action="store_true", help="show commands, models and data sets")
+    chooser = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
+    for name, module in known.items():
+        first_line = (module.__doc__ or "").strip().splitlines()[0]
+        module.add_arguments(chooser.add_parser(name, help=first_line, description=first_line))
+    args = parser.parse_args(arguments)
+    if args.list:
+        print(listing(known))
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 2
+    from graphkit.errors import GraphError
+
+    try:
+        return known[args.command].run(args) or 0
+    except GraphError as error:
+        print(f"run.py {args.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def listing(known: dict[str, ModuleType]) -> str:
+    """Commands, tasks, models and data sets, each with the first line of its description."""
+    from graphkit import registry
+
+    lines = ["commands:"]
+    lines += [f"  {n:<18} {(m.__doc__ or '').strip().splitlines()[0]}" for n, m in known.items()]
+    for kind, title in (("task", "tasks"), ("model", "models"), ("dataset", "data sets")):
+        lines.append(f"{title}:")
+        lines += [f"  {e.name:<18} {e.doc}" for e in registry.entries(kind)] or ["  none"]
+    return "\n".join(lines)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggests the closest argument or command instead of only refusing a wrong one."""
+
+    def error(self, message: str) -> None:
+        known = [option for action in self._actions for option in action.option_strings]
+        known += [str(c) for a in self._actions if a.choices for c in a.choices]
+        wrong = [w.strip("'\",()=") for w in message.replace("=", " ").split()]
+        hints = [
+            f"{w} -> {close[0]}"
+            for w in wrong
+            if w not in known and (close := difflib.get_close_matches(w, known, n=1, cutoff=0.7))
+        ]
+        super().error(message + (f". Did you mean: {', '.join(hints)}?" if hints else ""))
+
+
+if __name__ == "__main__":
+    # The folder of this script would make its modules importable under wrong names.
+    sys.path[0] = str(ROOT)
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Checkpoints: a run that is killed at any moment goes on from the last one to the same numbers.
+
+A folder holds ``last.pt`` (parameters, stream state, optimiser, random states, position, history)
+and ``best-<epoch>.pt`` (parameters and stream state of the selected epoch). Each is written to a
+temporary file and renamed; ``best`` comes first, so ``last`` never names a file that is not there.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.engine.files import write_atomically
+from graphkit.errors import GraphError
+
+__all__ = ["Checkpoints", "Cadence"]
+
+_FORMAT = "graphkit.checkpoint/1"
+
+
+class Checkpoints:
+    """The checkpoints of one run in one folder.
+
+    Args:
+        folder: Where they are; made when the first is written.
+        identity: Settings that the numbers depend on; a checkpoint of other settings is refused.
+    """
+
+    def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.identity = identity
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace ``last.pt``; drops the best files that it does not name."""
+        record = {"format": _FORMAT, "identity": self.identity, **state}
+        write_atomically(self.folder / "last.pt", lambda file: torch.save(record, file))
+        for path in self.folder.glob("best-*.pt"):
+            if path.name != state.get("best_file"):
+                path.unlink(missing_ok=True)
+
+    def save_best(self, epoch: int, state: dict[str, Tensor]) -> str:
+        """Write the state of the selected epoch; returns the file's name, for :meth:`save`."""
+        name = f"best-{epoch}.pt"
+        write_atomically(self.folder / name, lambda file: torch.save(state, file))
+        return name
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The last checkpoint, with the best state under ``"best"``; ``None`` if there is none.
+
+        Raises:
+            GraphError: It belongs to other settings, is damaged, or its best file is gone.
+        """
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return None
+        state = _read(path, device)
+        if state.get("format") != _FORMAT:
+            raise GraphError("checkpoint", f"{path} is not a checkpoint", expected=_FORMAT)
+        self._check_identity(path, state["identity"])
+        name = state.get("best_file")
+        state["best"] = _read(self.folder / name, device) if name else None
+        return state
+
+    def _check_identity(self, path: Path, saved: dict[str, Any]) -> None:
+        for key in dict.fromkeys([*saved, *self.identity]):
+            if saved.get(key) != self.identity.get(key):
+                raise GraphError(
+                    key,
+                    f"the checkpoint {path} was made with another setting",
+                    expected=saved.get(key),
+                    got=self.identity.get(key),
+                    fix="Resume with the settings of the checkpoint, or start in another folder.",
+                )
+
+
+class Cadence:
+    """When the next checkpoint inside an epoch is due.
+
+    Args:
+        every: A number of batches, or a span such as ``"30s"`` or ``"5m"``, or ``None`` for never.
+
+    Raises:
+        GraphError: It is neither.
+    """
+
+    def __init__(self, every: int | str | None) -> None:
+        self._batches = self._seconds = None
+        if isinstance(every, str):
+            match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every.strip())
+            if match is None:
+                raise _no_cadence(every)
+            self._seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+        elif every is not None:
+            if isinstance(every, bool) or int(every) != every or every < 1:
+                raise _no_cadence(every)
+            self._batches = int(every)
+        self._last = time.perf_counter()
+
+    def due(self, batch: int) -> bool:
+        """Whether to write one after so many batches of the epoch."""
+        if self._batches is not None:
+            return batch % self._batches == 0
+        if self._seconds is None:
+            return False
+        now = time.perf_counter()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+def _no_cadence(every: object) -> GraphError:
+    return GraphError(
+        "checkpoint_every",
+        "not a number of batches and not a span",
+        expected='500, "30s" or "5m"',
+        got=repr(every),
+    )
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise GraphError("checkpoint", f"{path} is gone", fix="Start again without it.") from error
+    except Exception as error:  # pickle, zip and torch each raise their own
+        raise GraphError(
+            "checkpoint",
+            f"{path} cannot be read ({error})",
+            fix="Delete the folder to start again.",
+        ) from error

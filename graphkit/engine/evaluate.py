@@ -1,0 +1,63 @@
+"""Scoring a split with a model as it is."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from graphkit.engine.passes import replay, score_pass
+from graphkit.engine.progress import Progress
+from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.tasks.task import Task
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: nn.Module,
+    task: Task,
+    split: str = "test",
+    *,
+    batch_size: int = 100,
+    device: str | torch.device = "auto",
+    precision: str = "32-true",
+    threads: int | None = None,
+    keep_state: bool = False,
+    progress: bool = False,
+) -> dict[str, float]:
+    """Metrics of a model on one split; parameters do not change.
+
+    The stream state is emptied and everything before the split is observed, then the split is
+    scored and observed batch by batch. The model is left in the state after the split.
+
+    Args:
+        model: A stream model; moved to the device.
+        task: A task such as :class:`graphkit.LinkPrediction`.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        batch_size: Events per batch; stream models see a batch as a whole, so use that of training.
+        device: As for :func:`graphkit.fit`.
+        precision: As for :func:`graphkit.fit`.
+        threads: As for :func:`graphkit.fit`.
+        keep_state: Go on from the model's stream state instead: it has just seen exactly what comes
+            before the split.
+        progress: Show a bar.
+
+    Returns:
+        Everything the task reports, such as ``ap``, ``auc``, ``mrr``; empty if the split is.
+
+    Raises:
+        GraphError: An unknown split, a score that is NaN.
+    """
+    with threads_set(threads):
+        runtime = Runtime.start(device, precision)
+        runtime.place(model)
+        stream = task.stream(split, batch_size, final=True, device=runtime.device)
+        if stream.num_queries == 0:
+            return {}
+        if not keep_state:
+            replay(model, task.history(split), batch_size, runtime.device)
+        bar = Progress(type(model).__name__, progress and runtime.leads)
+        bar.begin(split, len(stream))
+        scores = score_pass(model, task, stream, runtime, after_batch=bar.batch)
+        bar.end()
+        return task.metrics(scores, split, final=True)

@@ -1,0 +1,149 @@
+"""Training: epochs over a stream, the best one kept, tested at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
+from graphkit.engine.optimizers import make_optimizer
+from graphkit.engine.progress import Progress
+from graphkit.engine.result import Result
+from graphkit.engine.run import Run
+from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.engine.seeds import seed_everything
+from graphkit.engine.selection import Selection
+from graphkit.errors import GraphError
+from graphkit.tasks.task import Task
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: nn.Module,
+    task: Task,
+    *,
+    epochs: int = 50,
+    batch_size: int = 100,
+    lr: float = 1e-4,
+    weight_decay: float = 0.0,
+    optimizer: str | Callable[[list[nn.Parameter]], torch.optim.Optimizer] = "adam",
+    clip_norm: float | None = None,
+    patience: int | None = 5,
+    tolerance: float = 1e-3,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    precision: str = "32-true",
+    threads: int | None = None,
+    checkpoint_dir: str | Path | None = None,
+    checkpoint_every: int | str | None = "60s",
+    resume: bool = False,
+    progress: bool = True,
+    name: str | None = None,
+) -> Result:
+    """Train a model on a task, keep the epoch that validates best, and test it.
+
+    Every epoch empties the stream state and streams the training events, then the validation
+    events. A batch is scored first, the loss is taken, the model observes the batch, and the
+    parameters step. After the last epoch the model gets the weights and the stream state of the
+    selected epoch back and goes on through the test events; it is left in that state. A model
+    without parameters goes through the stream once.
+
+    Under ``torchrun`` each process scores its share of every batch; losses and metrics are those
+    of one process to float tolerance (except for the random numbers of dropout).
+
+    Args:
+        model: A stream model; moved to the device.
+        task: A task such as :class:`graphkit.LinkPrediction`.
+        epochs: The most epochs to train.
+        batch_size: Events per batch, in every pass.
+        lr: Learning rate.
+        weight_decay: Weight decay.
+        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function of the parameters.
+        clip_norm: Largest norm of the gradient, ``None`` for no limit.
+        patience: Epochs without improvement before stopping; ``None`` never stops early.
+        tolerance: Smallest relative improvement of the validation metric that renews patience.
+        seed: Seeds Python, NumPy and torch at the beginning.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
+        threads: CPU threads of torch (``None``: as it is).
+        checkpoint_dir: Where checkpoints go, one at the end of every epoch.
+        checkpoint_every: Besides, inside an epoch: batches, or a span such as ``"30s"``.
+        resume: Go on from the checkpoint in ``checkpoint_dir``, if there is one.
+        progress: Print a line per epoch, and a bar where a person watches.
+        name: Name of the model in the result; otherwise its registered name, or its class name.
+
+    Raises:
+        GraphError: A setting is out of range, the loss is no longer finite, the checkpoint belongs
+            to other settings, or the processes of a run disagree about the state.
+    """
+    if epochs < 1:
+        raise GraphError("epochs", "there is nothing to do", expected="at least 1", got=epochs)
+    if resume and checkpoint_dir is None:
+        raise GraphError("checkpoint_dir", "resume needs the folder of the checkpoints")
+    settings = {
+        "batch_size": batch_size,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "optimizer": optimizer if isinstance(optimizer, str) else repr(optimizer),
+        "clip_norm": clip_norm,
+        "precision": precision,
+    }
+    stopping = {"epochs": epochs, "patience": patience, "tolerance": tolerance}
+    with threads_set(threads) as used_threads:
+        reset_peak_rss()
+        runtime = Runtime.start(device, precision)
+        seed_everything(seed)
+        runtime.place(model)
+        runtime.copy_from_leader(model.state_dict())
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        run = Run(
+            model=model,
+            task=task,
+            runtime=runtime,
+            batch_size=batch_size,
+            clip_norm=clip_norm,
+            optimizer=make_optimizer(optimizer, parameters, lr, weight_decay)
+            if parameters
+            else None,
+            selection=Selection(patience, tolerance),
+            progress=Progress(name or model_name(model), progress and runtime.leads),
+            cadence=Cadence(checkpoint_every),
+            checkpoints=None
+            if checkpoint_dir is None
+            else Checkpoints(
+                checkpoint_dir, {"seed": seed, **settings, "protocol": task.protocol()}
+            ),
+        )
+        if resume:
+            run.resume()
+        last = epochs if parameters else 1
+        while run.epoch < last and not run.selection.exhausted:
+            run.one_epoch()
+        test = run.test()
+        return Result(
+            task=task.name,
+            dataset=task.dataset,
+            model=name or model_name(model),
+            seed=seed,
+            settings={**settings, **stopping, "world": runtime.world},
+            versions=versions(),
+            device=device_name(runtime.device),
+            threads=used_threads,
+            protocol=task.protocol(),
+            metrics={"val": run.val_metrics, "test": test},
+            timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
+            curves={**run.curves, "best_epoch": run.selection.best_epoch},
+        )
+
+
+def model_name(model: nn.Module) -> str:
+    """The registered name of a model, or its class name."""
+    from graphkit.registry import entries
+
+    found = [entry.name for entry in entries("model") if entry.make is type(model)]
+    return found[0] if found else type(model).__name__

@@ -1,0 +1,46 @@
+"""Optimisers by name, fused where torch can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["make_optimizer"]
+
+_CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+def make_optimizer(
+    optimizer: str | Callable[[list[nn.Parameter]], torch.optim.Optimizer],
+    parameters: list[nn.Parameter],
+    lr: float,
+    weight_decay: float = 0.0,
+) -> torch.optim.Optimizer:
+    """An optimiser over the parameters.
+
+    Args:
+        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function of the parameters; the
+            function sets its own learning rate and weight decay.
+        parameters: At least one.
+        lr: Learning rate.
+        weight_decay: Weight decay, in the sense of the chosen optimiser.
+
+    Raises:
+        UnknownNameError: No optimiser of that name.
+        GraphError: ``lr`` is not positive.
+    """
+    if callable(optimizer):
+        return optimizer(parameters)
+    if optimizer not in _CLASSES:
+        raise UnknownNameError("optimizer", optimizer, _CLASSES)
+    if not lr > 0:
+        raise GraphError("lr", "not a learning rate", expected="lr > 0", got=lr)
+    make = _CLASSES[optimizer]
+    try:  # one kernel for all parameters, where the device and the dtypes allow it
+        return make(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+    except RuntimeError:
+        return make(parameters, lr=lr, weight_decay=weight_decay)

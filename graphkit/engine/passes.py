@@ -1,0 +1,140 @@
+"""One way through a stream: to train, to score, or only to let the model see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.engine.runtime import Runtime, share_gradients
+from graphkit.tasks.task import Stream, Task
+
+__all__ = ["replay", "score_pass", "train_pass"]
+
+
+def train_pass(
+    model: nn.Module,
+    task: Task,
+    stream: Stream,
+    optimizer: torch.optim.Optimizer,
+    runtime: Runtime,
+    loss_sum: Tensor,
+    *,
+    first: int = 0,
+    clip_norm: float | None = None,
+    after_batch: Callable[[int], None] = lambda batch: None,
+) -> None:
+    """Score, learn, observe: a batch is scored before the model sees it, and never after.
+
+    ``loss_sum`` collects, on the device, the sum over queries of this process's part of the loss.
+    ``after_batch`` is called with the number of batches that are done.
+    """
+    model.train()
+    observe = _observer(model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    alone = runtime.world == 1
+    mixed = runtime.precision == "bf16-mixed"
+    for batch, query in enumerate(stream.start(first), start=first + 1):
+        total = len(query)
+        if total:
+            part = query if alone else query.share(runtime.rank, runtime.world)
+            if len(part):
+                if mixed:
+                    with runtime.autocast():
+                        scores = task.score(model, part)
+                else:
+                    scores = task.score(model, part)
+                loss = task.loss(scores, total)
+                loss.backward()
+                loss_sum.add_(loss.detach(), alpha=total)
+            for p in parameters:
+                if p.grad is None:  # unused in this batch: the same as zero, in every process
+                    p.grad = torch.zeros_like(p)
+            if not alone:
+                share_gradients(parameters)
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(parameters, clip_norm)
+        # Before the step: what the model writes belongs to the parameters that scored the batch.
+        observe(query.events)
+        if total:
+            optimizer.step()
+            for p in parameters:
+                p.grad = None  # what zero_grad() does, without its bookkeeping
+        after_batch(batch)
+
+
+@torch.no_grad()
+def score_pass(
+    model: nn.Module,
+    task: Task,
+    stream: Stream,
+    runtime: Runtime,
+    *,
+    after_batch: Callable[[int], None] = lambda batch: None,
+) -> Tensor | None:
+    """Score every query without learning, observing each batch once it is scored.
+
+    Returns:
+        ``[Q, ...]`` the scores of all queries, the same in every process, or ``None`` without any.
+    """
+    model.eval()
+    observe = _observer(model)
+    found: Tensor | None = None
+    for batch, query in enumerate(stream.start(), start=1):
+        part = query if runtime.world == 1 else query.share(runtime.rank, runtime.world)
+        if len(part):
+            with runtime.autocast():
+                scores = task.score(model, part)
+            if found is None:
+                found = _room_for(stream.num_queries, scores)
+            found[part.first : part.first + len(part)] = scores
+        observe(query.events)
+        after_batch(batch)
+    if runtime.world > 1 and stream.num_queries:
+        found = _gather(found, stream.num_queries, runtime)
+    return found
+
+
+@torch.no_grad()
+def replay(model: nn.Module, history: list[Any], batch_size: int, device: torch.device) -> None:
+    """Forget everything, then observe a task's history without scoring it."""
+    model.eval()
+    reset_state(model)
+    observe = _observer(model)
+    for stretch in history:
+        for batch in stretch.batches(size=batch_size):
+            observe(batch.to(device))
+
+
+def reset_state(model: nn.Module) -> None:
+    """Empty the model's stream state; a model without one is left alone."""
+    reset = getattr(model, "reset_state", None)
+    if reset is not None:
+        reset()
+
+
+def _observer(model: nn.Module) -> Callable[[Any], None]:
+    observe = getattr(model, "observe", None)
+    if observe is None:
+        return lambda events: None
+    return torch.no_grad()(observe)
+
+
+def _room_for(queries: int, scores: Tensor) -> Tensor:
+    dtype = scores.dtype if scores.dtype == torch.float64 else torch.float32
+    return torch.zeros((queries, *scores.shape[1:]), dtype=dtype, device=scores.device)
+
+
+def _gather(found: Tensor | None, queries: int, runtime: Runtime) -> Tensor:
+    """All rows in every process. A process that had no rows learns the shape from the others."""
+    shape = torch.zeros(8, dtype=torch.long, device=runtime.device)
+    if found is not None:
+        shape[: found.dim()] = torch.tensor(found.shape)
+    torch.distributed.all_reduce(shape, op=torch.distributed.ReduceOp.MAX)
+    if found is None:
+        sizes = [s for s in shape.tolist() if s]
+        dtype = torch.float64 if runtime.precision == "64-true" else torch.float32
+        found = torch.zeros(sizes or [queries], dtype=dtype, device=runtime.device)
+    return runtime.sum_(found)

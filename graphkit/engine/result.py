@@ -1,0 +1,170 @@
+"""The record of one run: what was run, how it was measured, what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from graphkit.engine.files import write_text
+from graphkit.errors import GraphError
+
+__all__ = ["SCHEMA", "Result", "load_results", "save_results"]
+
+SCHEMA = "graphkit.result/1"
+
+
+@dataclass
+class Result:
+    """One model, one data set, one seed.
+
+    Attributes:
+        task: Registered name of the task.
+        dataset: Name of the graph.
+        model: Registered name of the model, or its class name.
+        seed: The seed of the run.
+        settings: Everything that was set: training, and the model's own where known.
+        versions: Package versions.
+        device: Where it ran.
+        threads: Threads of torch on the CPU.
+        protocol: Split, negatives and how each metric is computed.
+        metrics: ``{"val": {...}, "test": {...}}``; validation as of the selected epoch.
+        timing: ``train_events_per_s``, ``eval_events_per_s``, ``epoch_s`` (seconds per epoch,
+            training and validation), ``peak_rss_mb``.
+        published: What others report, by metric: ``{"ap": {"value", "std", "source"}}``.
+        curves: Per epoch: ``train_loss``, ``val_loss``, ``val_<selection metric>``, and
+            ``best_epoch`` (counted from 0).
+    """
+
+    task: str
+    dataset: str
+    model: str
+    seed: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    threads: int = 1
+    protocol: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    timing: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain values, ``schema`` first."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Result:
+        """The record that :meth:`to_dict` made.
+
+        Raises:
+            GraphError: It is of another schema, or a field is missing.
+        """
+        if record.get("schema") != SCHEMA:
+            raise GraphError(
+                "schema", "not a result record", expected=SCHEMA, got=record.get("schema")
+            )
+        names = [f.name for f in fields(cls)]
+        missing = [name for name in names[:4] if name not in record]
+        if missing:
+            raise GraphError("result", f"the record has no {', '.join(missing)}")
+        return cls(**{name: record[name] for name in names if name in record})
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The record as JSON text; with ``path``, also written there atomically."""
+        text = json.dumps(_plain(self.to_dict()), indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def summary(self) -> str:
+        """A table of the metrics per split, with protocol and timing, as text."""
+        splits = [s for s in self.metrics if self.metrics[s]]
+        rows = [[m, *(_number(self.metrics[s].get(m)) for s in splits)] for m in self._metrics()]
+        lines = [
+            f"{self.model} on {self.dataset} · {self.task} · seed {self.seed} · {self.device}",
+            *table(["", *splits], rows),
+        ]
+        described = self.protocol.get("summary")
+        if described:
+            lines.append(described)
+        lines.append(self._timing_line())
+        return "\n".join(lines)
+
+    def plot(self, path: str | Path) -> Path:
+        """Loss and selection-metric curves as a PNG.
+
+        Raises:
+            MissingPackageError: matplotlib is absent; the message names the extra ``plot``.
+        """
+        from graphkit.engine.plot import plot_curves
+
+        return plot_curves([self], path)
+
+    def _metrics(self) -> list[str]:
+        """Metric names of all splits, in the order they first occur."""
+        return list(dict.fromkeys(name for split in self.metrics.values() for name in split))
+
+    def _timing_line(self) -> str:
+        t = self.timing
+        parts = [
+            f"{name} {t[key]:,.0f} events/s"
+            for name, key in (("train", "train_events_per_s"), ("eval", "eval_events_per_s"))
+            if t.get(key)
+        ]
+        if t.get("epoch_s"):
+            parts.append(f"{len(t['epoch_s'])} epochs in {sum(t['epoch_s']):.1f} s")
+        if t.get("peak_rss_mb"):
+            parts.append(f"peak memory {t['peak_rss_mb']:,.0f} MiB")
+        return " · ".join(parts)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def save_results(results: list[Result], path: str | Path) -> Path:
+    """Write records as JSON: one record alone, several as a list. Atomic."""
+    if len(results) == 1:
+        results[0].to_json(path)
+        return Path(path)
+    records = [_plain(r.to_dict()) for r in results]
+    return write_text(path, json.dumps(records, indent=2, allow_nan=False) + "\n")
+
+
+def load_results(path: str | Path) -> list[Result]:
+    """The records in a JSON file, one or several."""
+    records = json.loads(Path(path).read_text(encoding="utf-8"))
+    records = records if isinstance(records, list) else [records]
+    return [Result.from_dict(record) for record in records]
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    cells = [[str(c) for c in row] for row in [head, *rows]]
+    width = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = [
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, width)))
+        for row in cells
+    ]
+    lines.insert(1, "  ".join("-" * w for w in width))
+    return [line.rstrip() for line in lines]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _plain(value: Any) -> Any:
+    """Only what JSON has: NaN and infinity become null, tuples lists, others text."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)

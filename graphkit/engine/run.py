@@ -1,0 +1,228 @@
+"""A training run under way: where it stands, its epochs, and its checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.engine.passes import replay, reset_state, score_pass, train_pass
+from graphkit.engine.progress import Progress
+from graphkit.engine.runtime import Runtime
+from graphkit.engine.seeds import random_state, restore_random_state
+from graphkit.engine.selection import Selection, copy_state
+from graphkit.errors import GraphError
+from graphkit.tasks.task import Task
+
+__all__ = ["Clock", "Run"]
+
+
+@dataclass
+class Clock:
+    """Events and seconds of the passes so far; a checkpoint carries it on."""
+
+    train_events: int = 0
+    train_s: float = 0.0
+    eval_events: int = 0
+    eval_s: float = 0.0
+    epoch_s: list[float] = field(default_factory=list)
+
+    def rates(self) -> dict[str, Any]:
+        return {
+            "train_events_per_s": self.train_events / self.train_s if self.train_s else None,
+            "eval_events_per_s": self.eval_events / self.eval_s if self.eval_s else None,
+            "epoch_s": self.epoch_s,
+        }
+
+
+@dataclass
+class Run:
+    """Where a run stands; everything that changes is in its checkpoint."""
+
+    model: nn.Module
+    task: Task
+    runtime: Runtime
+    batch_size: int
+    clip_norm: float | None
+    optimizer: torch.optim.Optimizer | None
+    selection: Selection
+    progress: Progress
+    cadence: Cadence
+    checkpoints: Checkpoints | None
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch's training pass that are done
+    elapsed: float = 0.0  # seconds that they took before the run was interrupted
+    loss_sum: Tensor | None = None
+    best: dict[str, Tensor] | None = None
+    best_file: str | None = None
+    val_metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+    def one_epoch(self) -> None:
+        """Train, validate, keep the state if it is the best, write a checkpoint."""
+        loss, train_s = self._train()
+        val, val_s = self._score("val")
+        self.clock.epoch_s.append(train_s + val_s)
+        if loss is not None:
+            self._curve("train_loss", loss)
+        for key in ("loss", self.task.selection):
+            if key in val:
+                self._curve(f"val_{key}", val[key])
+        kept = self._keep(val)
+        if kept:
+            self.best = copy_state(self.model, into=self.best)
+            self.val_metrics = {k: v for k, v in val.items() if k != "loss"}
+        self._say(loss, val, train_s, kept)
+        self._check_processes_agree()
+        self.epoch, self.batch, self.elapsed, self.loss_sum = self.epoch + 1, 0, 0.0, None
+        if self.checkpoints is not None and self.runtime.leads:
+            if kept:
+                self.best_file = self.checkpoints.save_best(self.epoch - 1, self.best)
+            self._save()
+
+    def test(self) -> dict[str, float]:
+        """Metrics of the test split, from the weights and the stream state of the kept epoch."""
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        metrics, _ = self._score("test")
+        self.progress.end()
+        return {k: v for k, v in metrics.items() if k != "loss"}
+
+    # ---------------------------------------------------------------- passes
+    def _train(self) -> tuple[float | None, float]:
+        if self.batch == 0:
+            reset_state(self.model)
+        if self.optimizer is None:
+            replay(self.model, self.task.history("val"), self.batch_size, self.runtime.device)
+            return None, 0.0
+        stream = self.task.stream(
+            "train", self.batch_size, epoch=self.epoch, device=self.runtime.device
+        )
+        if self.loss_sum is None:
+            self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.runtime.device)
+        self.progress.begin(f"epoch {self.epoch + 1} train", len(stream), self.batch)
+        began = time.perf_counter()
+
+        def after_batch(done: int) -> None:
+            self.progress.batch(done, self.loss_sum, done * self.batch_size)
+            if self.checkpoints is not None and self.cadence.due(done) and self.runtime.leads:
+                self.batch = done
+                self._save(elapsed=self.elapsed + time.perf_counter() - began)
+
+        train_pass(
+            self.model,
+            self.task,
+            stream,
+            self.optimizer,
+            self.runtime,
+            self.loss_sum,
+            first=self.batch,
+            clip_norm=self.clip_norm,
+            after_batch=after_batch,
+        )
+        loss = float(self.runtime.sum_(self.loss_sum)) / max(stream.num_queries, 1)
+        seconds = self.elapsed + time.perf_counter() - began
+        self.clock.train_events += stream.num_events
+        self.clock.train_s += seconds
+        if not math.isfinite(loss):
+            raise GraphError(
+                "loss",
+                f"it is {loss} after epoch {self.epoch + 1}",
+                expected="a finite number",
+                fix="Lower lr, or give clip_norm.",
+            )
+        return loss, seconds
+
+    def _score(self, split: str) -> tuple[dict[str, float], float]:
+        final = split == "test"
+        stream = self.task.stream(split, self.batch_size, final=final, device=self.runtime.device)
+        if stream.num_queries == 0:
+            return {}, 0.0
+        if not self.task.continues(split):
+            replay(self.model, self.task.history(split), self.batch_size, self.runtime.device)
+        self.progress.begin(f"epoch {self.epoch + 1} {split}" if not final else split, len(stream))
+        began = time.perf_counter()
+        scores = score_pass(
+            self.model, self.task, stream, self.runtime, after_batch=self.progress.batch
+        )
+        self.runtime.wait()
+        seconds = time.perf_counter() - began
+        self.clock.eval_events += stream.num_events
+        self.clock.eval_s += seconds
+        metrics = self.task.metrics(scores, split, final=final)
+        if self.optimizer is not None and not final:
+            metrics["loss"] = float(self.task.loss(scores, len(scores)))
+        return metrics, seconds
+
+    def _keep(self, val: dict[str, float]) -> bool:
+        if val:
+            return self.selection.update(self.epoch, val[self.task.selection])
+        self.selection.best_epoch = self.epoch  # nothing to choose by: the last epoch stays
+        return True
+
+    def _check_processes_agree(self) -> None:
+        differing = self.runtime.differing(self.model.state_dict())
+        if differing:
+            raise GraphError(
+                "state",
+                f"the processes of this run disagree about {', '.join(differing[:3])}",
+                expected="the same parameters and stream state in every process",
+                fix="observe() must not draw from torch's global random generator.",
+            )
+
+    # ---------------------------------------------------------------- record
+    def _curve(self, name: str, value: float) -> None:
+        self.curves.setdefault(name, []).append(value)
+
+    def _say(self, loss: float | None, val: dict[str, float], seconds: float, kept: bool) -> None:
+        parts = [f"epoch {self.epoch + 1}"]
+        if loss is not None:
+            parts.append(f"loss {loss:.4f}")
+        selection = self.task.selection
+        if selection in val:
+            parts.append(f"val {selection} {val[selection]:.4f}{' *' if kept else '  '}")
+        if loss is not None:
+            rate = self.task.stream("train", self.batch_size).num_events / max(seconds, 1e-9)
+            parts.append(f"{rate:,.0f} events/s")
+        parts.append(f"{self.clock.epoch_s[-1]:.1f} s")
+        self.progress.say("  ".join(parts))
+
+    def _save(self, elapsed: float = 0.0) -> None:
+        self.checkpoints.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
+                "random": random_state(),
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "elapsed": elapsed,
+                "loss_sum": self.loss_sum,
+                "selection": self.selection.state_dict(),
+                "best_file": self.best_file,
+                "val_metrics": self.val_metrics,
+                "curves": self.curves,
+                "clock": vars(self.clock),
+            }
+        )
+
+    def resume(self) -> None:
+        """Take up where the last checkpoint left off; begin afresh if there is none."""
+        state = self.checkpoints.load(self.runtime.device)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        if self.optimizer is not None:
+            self.optimizer.load_state_dict(state["optimizer"])
+        restore_random_state(state["random"])
+        self.selection.load_state_dict(state["selection"])
+        self.clock = Clock(**state["clock"])
+        for key in ("epoch", "batch", "elapsed", "loss_sum", "best", "best_file", "curves"):
+            setattr(self, key, state[key])
+        self.val_metrics = state["val_metrics"]
+        self.progress.say(f"goes on from epoch {self.epoch + 1}, batch {self.batch}")

@@ -1,0 +1,67 @@
+"""Which epoch to keep, and when to stop looking for a better one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["Selection", "copy_state"]
+
+
+@dataclass
+class Selection:
+    """Keeps the epoch with the best validation metric; stops when it no longer improves.
+
+    The kept epoch is the best one, by however little. Patience is harder to please: it is renewed
+    only by an improvement of more than ``tolerance``, relative to the last value that renewed it.
+
+    Args:
+        patience: Epochs without such an improvement before stopping; ``None`` never stops.
+        tolerance: The smallest relative improvement that counts.
+    """
+
+    patience: int | None = 5
+    tolerance: float = 1e-3
+    best_epoch: int | None = None
+    best_value: float = -math.inf
+    reference: float = -math.inf
+    waited: int = 0
+
+    def update(self, epoch: int, value: float) -> bool:
+        """Take an epoch's validation metric; true if this epoch is to be kept."""
+        needed = self.reference + self.tolerance * abs(self.reference)
+        if self.reference == -math.inf or value > needed:
+            self.reference, self.waited = value, 0
+        else:
+            self.waited += 1
+        if self.best_epoch is not None and not value > self.best_value:
+            return False
+        self.best_epoch, self.best_value = epoch, value
+        return True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self.waited >= self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where a checkpoint left off; patience and tolerance stay as they are now."""
+        for name in ("best_epoch", "best_value", "reference", "waited"):
+            setattr(self, name, state[name])
+
+
+def copy_state(model: nn.Module, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """A copy of parameters and stream state, in the tensors of an earlier copy where they fit."""
+    copy = {}
+    for name, value in model.state_dict().items():
+        old = None if into is None else into.get(name)
+        fits = old is not None and old.shape == value.shape and old.dtype == value.dtype
+        copy[name] = old.copy_(value) if fits else value.detach().clone()
+    return copy

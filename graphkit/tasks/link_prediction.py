@@ -1,0 +1,289 @@
+"""Temporal link prediction: which of these destinations does the source interact with now?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.data import TemporalGraph
+from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
+from graphkit.registry import register
+from graphkit.tasks.queries import Query, QueryStream
+
+__all__ = ["LinkPrediction"]
+
+_SPLITS = ("train", "val", "test")
+
+
+@register("task", "link_prediction")
+class LinkPrediction:
+    r"""Score the true destination of each event above others, knowing only earlier events.
+
+    The stream is split by time. The loss of a batch is the mean of
+    :math:`\log(1 + e^{-s})` over positives plus the mean of :math:`\log(1 + e^{s})` over negatives.
+    AP and AUC compare all positives of a split with all its negatives, one per event; MRR and hits
+    rank each positive among ``candidates`` random destinations. Negatives of validation and test
+    are fixed; those of training change with every epoch. Each is a function of the seed, the epoch
+    and the event, so they are the same for every model, batch size and number of processes.
+
+    With ``inductive=True`` some nodes are held out: training and validation lose every event that
+    touches one, and the test asks only about events that do, to a model that has seen all events
+    before them.
+
+    Args:
+        graph: The stream.
+        val: Share of the events, by time, for validation.
+        test: Share for the test, at the end.
+        negatives: ``"random"``, ``"historical"`` or ``"inductive"``: the negatives of training,
+            of validation and of the test metrics ``ap`` and ``auc``.
+        num_train_negatives: Negatives per training event.
+        eval_negatives: Further kinds of negatives for the test: ``ap_historical`` and so on.
+        candidates: Random candidates per test event for ``mrr`` and ``hits@10``; 0 leaves them out.
+        inductive: Hold out nodes and test on events that touch them.
+        hold_out: Share of nodes to hold out.
+        batch_mean: Also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means over
+            batches of 32 events that many papers print.
+        seed: Of the negatives and of the held-out nodes.
+
+    Raises:
+        GraphError: A share or a number is out of range, or training has no event.
+        UnknownNameError: No negatives of that name.
+    """
+
+    name = "link_prediction"
+    selection = "ap"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        val: float = 0.15,
+        test: float = 0.15,
+        negatives: str = "random",
+        num_train_negatives: int = 1,
+        eval_negatives: Sequence[str] = ("random",),
+        candidates: int = 0,
+        inductive: bool = False,
+        hold_out: float = 0.1,
+        batch_mean: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if num_train_negatives < 1:
+            raise GraphError(
+                "num_train_negatives",
+                "training needs something to tell apart",
+                expected=">= 1",
+                got=num_train_negatives,
+            )
+        if candidates < 0:
+            raise GraphError("candidates", "not a number", expected=">= 0", got=candidates)
+        if isinstance(eval_negatives, str):
+            eval_negatives = (eval_negatives,)
+        self.graph = graph
+        self.dataset = graph.name or "graph"
+        self.negatives = negatives
+        self.eval_negatives = tuple(dict.fromkeys([negatives, *eval_negatives]))
+        self.num_train_negatives = num_train_negatives
+        self.candidates = candidates
+        self.batch_mean = batch_mean
+        self.seed = seed
+        self._shares = (val, test)
+        self._full = split_by_time(graph, val, test)
+        self.held_out: HeldOutNodes | None = None
+        self.split = self._full
+        if inductive:
+            self.held_out = hold_out_nodes(graph, hold_out, seed=seed, after=1 - val - test)
+            self.split = _split_like(self.held_out.seen, self._full)
+        if len(self.split.train) == 0:
+            raise GraphError("train", "no event is left to train on")
+        self._samplers: dict[tuple[str, str, str], Any] = {}
+        self._targets: dict[Any, tuple[Tensor, Tensor]] = {}
+        for kind in self.eval_negatives:  # an unknown name is an error now, not after training
+            self._sampler(kind, "test")
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> QueryStream:
+        """The batches of a split with their candidates; see :class:`graphkit.tasks.task.Task`."""
+        if batch_size < 1:
+            raise GraphError("batch_size", "not a batch size", expected=">= 1", got=batch_size)
+        asked = None
+        if split == "test" and self.held_out is not None:
+            asked = self.held_out.touches(self.split.test.src, self.split.test.dst)
+        drawn = []
+        for kind, purpose, num in self._columns(split, final):
+            sampler = self._sampler(kind, split, purpose)
+            sampler.reset(epoch=epoch if split == "train" else 0)
+            drawn.append((sampler, num))
+        return QueryStream(self._events(split), drawn, batch_size, asked, device)
+
+    def history(self, split: str) -> list[TemporalGraph]:
+        """The splits before this one; with held-out nodes, before the test, all their events,
+        those that training never saw among them."""
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        complete = split == "test" and self.held_out is not None
+        return list((self._full if complete else self.split)[: _SPLITS.index(split)])
+
+    def continues(self, split: str) -> bool:
+        """Only the test with held-out nodes needs more history than the run has gone through."""
+        return not (split == "test" and self.held_out is not None)
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: Query) -> Tensor:
+        """Logits ``[B, C]``, the positive in column 0."""
+        return model.score(query.src, query.dst, query.t)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The part of the batch's loss that these rows have, of ``total`` rows.
+
+        Args:
+            scores: Logits ``[b, C]``, the positive in column 0.
+            total: Rows of the whole batch.
+        """
+        if scores.dtype in (torch.float16, torch.bfloat16):
+            scores = scores.float()
+        key = (scores.shape, total, scores.device, scores.dtype)
+        if key not in self._targets:
+            if len(self._targets) > 64:
+                self._targets.clear()
+            weight = torch.full_like(scores, 1 / (total * max(scores.shape[1] - 1, 1)))
+            weight[:, 0] = 1 / total
+            target = torch.zeros_like(scores)
+            target[:, 0] = 1
+            self._targets[key] = (target.detach(), weight.detach())
+        target, weight = self._targets[key]
+        return F.binary_cross_entropy_with_logits(scores, target, weight, reduction="sum")
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """AP and AUC per kind of negatives (the task's own without a suffix), MRR and hits@10.
+
+        Args:
+            scores: Logits ``[Q, C]`` of all queries of the split, in the columns of :meth:`stream`.
+        """
+        found: dict[str, float] = {}
+        positive, column = scores[:, 0], 1
+        for kind, purpose, num in self._columns(split, final):
+            part = scores[:, column : column + num]
+            column += num
+            if purpose == "rank":
+                ranked = torch.cat([positive.unsqueeze(1), part], dim=1)
+                found["mrr"] = mrr(ranked)
+                found["hits@10"] = hits_at_k(ranked, 10)
+                continue
+            suffix = "" if kind == self.negatives else f"_{kind}"
+            found[f"ap{suffix}"] = average_precision(positive, part)
+            found[f"auc{suffix}"] = roc_auc(positive, part)
+            if self.batch_mean and final:
+                for name, metric in (("ap", average_precision), ("auc", roc_auc)):
+                    mean = batch_mean(metric, positive, part, 32)
+                    found[f"{name}{suffix}_batch_mean_32"] = mean
+        return found
+
+    # ---------------------------------------------------------------- record
+    def protocol(self) -> dict[str, Any]:
+        """Split, negatives with their pools and how each metric is computed, as plain values."""
+        val, test = self._shares
+        pools = {
+            f"{kind}, {split}": self._sampler(kind, split).pool
+            for split in _SPLITS
+            for kind, purpose, _ in self._columns(split, final=True)
+            if purpose == "pair"
+        }
+        asked = len(self.split.test)
+        if self.held_out is not None:
+            asked = int(self.held_out.touches(self.split.test.src, self.split.test.dst).sum())
+        return {
+            "summary": self._summary(),
+            "split": f"{1 - val - test:.0%}/{val:.0%}/{test:.0%} by time quantile",
+            "events": {s: len(getattr(self.split, s)) for s in _SPLITS},
+            "test_queries": asked,
+            "inductive": None
+            if self.held_out is None
+            else {
+                "held_out_nodes": self.held_out.nodes.numel(),
+                "train_and_val": "without events that touch a held-out node",
+                "test": "events that touch one, after replaying all earlier events",
+            },
+            "negatives": {"train": self.negatives, "val": self.negatives, "test": self.negatives},
+            "negatives_per_event": {"train": self.num_train_negatives, "val": 1, "test": 1},
+            "also_tested_on": list(self.eval_negatives[1:]),
+            "candidates": self.candidates,
+            "pools": pools,
+            "negatives_seed": self.seed,
+            "redrawn": "training negatives every epoch; validation and test never",
+            "selection": f"{self.selection}",
+            "computed": {
+                "ap": "over all positives and negatives of the split at once",
+                "auc": "over all positives and negatives of the split at once",
+                "mrr": f"positive among {self.candidates} random destinations, ties averaged",
+                "hits@10": f"positive among {self.candidates} random destinations, ties averaged",
+            },
+            "stream_sha256": self._fingerprint(),
+        }
+
+    def __repr__(self) -> str:
+        return f"LinkPrediction({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _summary(self) -> str:
+        val, test = self._shares
+        kind = "" if self.held_out is None else "inductive, "
+        text = f"{kind}split {1 - val - test:.0%}/{val:.0%}/{test:.0%} by time"
+        text += f", {self.negatives} negatives (seed {self.seed}), AP and AUC over the whole split"
+        return text + (f", MRR of {self.candidates} candidates" if self.candidates else "")
+
+    def _columns(self, split: str, final: bool) -> list[tuple[str, str, int]]:
+        """Kind, purpose and number of the negatives of a split, in the order of their columns."""
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        if split == "train" and not final:
+            return [(self.negatives, "pair", self.num_train_negatives)]
+        if not final:
+            return [(self.negatives, "pair", 1)]
+        columns = [(kind, "pair", 1) for kind in self.eval_negatives]
+        return columns + ([("random", "rank", self.candidates)] if self.candidates else [])
+
+    def _sampler(self, kind: str, split: str, purpose: str = "pair") -> Any:
+        key = (kind, split, purpose)
+        if key not in self._samplers:
+            from graphkit.sampling import negatives
+
+            self._samplers[key] = negatives.create(
+                kind, train=self.split.train, seed=self.seed + (purpose == "rank")
+            )
+        return self._samplers[key]
+
+    def _events(self, split: str) -> TemporalGraph:
+        return getattr(self.split, split)
+
+    def _fingerprint(self) -> str:
+        """Changes with any event, time or split border, so that records can be compared."""
+        digest = hashlib.sha256()
+        for part in self.split:
+            for column in (part.src, part.dst, part.t):
+                digest.update(column.cpu().contiguous().numpy().tobytes())
+            digest.update(b"|")
+        return digest.hexdigest()[:16]
+
+
+def _split_like(seen: TemporalGraph, full: Split) -> Split:
+    """The training and validation stretches of the seen events; the test stretch of all events."""
+    borders = [part.t_min for part in (full.val, full.test)]
+    second = borders[1]
+    first = borders[0] if borders[0] is not None else second
+    return Split(seen.between(None, first), seen.between(first, second), full.test)

@@ -1,0 +1,136 @@
+"""What a link model is asked: batches of events, each with its candidates in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from graphkit.data.batches import EventBatch
+
+if TYPE_CHECKING:
+    from graphkit.data import TemporalGraph
+
+__all__ = ["Query", "QueryStream"]
+
+# How many candidates are drawn at once (8 MiB of ids): all negatives of a small split, and never
+# all hundred candidates of ten million events.
+_CELLS = 1 << 20
+
+
+class Sampler(Protocol):
+    """What draws negatives: a pure function of the seed, the epoch and the event ids."""
+
+    def sample(self, batch: EventBatch, num: int) -> Tensor: ...
+
+
+class Query:
+    """The questions of one batch, and the events that answer them.
+
+    Attributes:
+        src: int64 ``[B]``.
+        dst: int64 ``[B, C]``, the true destination in column 0, negatives in the others.
+        t: ``[B]``.
+        events: The whole batch, for ``observe`` once it has been scored. Where only some events
+            are asked about, it holds more than ``B`` events.
+        first: Position of row 0 among all queries of the split.
+    """
+
+    __slots__ = ("dst", "events", "first", "src", "t")
+
+    def __init__(self, src: Tensor, dst: Tensor, t: Tensor, events: EventBatch, first: int) -> None:
+        self.src = src
+        self.dst = dst
+        self.t = t
+        self.events = events
+        self.first = first
+
+    def __len__(self) -> int:
+        return self.src.shape[0]
+
+    def share(self, rank: int, world: int) -> Query:
+        """The contiguous rows that belong to one of ``world`` processes; events stay whole."""
+        total = len(self)
+        a, b = total * rank // world, total * (rank + 1) // world
+        return Query(self.src[a:b], self.dst[a:b], self.t[a:b], self.events, self.first + a)
+
+
+@dataclass(frozen=True)
+class QueryStream:
+    """All queries of one split, in stream order.
+
+    Negatives are drawn for many batches at a time and cut into views, so that a batch costs a few
+    slices.
+
+    Args:
+        graph: The events of the split.
+        negatives: Pairs of a sampler and the number of negatives it gives each event; the columns
+            of :attr:`Query.dst` follow this order.
+        batch_size: Events per batch.
+        asked: bool ``[E]``, which events are scored (``None``: all). The others are observed only.
+        device: Where the batches go.
+    """
+
+    graph: TemporalGraph
+    negatives: Sequence[tuple[Sampler, int]]
+    batch_size: int
+    asked: Tensor | None = None
+    device: torch.device | str = "cpu"
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return -(-len(self.graph) // self.batch_size)
+
+    @property
+    def num_events(self) -> int:
+        """Events in the split."""
+        return len(self.graph)
+
+    @property
+    def num_queries(self) -> int:
+        """Events that are scored."""
+        return len(self.graph) if self.asked is None else int(self.asked.sum())
+
+    def __iter__(self) -> Iterator[Query]:
+        return self.start()
+
+    def start(self, batch: int = 0) -> Iterator[Query]:
+        """The queries from a batch on; what comes does not depend on where it starts."""
+        size = self.batch_size
+        columns = 1 + sum(num for _, num in self.negatives)
+        step = max(1, _CELLS // (size * columns)) * size
+        begin = (batch * size // step) * step
+        skip = batch - begin // size
+        first = 0 if self.asked is None else int(self.asked[:begin].sum())
+        for start in range(begin, len(self.graph), step):
+            for query in self._chunk(start, min(start + step, len(self.graph)), first):
+                first = query.first + len(query)
+                if skip:
+                    skip -= 1
+                    continue
+                yield query
+
+    def _chunk(self, start: int, stop: int, first: int) -> Iterator[Query]:
+        events = self.graph[start:stop].batches(size=stop - start)[0].to(self.device)
+        names = [f.name for f in fields(EventBatch)]
+        parts = [_cut(getattr(events, name), self.batch_size) for name in names]
+        if self.asked is None:
+            asked, sizes = events, self.batch_size
+        else:
+            mask = self.asked[start:stop]
+            asked = events[mask.to(events.src.device)]
+            sizes = [int(part.sum()) for part in mask.cpu().split(self.batch_size)]
+        drawn = [sampler.sample(asked, num) for sampler, num in self.negatives]
+        dst = torch.cat([asked.dst.unsqueeze(1), *(d.to(asked.dst.device) for d in drawn)], dim=1)
+        rows = zip(asked.src.split(sizes), dst.split(sizes), asked.t.split(sizes))
+        for index, (src, candidates, t) in enumerate(rows):
+            batch = EventBatch(*(None if p is None else p[index] for p in parts))
+            yield Query(src, candidates, t, batch, first)
+            first += src.shape[0]
+
+
+def _cut(column: Tensor | None, size: int) -> tuple[Tensor, ...] | None:
+    return None if column is None else column.split(size)

@@ -1,0 +1,79 @@
+"""What the engine asks of a task: split, questions, loss, metrics. Nothing about the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Stream", "Task"]
+
+
+class Stream(Protocol):
+    """Batches of one split, each with ``len()``, ``first``, ``events``, ``share(rank, world)``."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def num_events(self) -> int: ...
+
+    @property
+    def num_queries(self) -> int: ...
+
+    def start(self, batch: int = 0) -> Iterator[Any]: ...
+
+
+class Task(Protocol):
+    """A kind of prediction. A class that has these members is a task; there is no base class.
+
+    Attributes:
+        name: Registered name.
+        dataset: Name of the graph, for results.
+        selection: The validation metric that chooses the epoch; larger is better.
+    """
+
+    name: str
+    dataset: str
+    selection: str
+
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> Stream:
+        """The batches of ``"train"``, ``"val"`` or ``"test"``. ``epoch`` matters for training
+        only; ``final`` asks for everything that is reported, not only what selects the epoch."""
+        ...
+
+    def history(self, split: str) -> list[Any]:
+        """The events that a model may know before the split begins: stretches, each a
+        ``TemporalGraph``, that are batched one by one, as the run goes through them."""
+        ...
+
+    def continues(self, split: str) -> bool:
+        """Whether a model that has just gone through the split before knows exactly
+        :meth:`history`; if not, the engine resets the model and replays it."""
+        ...
+
+    def score(self, model: nn.Module, query: Any) -> Tensor:
+        """The model's answer, one row per query."""
+        ...
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The share that these rows have in the mean loss over ``total`` rows: the losses of the
+        parts of a batch add up to the loss of the batch."""
+        ...
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """Metrics of all rows of a split at once."""
+        ...
+
+    def protocol(self) -> dict[str, Any]:
+        """How the numbers come about, as plain values; ``summary`` is one line for a table."""
+        ...

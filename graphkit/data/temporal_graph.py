@@ -142,6 +142,11 @@ class TemporalGraph:
         """First and one-past-last row of this slice in the shared storage."""
         return self._events
 
+    @property
+    def node_event_range(self) -> tuple[int, int]:
+        """First and one-past-last node event of this slice in the shared storage."""
+        return self._node_events
+
     def _event_column(self, name: str) -> Tensor | None:
         column = getattr(self._columns, name)
         return None if column is None else column[self._events[0] : self._events[1]]

@@ -1,0 +1,206 @@
+"""Graphs on disk: a directory of arrays that is opened without being read, or one table.
+
+A directory holds one ``.npy`` file per column and ``graph.json``, which says what must be there.
+Opening it maps the files into memory: a graph larger than memory works, and pages are read when
+they are touched. Files ending in ``.parquet`` or ``.arrow`` hold the events as one table for other
+programs; see :mod:`graphkit.data.tables`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.atomic import whole_directory, whole_file
+from graphkit.data.columns import EVENT_COLUMNS, NODE_COLUMNS, Columns, NodeEvents, Tables
+from graphkit.data.convert.labels import labels_from_json, labels_to_json
+from graphkit.data.time_unit import TimeUnit
+from graphkit.errors import GraphError
+
+if TYPE_CHECKING:
+    from graphkit.data.temporal_graph import TemporalGraph
+
+__all__ = ["open_graph", "save"]
+
+SCHEMA = "graphkit.graph/1"
+_FACTS = "graph.json"
+_SIGNAL = ("signal", "signal_t", "signal_mask")
+_CHUNK = 1 << 24  # rows written at a time where a column is not stored but counted
+
+
+def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
+    """Write a graph to disk. It appears when it is complete, or not at all.
+
+    Args:
+        graph: Any graph. Of a slice only its own rows are written; events are numbered anew.
+        path: A directory, which may hold an older graph, or a file ``*.parquet`` or ``*.arrow``
+            (extra ``scale``) if the graph has nothing but events.
+
+    Raises:
+        GraphError: Something else is at ``path``; a node label is neither text nor a number; or
+            the graph has parts that a single table cannot hold.
+        MissingPackageError: A table is asked for and pyarrow is missing.
+    """
+    path = Path(path)
+    if path.suffix in (".parquet", ".arrow"):
+        from graphkit.data.tables import write_table
+
+        with whole_file(path) as part:
+            write_table(graph, part)
+        return
+    if path.exists() and not (path / _FACTS).is_file():
+        raise GraphError(
+            "path",
+            f"'{path}' is there and is no graph",
+            fix="Choose another name, or delete it first.",
+        )
+    arrays = _arrays(graph)
+    facts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "num_nodes": graph.num_nodes,
+        "time_unit": str(graph.time_unit),
+        "name": graph.name,
+        "node_names": labels_to_json(graph.node_names),
+        "arrays": {
+            key: {"dtype": _dtype_name(value), "shape": list(value.shape)}
+            for key, value in arrays.items()
+        },
+    }
+    facts["arrays"]["event_id"] = {"dtype": "int64", "shape": [len(graph)]}
+    with whole_directory(path) as part:
+        for key, value in arrays.items():
+            _write(part / f"{key}.npy", value)
+        _write_count(part / "event_id.npy", len(graph))
+        (part / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def open_graph(path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGraph:
+    """Open a graph that :func:`save` wrote.
+
+    Args:
+        path: The directory, or the ``.parquet`` or ``.arrow`` file.
+        mmap: Map the files instead of reading them (a Parquet file is always read). Writing into
+            a mapped column changes neither the file nor other processes.
+
+    Raises:
+        GraphError: There is no graph at ``path``, it was written by a newer version, or files are
+            missing or damaged.
+        MissingPackageError: The file is a table and pyarrow is missing.
+    """
+    path = Path(path)
+    if path.is_file() and path.suffix in (".parquet", ".arrow"):
+        from graphkit.data.tables import read_table
+
+        return read_table(path, mmap)
+    facts = _read_facts(path)
+    found = {key: _read(path / f"{key}.npy", told, mmap) for key, told in facts["arrays"].items()}
+    return assemble(facts, found)
+
+
+def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
+    """A graph from columns that were checked before they were written."""
+    from graphkit.data.temporal_graph import TemporalGraph
+
+    changes = {k.partition(".")[2]: found.pop(k) for k in [*found] if k.startswith("node_events.")}
+    events = {name: found.get(name) for name in EVENT_COLUMNS}
+    columns = Columns(
+        num_nodes=facts["num_nodes"],
+        time_unit=TimeUnit(facts["time_unit"]),
+        name=facts["name"],
+        node_names=labels_from_json(facts["node_names"]),
+        node_events=NodeEvents(**changes) if changes else None,
+        tables=Tables(**events),
+        **found,
+    )
+    return TemporalGraph._of(columns)
+
+
+def as_tensor(array: np.ndarray, dtype: str) -> Tensor:
+    """An array as a tensor that shares its memory; bfloat16, which numpy lacks, from its bits."""
+    value = torch.from_numpy(array)
+    return value.view(torch.bfloat16) if dtype == "bfloat16" else value
+
+
+def as_array(value: Tensor) -> np.ndarray:
+    """A tensor as an array; bfloat16 as its bits."""
+    value = value.detach().cpu()
+    return (value.view(torch.int16) if value.dtype == torch.bfloat16 else value).numpy()
+
+
+def _arrays(graph: TemporalGraph) -> dict[str, Tensor]:
+    names = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *_SIGNAL)
+    arrays = {name: getattr(graph, name) for name in names}
+    if graph.node_events is not None:
+        changes = graph.node_events
+        arrays |= {f"node_events.{f.name}": getattr(changes, f.name) for f in fields(changes)}
+    return {name: value for name, value in arrays.items() if value is not None}
+
+
+def _dtype_name(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _write(path: Path, value: Tensor) -> None:
+    np.save(path, as_array(value), allow_pickle=False)
+
+
+def _write_count(path: Path, stop: int) -> None:
+    """``0 .. stop - 1``, without holding all of it."""
+    file = np.lib.format.open_memmap(path, mode="w+", dtype=np.int64, shape=(stop,))
+    for start in range(0, stop, _CHUNK):
+        file[start : start + _CHUNK] = np.arange(start, min(start + _CHUNK, stop))
+    file.flush()
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
+        schema = str(facts["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GraphError(
+            "path",
+            f"there is no graph at '{path}' ({type(error).__name__})",
+            expected=f"a directory with {_FACTS}, or a .parquet or .arrow file",
+            fix="Write one with g.save(path).",
+        ) from error
+    check_schema(schema, path)
+    return facts
+
+
+def check_schema(schema: str, path: Path) -> None:
+    """Raise unless this version can read what is at ``path``."""
+    if schema != SCHEMA:
+        raise GraphError(
+            "path",
+            f"'{path}' was written in another format",
+            expected=SCHEMA,
+            got=schema,
+            fix="Open it with the version of graphkit that wrote it.",
+        )
+
+
+def _read(path: Path, told: dict[str, Any], mmap: bool) -> Tensor:
+    empty = 0 in told["shape"]  # nothing to map
+    try:
+        array = np.load(path, mmap_mode="c" if mmap and not empty else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise GraphError(
+            path.stem, f"the file '{path}' is missing or damaged ({error})", fix="Save it again."
+        ) from error
+    stored = "int16" if told["dtype"] == "bfloat16" else told["dtype"]
+    if str(array.dtype) != stored or list(array.shape) != told["shape"]:
+        raise GraphError(
+            path.stem,
+            f"the file '{path}' is not what {_FACTS} tells",
+            expected=f"{stored} {told['shape']}",
+            got=f"{array.dtype} {list(array.shape)}",
+            fix="Save it again.",
+        )
+    return as_tensor(array, told["dtype"])

@@ -126,7 +126,12 @@ def _interval_bounds(graph: TemporalGraph, every: str | float) -> list[int]:
     if t.numel() == 0:
         return [0]
     if not t.is_floating_point():
-        span = min(span, torch.iinfo(torch.int64).max)
+        limit = torch.iinfo(torch.int64).max
+        if t[-1].item() - t[0].item() > limit:
+            raise GraphError(
+                "t", "the times span more ticks than int64 counts", fix="Use a coarser time unit."
+            )
+        span = min(span, limit)
     step = torch.div(t - t[0], span, rounding_mode="floor")
     starts = (step[1:] != step[:-1]).nonzero().flatten() + 1
     return [0, *starts.tolist(), t.numel()]

@@ -129,6 +129,8 @@ def test_a_huge_span_is_one_batch() -> None:
     g = build([-(2**61), 0, 2**61])
     for span in (2**63 - 1, 2**70, "1e40s"):
         assert [len(b) for b in g.batches(every=span)] == [3]
+    with pytest.raises(GraphError, match="coarser time unit"):  # no silent overflow
+        build([-(2**62) - 1, 2**62]).batches(every=1)
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, "200", "abc", True, float("nan"), [1], (), 1j])

@@ -33,7 +33,6 @@ class TemporalCSR:
         num_nodes: ``N``.
         direction: ``"both"``, ``"out"`` (entries of sources only) or ``"in"`` (of destinations).
         indptr: int64 ``[N + 1]``; the row of node ``v`` is ``indptr[v]:indptr[v + 1]``.
-        event: int64 ``[L]``, position of the entry's event in storage order.
         neighbor: int64 ``[L]``, the other end of the event.
         time: int64 or float64 ``[L]``, time of the event.
         key: int64 ``[L]``, ``node << bits | event``, increasing.
@@ -52,18 +51,17 @@ class TemporalCSR:
         bits: int,
         indptr: Tensor,
         key: Tensor,
-        event: Tensor,
         neighbor: Tensor,
         time: Tensor,
     ) -> None:
         self.src, self.dst, self.t = src, dst, t
         self.num_nodes, self.direction, self.bits = num_nodes, direction, bits
-        self.indptr, self.key = indptr, key
+        self.indptr = indptr
         self._padded = {
             name: torch.cat([value.new_zeros(self._LEAD), value])
-            for name, value in (("event", event), ("neighbor", neighbor), ("time", time))
+            for name, value in (("key", key), ("neighbor", neighbor), ("time", time))
         }
-        self.event = self._padded["event"][self._LEAD :]
+        self.key = self._padded["key"][self._LEAD :]
         self.neighbor = self._padded["neighbor"][self._LEAD :]
         self.time = self._padded["time"][self._LEAD :]
         self._directed: dict[str, TemporalCSR] = {}
@@ -117,14 +115,22 @@ class TemporalCSR:
         torch.cumsum(counts, 0, out=indptr[1:])
         owner, event = torch.sort(owner, stable=True)
         if direction == "both":
-            event = event >> 1 if position is None else position.index_select(0, event)
+            if position is None:
+                event = event.bitwise_right_shift_(1)
+            else:
+                event = position.index_select(0, event)
             # Both ends less the owner is the other end, for a self loop the node itself.
-            neighbor = (src + dst).index_select(0, event) - owner
+            neighbor = (src + dst).index_select(0, event).sub_(owner)
         else:
             neighbor = (dst if direction == "out" else src).index_select(0, event)
         time = t.index_select(0, event)
         key = owner.bitwise_left_shift_(bits).bitwise_or_(event)
-        return cls(src, dst, t, num_nodes, direction, bits, indptr, key, event, neighbor, time)
+        return cls(src, dst, t, num_nodes, direction, bits, indptr, key, neighbor, time)
+
+    @property
+    def event(self) -> Tensor:
+        """int64 ``[L]``, position of each entry's event in storage order (read off the keys)."""
+        return self.key & ((1 << self.bits) - 1)
 
     def directed(self, direction: Direction) -> TemporalCSR:
         """The index of the same events for one direction only; built on first use, then kept."""
@@ -159,11 +165,11 @@ class TemporalCSR:
         """
         return torch.searchsorted(self.key, (node << self.bits).bitwise_or_(position))
 
-    def windows(self, column: Literal["event", "neighbor", "time"], size: int) -> Tensor:
+    def windows(self, column: Literal["key", "neighbor", "time"], size: int) -> Tensor:
         """Every run of ``size`` consecutive entries of a column, as a strided view.
 
         Args:
-            column: which column.
+            column: which column; the low ``bits`` of ``"key"`` are the event's position.
             size: ``k``, entries per run.
 
         Returns:

@@ -79,7 +79,7 @@ def test_a_self_loop_gives_one_entry_and_duplicates_give_all():
 def test_windows_end_before_their_entry(size):
     src, dst, t = columns([(i % 5, (i * 3 + 1) % 6, i // 3) for i in range(20)])
     csr = TemporalCSR.build(src, dst, t, NUM_NODES)
-    for column in ("event", "neighbor", "time"):
+    for column in ("key", "neighbor", "time"):
         values = getattr(csr, column)
         windows = csr.windows(column, size)
         assert windows.shape == (values.numel() + 1, size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--candidates", type=int, help="random candidates for MRR; 0: no MRR (default: 100)")
     add("--batch-size", type=int, help="events per batch (default: 100)")
     add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    add("--threads", type=int, help="CPU threads of torch (default: at most 2)")
+    add("--threads", type=int, help="CPU threads of torch (default: 1)")
     add(
         "--set",
         action="append",
@@ -90,7 +89,8 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     makers = {name: registry.get("model", name) for name in models}
     known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
-    fit_names = set(inspect.signature(fit).parameters) - {"model", "task", "seed", "progress"}
+    ours = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+    fit_names = set(inspect.signature(fit).parameters) - ours
     task_names = set(inspect.signature(LinkPrediction).parameters) - {"graph"}
 
     def settings(model: str, dataset: str) -> _settings.Settings:
@@ -131,7 +131,7 @@ def _train(
     )
     seed_everything(seed)
     built = registry.get("model", model).from_graph(graph, **settings.model)
-    threads = min(2, os.cpu_count() or 1)
+    threads = 1  # a batch is small: more threads wait for each other more than they compute
     result = fit(
         built,
         task,

@@ -42,10 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _Parser(prog="run.py", description="Benchmarks of graphkit.")
     parser.add_argument("--list", action="store_true", help="show commands, models and data sets")
     chooser = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
+    parsers = {}
     for name, module in known.items():
         first_line = (module.__doc__ or "").strip().splitlines()[0]
-        module.add_arguments(chooser.add_parser(name, help=first_line, description=first_line))
-    args = parser.parse_args(arguments)
+        parsers[name] = chooser.add_parser(name, help=first_line, description=first_line)
+        module.add_arguments(parsers[name])
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:  # said by the command's parser, which knows what is close
+        parsers.get(args.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.list:
         print(listing(known))
         return 0
@@ -79,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         known = [option for action in self._actions for option in action.option_strings]
         known += [str(c) for a in self._actions if a.choices for c in a.choices]
-        wrong = [w.strip("'\",()=") for w in message.replace("=", " ").split()]
+        wrong = [w.strip("'\",()=:") for w in message.replace("=", " ").split()]
         hints = [
             f"{w} -> {close[0]}"
             for w in wrong

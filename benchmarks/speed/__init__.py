@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             torch.set_num_threads(args.threads)
         rows += [{"benchmark": name, **row} for row in found]
-    print("\n".join(table(_HEAD, [_cells(row) for row in rows])))
+    print("\n".join(table(HEAD, [cells(row) for row in rows])))
     print(f"threads {args.threads}{', quick sizes' if args.quick else ''}; medians")
     if args.json:
         record = {
@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-_HEAD = ["what", "graphkit", "baseline", "ratio", "target", "note"]
+HEAD = ["what", "graphkit", "baseline", "ratio", "target", "note"]
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     target = row.get("target")
     return [
         row["name"],

@@ -45,9 +45,7 @@ def ranks(scores: Tensor, offsets: Tensor | None = None) -> Tensor:
     else:
         row = _row_of(scores, offsets)
         positive = scores[offsets[:-1]][row]
-        counts = torch.zeros(
-            2, offsets.numel() - 1, dtype=torch.long, device=scores.device
-        )
+        counts = torch.zeros(2, offsets.numel() - 1, dtype=torch.long, device=scores.device)
         above = counts[0].index_add_(0, row, (scores > positive).long())
         equal = counts[1].index_add_(0, row, (scores == positive).long()) - 1  # itself
     return 1.0 + above.double() + 0.5 * equal.double()

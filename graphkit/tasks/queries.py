@@ -104,7 +104,7 @@ class QueryStream:
         step = max(1, _CELLS // (size * columns)) * size
         begin = (batch * size // step) * step
         skip = batch - begin // size
-        first = 0 if self.asked is None else int(self.asked[:begin].sum())
+        first = begin if self.asked is None else int(self.asked[:begin].sum())
         for start in range(begin, len(self.graph), step):
             for query in self._chunk(start, min(start + step, len(self.graph)), first):
                 first = query.first + len(query)

@@ -1,0 +1,131 @@
+"""Settings of models: files, --set, and what nothing takes."""
+
+import json
+
+import pytest
+
+from graphkit.errors import GraphError, UnknownNameError
+
+
+@pytest.fixture
+def settings():
+    from benchmarks import _settings
+
+    return _settings
+
+
+class Model:
+    def __init__(self, num_nodes, *, channels=8, readout="sum"):
+        pass
+
+    @classmethod
+    def from_graph(cls, graph, **options):
+        return cls(graph.num_nodes, **options)
+
+
+class Strict(Model):
+    @classmethod
+    def from_graph(cls, graph, slots=4):
+        return cls(graph.num_nodes)
+
+
+class Open(Model):
+    def __init__(self, num_nodes, **options):
+        pass
+
+
+def test_sections_are_laid_over_each_other(settings, tmp_path):
+    path = tmp_path / "nat.json"
+    path.write_text(
+        json.dumps(
+            {
+                "default": {"note": "x", "fit": {"lr": 1, "epochs": 3}, "model": {"channels": 8}},
+                "enron": {"fit": {"lr": 2}, "published": {"transductive": {"ap": {"value": 1}}}},
+            }
+        )
+    )
+    found = settings.read("nat", "enron", tmp_path)
+    assert found.fit == {"lr": 2, "epochs": 3}
+    assert found.model == {"channels": 8}
+    assert found.published["transductive"]["ap"]["value"] == 1
+    assert settings.read("nat", "other", tmp_path).fit == {"lr": 1, "epochs": 3}
+    assert settings.read("other", "enron", tmp_path) == settings.Settings()
+    path.write_text('{"default": {"fitt": {}}}')
+    with pytest.raises(UnknownNameError, match="Did you mean 'fit'"):
+        settings.read("nat", "enron", tmp_path)
+    path.write_text("{")
+    with pytest.raises(GraphError, match=r"nat\.json is not JSON"):
+        settings.read("nat", "enron", tmp_path)
+
+
+def test_every_file_in_the_tree_is_sound(settings):
+    from graphkit import registry
+
+    paths = sorted(settings.CONFIGS.glob("*.json"))
+    assert paths
+    for path in paths:
+        assert path.stem in registry.names("model")
+        for name in json.loads(path.read_text()):
+            assert name == "default" or name in registry.names("dataset"), (path, name)
+            found = settings.read(path.stem, name)
+            for kind, metrics in found.published.items():
+                assert kind in ("transductive", "inductive")
+                for entry in metrics.values():
+                    assert 0 < entry["value"] < 1
+                    assert len(entry["source"]) > 20
+
+
+def test_values(settings):
+    parsed = settings.parse(["lr=1e-3", "a.b=sum", "x=true", "y=None", "z=[1,2]", "path=a=b"])
+    assert parsed == {
+        "lr": 1e-3,
+        "a.b": "sum",
+        "x": True,
+        "y": None,
+        "z": [1, 2],
+        "path": "a=b",
+    }
+    for wrong in ("lr", "=3"):
+        with pytest.raises(GraphError, match="key=value"):
+            settings.parse([wrong])
+
+
+def test_what_a_model_takes(settings):
+    assert settings.known_settings(Model) == {"channels", "readout"}
+    assert settings.known_settings(Strict) == {"slots"}
+    assert settings.known_settings(Open) is None
+
+
+def apply(settings, model, values):
+    others = {"nat": {"channels", "readout"}, "tgn": {"memory"}}
+    found = settings.Settings()
+    settings.apply(
+        found,
+        model,
+        values,
+        model_names=others[model],
+        fit_names={"lr", "epochs"},
+        task_names={"val"},
+        others=others,
+    )
+    return found
+
+
+def test_each_value_finds_its_place(settings):
+    values = {"lr": 1, "val": 2, "channels": 3, "nat.readout": 4, "fit.epochs": 5, "memory": 6}
+    nat, tgn = apply(settings, "nat", values), apply(settings, "tgn", values)
+    assert nat.fit == tgn.fit == {"lr": 1, "epochs": 5}
+    assert nat.task == tgn.task == {"val": 2}
+    assert nat.model == {"channels": 3, "readout": 4}
+    assert tgn.model == {"memory": 6}
+
+
+def test_what_nothing_takes_is_refused(settings):
+    with pytest.raises(UnknownNameError, match="Did you mean 'channels'"):
+        apply(settings, "nat", {"chanels": 1})
+    with pytest.raises(UnknownNameError, match="Did you mean 'readout'"):
+        apply(settings, "nat", {"nat.redout": 1})
+    with pytest.raises(UnknownNameError, match="--set scope"):
+        apply(settings, "nat", {"natt.readout": 1})
+    with pytest.raises(UnknownNameError, match="setting of fit"):
+        apply(settings, "nat", {"fit.channels": 1})

@@ -1,0 +1,51 @@
+"""A training in a process of its own: to be killed and resumed, or one of several ranks.
+
+python run_child.py OUT.json '{"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01}'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import torch
+from stream_toy import Counter, Toy, stream
+
+from graphkit import LinkPrediction, fit, seed_everything
+
+
+class Slow(Toy):
+    """Takes its time over every batch, so that there is a moment to be killed at."""
+
+    pause = 0.0
+
+    def observe(self, events) -> None:
+        time.sleep(self.pause)
+        super().observe(events)
+
+
+def main(out: str, options: dict) -> None:
+    graph = stream()
+    task = LinkPrediction(graph, **options.get("task", {}))
+    # Each rank begins with its own parameters: the engine has to make them equal.
+    seed_everything(int(os.environ.get("RANK", 0)))
+    Slow.pause = options.get("pause", 0.0)
+    settings = options.get("model", {})
+    model = Counter(60) if options.get("counter") else Slow(graph.num_nodes, **settings)
+    result = fit(model, task, device="cpu", threads=1, progress=False, **options["fit"])
+    if int(os.environ.get("RANK", 0)) == 0:
+        state = {k: v.double().sum().item() for k, v in model.state_dict().items()}
+        record = {"metrics": result.metrics, "curves": result.curves, "state": state}
+        temporary = Path(out + ".part")
+        temporary.write_text(json.dumps(record))
+        temporary.rename(out)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1], json.loads(sys.argv[2]))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

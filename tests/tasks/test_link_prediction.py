@@ -1,0 +1,188 @@
+"""LinkPrediction: split, negatives, loss, metrics, and the inductive protocol."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import nn
+
+from graphkit import LinkPrediction, TemporalGraph, registry
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import average_precision, batch_mean, ranks
+
+KINDS = ("random", "historical", "inductive")
+
+
+@pytest.fixture(scope="module")
+def graph():
+    generator = torch.Generator().manual_seed(1)
+    src = torch.randint(0, 30, (1000,), generator=generator)
+    dst = (src + torch.randint(1, 5, (1000,), generator=generator)) % 40
+    t = torch.randint(0, 3, (1000,), generator=generator).cumsum(0)
+    return TemporalGraph(src, dst, t, num_nodes=45, name="ring")
+
+
+def columns(task, split, final=False, epoch=0, batch_size=64):
+    stream = task.stream(split, batch_size, epoch=epoch, final=final)
+    return torch.cat([q.dst for q in stream])
+
+
+def test_is_registered():
+    assert registry.get("task", "link_prediction") is LinkPrediction
+
+
+def test_split_by_time(graph):
+    task = LinkPrediction(graph, val=0.2, test=0.1)
+    expected = graph.split(val=0.2, test=0.1)
+    assert [len(p) for p in task.split] == [len(p) for p in expected]
+    assert task.split.train.t_max < task.split.val.t_min
+    assert [len(g) for g in task.history("test")] == [len(expected.train), len(expected.val)]
+    assert [len(g) for g in task.history("val")] == [len(expected.train)]
+    assert task.history("train") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_negatives_are_honoured_in_every_split(graph, kind):
+    """The pool of each split, and the draws, are those of the negatives that were asked for."""
+    task = LinkPrediction(graph, negatives=kind, num_train_negatives=2)
+    assert columns(task, "train").shape[1] == 3
+    assert columns(task, "val").shape[1] == 2
+    assert task.protocol()["negatives"] == dict.fromkeys(("train", "val", "test"), kind)
+    others = [k for k in KINDS if k != kind]
+    for split in ("train", "val", "test"):
+        mine = columns(task, split)
+        assert torch.equal(mine, columns(task, split, batch_size=7))
+        for other in others:
+            theirs = LinkPrediction(graph, negatives=other, num_train_negatives=2)
+            assert not torch.equal(mine, columns(theirs, split)), (split, other)
+
+
+def test_every_set_in_one_pass(graph):
+    task = LinkPrediction(graph, eval_negatives=KINDS, candidates=9)
+    drawn = columns(task, "test", final=True)
+    assert drawn.shape == (len(task.split.test), 1 + 3 + 9)
+    assert torch.equal(drawn[:, 0], task.split.test.dst)
+    for column, kind in enumerate(KINDS, start=1):
+        alone = columns(LinkPrediction(graph, negatives=kind), "test", final=True)
+        assert torch.equal(alone[:, 1], drawn[:, column]), kind
+    # Validation, which selects the epoch, scores no more than it needs.
+    assert columns(task, "val").shape[1] == 2
+
+
+def test_draws_depend_on_seed_and_in_training_on_the_epoch(graph):
+    task = LinkPrediction(graph)
+    assert torch.equal(columns(task, "train", epoch=3), columns(task, "train", epoch=3))
+    assert not torch.equal(columns(task, "train", epoch=3), columns(task, "train", epoch=4))
+    assert torch.equal(columns(task, "test", epoch=3), columns(task, "test", epoch=4))
+    other = LinkPrediction(graph, seed=1)
+    assert not torch.equal(columns(task, "test"), columns(other, "test"))
+
+
+def test_loss_is_the_mean_over_positives_plus_the_mean_over_negatives(graph):
+    task = LinkPrediction(graph)
+    logits = torch.randn(20, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    bce = nn.BCEWithLogitsLoss()
+    positive, negative = logits[:, 0], logits[:, 1:]
+    expected = bce(positive, torch.ones(20)) + bce(negative, torch.zeros(20, 3))
+    loss = task.loss(logits, 20)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    grad = torch.autograd.grad(loss, logits)[0]
+    assert torch.allclose(grad, torch.autograd.grad(expected, logits)[0], atol=1e-7)
+    # The losses of the shares of a batch add up to the loss of the batch.
+    parts = task.loss(logits[:7], 20) + task.loss(logits[7:], 20)
+    assert parts.item() == pytest.approx(loss.item(), rel=1e-6)
+    assert task.loss(logits.bfloat16(), 20).dtype == torch.float32
+
+
+def test_metrics_equal_scikit_learn_column_by_column(graph):
+    task = LinkPrediction(graph, eval_negatives=KINDS, candidates=20)
+    count = len(task.split.test)
+    scores = torch.randn(count, 24, generator=torch.Generator().manual_seed(0))
+    scores[:, 0] += 1
+    found = task.metrics(scores, "test", final=True)
+    y = np.r_[np.ones(count), np.zeros(count)]
+    for column, suffix in enumerate(("", "_historical", "_inductive"), start=1):
+        s = torch.cat([scores[:, 0], scores[:, column]]).numpy()
+        assert found[f"ap{suffix}"] == pytest.approx(average_precision_score(y, s), abs=1e-6)
+        assert found[f"auc{suffix}"] == pytest.approx(roc_auc_score(y, s), abs=1e-6)
+    place = ranks(torch.cat([scores[:, :1], scores[:, 4:]], dim=1))
+    assert found["mrr"] == pytest.approx(float((1 / place).mean()))
+    assert found["hits@10"] == pytest.approx(float((place <= 10).double().mean()))
+    assert len(found) == 8
+
+
+def test_the_suffix_follows_the_chosen_negatives(graph):
+    task = LinkPrediction(graph, negatives="historical", eval_negatives=("random", "historical"))
+    found = task.metrics(torch.rand(len(task.split.test), 3), "test", final=True)
+    assert list(found) == ["ap", "auc", "ap_random", "auc_random"]
+
+
+def test_batch_means_only_under_their_own_name(graph):
+    task = LinkPrediction(graph, batch_mean=True)
+    scores = torch.rand(len(task.split.test), 2)
+    found = task.metrics(scores, "test", final=True)
+    assert list(found) == ["ap", "auc", "ap_batch_mean_32", "auc_batch_mean_32"]
+    mean = batch_mean(average_precision, scores[:, 0], scores[:, 1], 32)
+    assert found["ap_batch_mean_32"] == mean != found["ap"]
+
+
+def test_inductive_protocol(graph):
+    task = LinkPrediction(graph, inductive=True, hold_out=0.2, num_train_negatives=2)
+    held = set(task.held_out.nodes.tolist())
+    assert held
+    for split in ("train", "val"):
+        part = getattr(task.split, split)
+        assert not held & set(part.src.tolist())
+        assert not held & set(columns(task, split).flatten().tolist()), "not even as a negative"
+    full = graph.split()
+    assert len(task.split.test) == len(full.test)
+    assert [len(g) for g in task.history("test")] == [len(full.train), len(full.val)]
+    assert not task.continues("test")
+    assert task.continues("val")
+    stream = task.stream("test", 50)
+    touching = [
+        (s, d)
+        for s, d in zip(full.test.src.tolist(), full.test.dst.tolist())
+        if s in held or d in held
+    ]
+    assert stream.num_queries == len(touching) > 0
+    asked = [(s, d) for q in stream for s, d in zip(q.src.tolist(), q.dst[:, 0].tolist())]
+    assert asked == touching
+    # Times of the two splits agree, though training has fewer events.
+    assert task.split.train.t_max <= full.train.t_max
+    assert full.val.t_min <= task.split.val.t_min
+
+
+def test_protocol_is_plain_and_complete(graph):
+    import json
+
+    task = LinkPrediction(graph, eval_negatives=KINDS, candidates=5)
+    protocol = task.protocol()
+    assert json.loads(json.dumps(protocol)) == protocol
+    assert protocol["events"] == {s: len(getattr(task.split, s)) for s in ("train", "val", "test")}
+    assert protocol["candidates"] == 5
+    assert protocol["also_tested_on"] == ["historical", "inductive"]
+    assert set(protocol["pools"]) >= {"random, train", "random, test", "historical, test"}
+    assert protocol["stream_sha256"] == LinkPrediction(graph).protocol()["stream_sha256"]
+    assert protocol["stream_sha256"] != LinkPrediction(graph[1:]).protocol()["stream_sha256"]
+    assert protocol["stream_sha256"] != LinkPrediction(graph, val=0.1).protocol()["stream_sha256"]
+    assert "random negatives" in repr(task)
+
+
+def test_refusals(graph):
+    with pytest.raises(UnknownNameError, match="Did you mean 'historical'"):
+        LinkPrediction(graph, negatives="historic")
+    with pytest.raises(UnknownNameError, match="Did you mean 'inductive'"):
+        LinkPrediction(graph, eval_negatives=("inductiv",))
+    with pytest.raises(GraphError, match="num_train_negatives"):
+        LinkPrediction(graph, num_train_negatives=0)
+    with pytest.raises(GraphError, match="candidates"):
+        LinkPrediction(graph, candidates=-1)
+    with pytest.raises(GraphError, match="nothing to train on"):
+        LinkPrediction(graph, val=0.5, test=0.5)
+    with pytest.raises(GraphError, match="batch_size"):
+        LinkPrediction(graph).stream("train", 0)
+    task = LinkPrediction(graph)
+    for call in (task.history, lambda split: task.stream(split, 10)):
+        with pytest.raises(UnknownNameError, match="Did you mean 'val'"):
+            call("valid")

@@ -88,8 +88,10 @@ def read_table(path: Path, mmap: bool) -> TemporalGraph:
         }
         found["event_id"] = torch.arange(table.num_rows)
         return storage.assemble(facts, found)
-    table = table.combine_chunks()
-    found = {name: _read(table.column(name), told) for name, told in facts["columns"].items()}
+    found = {
+        name: _read(table.column(name).combine_chunks(), told)
+        for name, told in facts["columns"].items()
+    }
     return TemporalGraph(  # checked again: other programs can write such files
         num_nodes=facts["num_nodes"],
         time_unit=facts["time_unit"],
@@ -128,12 +130,11 @@ def _arrow(pa: Any, value: Tensor) -> Any:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), width)
 
 
-def _read(column: Any, told: dict[str, Any]) -> Tensor:
-    rows = len(column)
+def _read(chunk: Any, told: dict[str, Any]) -> Tensor:
+    rows = len(chunk)
     shape = (rows, *told["shape"])
     if 0 in shape:
         return torch.zeros(shape, dtype=getattr(torch, told["dtype"]))
-    chunk = column.combine_chunks()
     if told["shape"]:
         chunk = chunk.flatten()
     array = chunk.to_numpy(zero_copy_only=False).copy()

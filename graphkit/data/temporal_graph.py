@@ -404,24 +404,24 @@ class TemporalGraph:
 
     # ---------------------------------------------------------------- conversions
     @classmethod
-    def from_pandas(cls, events: Any, **options: Any) -> TemporalGraph:
+    def from_pandas(cls, events: Any, *names: Any, **options: Any) -> TemporalGraph:
         """From a DataFrame; see :func:`graphkit.data.convert.pandas.from_pandas`."""
         from graphkit.data.convert.pandas import from_pandas
 
-        return from_pandas(events, **options)
+        return from_pandas(events, *names, **options)
 
-    def to_pandas(self, **options: Any) -> Any:
+    def to_pandas(self, part: str = "events", **options: Any) -> Any:
         """To a DataFrame; see :func:`graphkit.data.convert.pandas.to_pandas`."""
         from graphkit.data.convert.pandas import to_pandas
 
-        return to_pandas(self, **options)
+        return to_pandas(self, part, **options)
 
     @classmethod
-    def from_csv(cls, path: Any, **options: Any) -> TemporalGraph:
+    def from_csv(cls, path: Any, *names: Any, **options: Any) -> TemporalGraph:
         """From a CSV file; see :func:`graphkit.data.convert.csv.from_csv`."""
         from graphkit.data.convert.csv import from_csv
 
-        return from_csv(path, **options)
+        return from_csv(path, *names, **options)
 
     def to_csv(self, path: Any, **options: Any) -> None:
         """To a CSV file; see :func:`graphkit.data.convert.csv.to_csv`."""
@@ -436,18 +436,18 @@ class TemporalGraph:
 
         return from_pyg(data, **options)
 
-    def to_pyg(self, **options: Any) -> Any:
-        """To PyG's ``TemporalData``; see :func:`graphkit.data.convert.pyg.to_pyg`."""
+    def to_pyg(self, kind: str = "temporal", **options: Any) -> Any:
+        """To a PyG object; see :func:`graphkit.data.convert.pyg.to_pyg`."""
         from graphkit.data.convert.pyg import to_pyg
 
-        return to_pyg(self, **options)
+        return to_pyg(self, kind, **options)
 
     @classmethod
-    def from_networkx(cls, graph: Any, **options: Any) -> TemporalGraph:
+    def from_networkx(cls, graph: Any, *names: Any, **options: Any) -> TemporalGraph:
         """From networkx; see :func:`graphkit.data.convert.networkx.from_networkx`."""
         from graphkit.data.convert.networkx import from_networkx
 
-        return from_networkx(graph, **options)
+        return from_networkx(graph, *names, **options)
 
     def to_networkx(self, **options: Any) -> Any:
         """To a ``MultiDiGraph``; see :func:`graphkit.data.convert.networkx.to_networkx`."""

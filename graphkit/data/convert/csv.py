@@ -25,6 +25,9 @@ __all__ = ["from_csv", "to_csv"]
 
 _OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _MARK = "# graphkit "
+# Floats are read to the last bit: by default from pandas 3.1 on, which warns if asked to.
+_OLD = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
+_EXACT = {"float_precision": "round_trip"} if _OLD else {}
 
 
 def from_csv(
@@ -61,11 +64,10 @@ def from_csv(
     """
     meta = _read_meta(path)
     settings: dict[str, Any] = {"sep": sep, "header": header, "names": names}
-    # Times and features are read to the last bit.
-    settings |= {"engine": "c", "float_precision": "round_trip", "low_memory": False}
+    settings |= {"engine": "c", "low_memory": False} | _EXACT
     if meta is not None:
         labels = meta.pop("node_names", None)
-        settings |= {"skiprows": 1, "header": 0, "keep_default_na": False}
+        settings |= {"header": 0, "keep_default_na": False}
         if labels is not None:
             options.setdefault("node_names", labels_from_json(labels))
             if labels["items"] and isinstance(labels["items"][0], str):
@@ -73,13 +75,18 @@ def from_csv(
         dates = dates or meta.pop("dates", False)
     settings |= read or {}
     try:
-        table = pd.read_csv(path, **settings)
+        if meta is None:
+            table = pd.read_csv(path, **settings)
+        else:
+            with _open(path, "rt") as file:
+                file.readline()
+                table = pd.read_csv(file, **settings)
     except pd.errors.EmptyDataError:
         raise GraphError(str(path), "the file is empty", expected="one event per line") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise GraphError(
             str(path),
-            f"the file is no table: {error}",
+            f"the file is no table ({str(error).strip()})",
             fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
         ) from error
     if meta is not None:

@@ -110,12 +110,16 @@ def _are_ids(ends: tuple[pd.Series, pd.Series], num_nodes: int | None) -> bool:
 
 def _number(ends: tuple[pd.Series, pd.Series]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     labels = pd.concat(ends, ignore_index=True)
+    codes, names = pd.factorize(labels)
+    names = _array(names)
     try:
-        codes, names = pd.factorize(labels, sort=True)
+        order = np.argsort(names, kind="stable")
     except TypeError:  # labels of kinds that cannot be compared
-        codes, names = pd.factorize(labels)
-    codes = codes.astype(np.int64)
-    return codes[: len(ends[0])], codes[len(ends[0]) :], _array(names)
+        order = np.arange(len(names))
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[order] = np.arange(len(names))
+    codes = rank[codes]
+    return codes[: len(ends[0])], codes[len(ends[0]) :], names[order]
 
 
 def _look_up(

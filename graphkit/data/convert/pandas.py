@@ -80,6 +80,8 @@ def from_pandas(
 
     if not isinstance(events, pd.DataFrame):
         raise GraphError("events", "not a DataFrame", got=type(events).__name__)
+    if events.empty:
+        raise GraphError("events", "the graph is empty", expected="at least one row")
     meta = events.attrs.get(_META, {})
     given = {
         "edge_weight": edge_weight,
@@ -205,7 +207,7 @@ def _numeric(events: pd.DataFrame, name: Any) -> np.ndarray:
             "a feature column is not numeric",
             row=row,
             expected="numbers",
-            got=f"{column.iloc[row]!r}" if len(column) else str(column.dtype),
+            got=f"{column.iloc[row]!r}",
             fix="Encode categories as numbers, for example with pandas.factorize.",
         )
     missing = column.isna().to_numpy()
@@ -243,8 +245,8 @@ def time_ticks(
         raise GraphError(
             str(name),
             "times are neither numbers nor dates",
-            row=0 if len(column) else None,
-            got=repr(column.iloc[0]) if len(column) else str(column.dtype),
+            row=0,
+            got=repr(column.iloc[0]),
             fix=f"Parse them first: events[{name!r}] = pandas.to_datetime(events[{name!r}]).",
         )
     values = column.to_numpy()

@@ -111,8 +111,8 @@ def _from_data(data: Data, time: str, columns: dict[str, Any]) -> TemporalGraph:
     edge_index = found.pop("edge_index", None)
     _check_edges(edge_index, "edge_index")
     known = {name: found.pop(name, None) for name in (*_EDGE, "x", "y", "node_type")}
-    known["num_nodes"] = found.pop("num_nodes", None) or data.num_nodes
-    if known["y"] is not None and len(known["y"]) != known["num_nodes"]:
+    known["num_nodes"] = found.pop("num_nodes", None)
+    if known["y"] is not None and known["y"].numel() == 1 and _num_nodes(data) > 1:
         found["y (one per graph, not per node)"] = known.pop("y")
     t = found.pop(time, None)
     if t is None:
@@ -145,18 +145,18 @@ def _from_steps(steps: list[Data], times: Any, columns: dict[str, Any]) -> Tempo
         parts = [step.get(name) for step in steps]
         if any(part is not None for part in parts):
             known[name] = torch.cat(_alike(parts, name, counts))
-    num_nodes = max(step.num_nodes for step in steps)
+    num_nodes = max(_num_nodes(step) for step in steps)
     changes: dict[str, Any] = {}
     for name in ("x", "y"):
         parts = [step.get(name) for step in steps]
         if all(part is None for part in parts):
             continue
-        parts = _alike(parts, name, torch.tensor([step.num_nodes for step in steps]))
+        parts = _alike(parts, name, torch.tensor([_num_nodes(step) for step in steps]))
         if all(part is parts[0] or torch.equal(part, parts[0]) for part in parts):
             known[name] = parts[0]
         else:
             changes[name] = torch.cat(parts)
-            per_step = [step.num_nodes for step in steps]
+            per_step = [_num_nodes(step) for step in steps]
             changes["node"] = torch.cat([torch.arange(n) for n in per_step])
             changes["t"] = times.repeat_interleave(torch.tensor(per_step))
     node_type = steps[0].get("node_type")
@@ -228,6 +228,15 @@ def _alike(parts: list[Tensor | None], name: str, counts: Tensor) -> list[Tensor
                 fix="Give every snapshot the same attributes.",
             )
     return parts
+
+
+def _num_nodes(data: Data) -> int:
+    """What is stated, or told by the features, or by the edges; PyG's own guess would warn."""
+    stated = data.to_dict().get("num_nodes")
+    if stated is not None:
+        return stated
+    sizes = [len(data[name]) for name in ("x", "node_type") if data.get(name) is not None]
+    return sizes[0] if sizes else int(data.edge_index.max()) + 1 if data.edge_index.numel() else 0
 
 
 def _check_edges(edge_index: Any, column: str, row: int | None = None) -> None:

@@ -1,0 +1,137 @@
+"""CSV files to graphs and back."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphkit import GraphError, TemporalGraph
+
+Same = Callable[..., None]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "csv.xz", "csv.bz2"])
+def test_exact_round_trip(
+    events: TemporalGraph, tmp_path: Path, assert_same: Same, suffix: str
+) -> None:
+    path = tmp_path / f"g.{suffix}"
+    events.to_csv(path, meta=True)
+    assert_same(TemporalGraph.from_csv(path), events)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_labels_that_look_like_something_else(
+    full: TemporalGraph, tmp_path: Path, assert_same: Same
+) -> None:
+    full.to_csv(tmp_path / "g.csv", meta=True)
+    got = TemporalGraph.from_csv(tmp_path / "g.csv")
+    left_out = ("x", "y", "node_type", "node_events", "signal", "signal_t", "signal_mask")
+    assert_same(got, full, *left_out)
+    numbers = TemporalGraph([0, 1], [1, 2], [1, 2], node_names=[10**12, -5, 3])
+    numbers.to_csv(tmp_path / "n.csv", meta=True)
+    assert_same(TemporalGraph.from_csv(tmp_path / "n.csv"), numbers)
+    mixed = TemporalGraph([0, 1], [1, 2], [1, 2], node_names=["1", 1, "x"])
+    with pytest.raises(GraphError, match="labels=False"):
+        mixed.to_csv(tmp_path / "m.csv", meta=True)
+    mixed.to_csv(tmp_path / "m.csv", meta=True, labels=False)
+    assert_same(TemporalGraph.from_csv(tmp_path / "m.csv"), mixed, "node_names")
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_floats_to_the_last_bit(tmp_path_factory: pytest.TempPathFactory, times: list) -> None:
+    path = tmp_path_factory.mktemp("csv") / "g.csv"
+    value = torch.tensor(times).float().nan_to_num(posinf=1e38, neginf=-1e38)
+    g = TemporalGraph([0] * len(times), [1] * len(times), times, edge_attr=value)
+    g.to_csv(path, meta=True)
+    got = TemporalGraph.from_csv(path)
+    assert torch.equal(got.t, g.t)
+    assert torch.equal(got.edge_attr, g.edge_attr)
+
+
+def test_a_plain_table(events: TemporalGraph, tmp_path: Path, assert_same: Same) -> None:
+    events.to_csv(tmp_path / "g.csv")
+    first = (tmp_path / "g.csv").read_text().splitlines()[0]
+    assert first == ("src,dst,t,edge_weight,edge_type,edge_y,edge_attr_0,edge_attr_1,edge_attr_2")
+    got = TemporalGraph.from_csv(
+        tmp_path / "g.csv",
+        edge_attr=["edge_attr_0", "edge_attr_1", "edge_attr_2"],
+        edge_weight="edge_weight",
+        edge_type="edge_type",
+        edge_y="edge_y",
+        float_dtype=None,
+        num_nodes=6,
+        time_unit="ms",
+    )
+    assert torch.equal(got.t, events.t)
+    assert torch.equal(got.edge_weight, events.edge_weight)
+    assert torch.equal(got.edge_attr.float(), events.edge_attr)
+
+
+def test_files_of_other_people(tmp_path: Path) -> None:
+    text = "% a comment\n3 1 100\n2 1 50\n"
+    with gzip.open(tmp_path / "snap.txt.gz", "wt") as file:
+        file.write(text)
+    g = TemporalGraph.from_csv(
+        tmp_path / "snap.txt.gz", 0, 1, 2, sep=" ", header=None, read={"comment": "%"}
+    )
+    assert g.t.tolist() == [50, 100]
+    assert g.src.tolist() == [2, 3]
+    (tmp_path / "l.csv").write_text("u,v\nana,bo\nbo,NA\n")
+    with pytest.raises(GraphError, match="'v', row 1: a node is missing"):
+        TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None)
+    kept = {"keep_default_na": False}
+    g = TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None, read=kept)
+    assert g.node_names.tolist() == ["NA", "ana", "bo"]
+    (tmp_path / "latin.csv").write_bytes("src,dst,t\nü,b,1\n".encode("latin-1"))
+    g = TemporalGraph.from_csv(tmp_path / "latin.csv", read={"encoding": "latin-1"})
+    assert g.node_names.tolist() == ["b", "ü"]
+    g = TemporalGraph.from_csv(tmp_path / "l.csv", "a", "b", None, names=["a", "b"], header=0,
+                               read=kept)  # fmt: skip
+    assert len(g) == 2
+
+
+def test_dates(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("src,dst,t\n0,1,2020-01-02\n1,0,2020-01-01T12:00:00\n")
+    g = TemporalGraph.from_csv(tmp_path / "d.csv", dates=True)
+    assert np.diff(g.t.numpy()).tolist() == [43200]
+    g.to_csv(tmp_path / "e.csv", dates=True)
+    assert pd.read_csv(tmp_path / "e.csv")["t"][0] == "2020-01-01 12:00:00"
+    again = TemporalGraph.from_csv(tmp_path / "e.csv", dates=True)
+    assert torch.equal(again.t, g.t)
+    g.to_csv(tmp_path / "f.csv", dates=True, meta=True)
+    assert torch.equal(TemporalGraph.from_csv(tmp_path / "f.csv").t, g.t)
+    (tmp_path / "bad.csv").write_text("src,dst,t\n0,1,yesterday\n")
+    with pytest.raises(GraphError, match="no ISO date"):
+        TemporalGraph.from_csv(tmp_path / "bad.csv", dates=True)
+    with pytest.raises(GraphError, match="to_datetime"):
+        TemporalGraph.from_csv(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", {}, "the file is empty"),
+        ("src,dst,t\n", {}, "the graph is empty"),
+        ("src;dst;t\n0;1;2\n", {}, "there is no such column"),
+        ("src,dst,t\n0,1,2\n0,1,2,3,4\n", {}, "no table.*Check sep="),
+        ("src,dst,t\n0,1,2\n0,x,3\n", {"ids": "as_is"}, "'dst'"),
+    ],
+)
+def test_what_is_refused(text: str, options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (tmp_path / "g.csv").write_text(text)
+    with pytest.raises(GraphError, match=words):
+        TemporalGraph.from_csv(tmp_path / "g.csv", **options)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        TemporalGraph.from_csv(tmp_path / "none.csv")

@@ -15,80 +15,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphkit.data import EventBatch, TemporalGraph
+from graphkit.testing.stream_case import STREAM_CASES, Factory, StreamCase
 
-__all__ = ["STREAM_CASES", "STREAM_MODEL_CHECKS", "StreamCase", "check_stream_model"]
-
-Factory = Callable[[TemporalGraph], nn.Module]
-
-
-@dataclass(frozen=True)
-class StreamCase:
-    """The stream that a check uses.
-
-    Attributes:
-        num_nodes: Nodes; ids 0 and ``num_nodes - 1`` both occur.
-        num_events: Events.
-        batch_size: Events per batch.
-        edge_channels: Width of the event features, 0 for none.
-        x_channels: Width of the node features, 0 for none.
-        time_dtype: int64 or float64.
-        time_offset: Added to all times; 2**40 is beyond int32 and beyond float32's resolution.
-        seed: Of the stream and of the parameters.
-        device: Where the model runs.
-    """
-
-    num_nodes: int = 23
-    num_events: int = 210
-    batch_size: int = 30
-    edge_channels: int = 3
-    x_channels: int = 0
-    time_dtype: torch.dtype = torch.int64
-    time_offset: int = 0
-    seed: int = 0
-    device: str = "cpu"
-
-    def graph(self) -> TemporalGraph:
-        """The stream: a few hubs, every 20th event a self loop, times with ties."""
-        draw = torch.Generator().manual_seed(self.seed)
-        n, e = self.num_nodes, self.num_events
-        hub = torch.rand(2, e, generator=draw) < 0.4
-        ends = torch.randint(n, (2, e), generator=draw)
-        ends = torch.where(hub, ends % 3, ends)
-        ends[1, ::20] = ends[0, ::20]
-        ends[:, 1] = torch.tensor([0, n - 1])
-        ends[:, 2] = torch.tensor([n - 1, 0])
-        t = torch.randint(0, 4, (e,), generator=draw).cumsum(0) * 50
-        t = t.to(self.time_dtype) + self.time_offset
-        if self.time_dtype.is_floating_point:
-            t = t + 0.25
-        features = {}
-        if self.edge_channels:
-            features["edge_attr"] = torch.randn(e, self.edge_channels, generator=draw)
-        if self.x_channels:
-            features["x"] = torch.randn(n, self.x_channels, generator=draw)
-        return TemporalGraph(ends[0], ends[1], t, num_nodes=n, **features)
-
-    def model(self, factory: Factory, graph: TemporalGraph | None = None) -> nn.Module:
-        """A fresh model with parameters of this case's seed, in evaluation mode."""
-        torch.manual_seed(self.seed)
-        return factory(self.graph() if graph is None else graph).to(self.device).eval()
-
-    def batches(self, graph: TemporalGraph | None = None) -> list[EventBatch]:
-        """The stream cut into batches, on the case's device."""
-        graph = self.graph() if graph is None else graph
-        return [b.to(self.device) for b in graph.batches(size=self.batch_size)]
-
-    def candidates(self, batch: EventBatch, num: int = 3) -> Tensor:
-        """Pseudo-random candidates ``[B, num]``, a function of the batch's event ids."""
-        step = torch.arange(1, num + 1, device=batch.src.device)
-        return (batch.dst.unsqueeze(1) + step * 7 + batch.event_id.unsqueeze(1)) % self.num_nodes
+__all__ = ["STREAM_MODEL_CHECKS", "check_stream_model"]
 
 
 def _observe(model: nn.Module, batches: Iterable[EventBatch]) -> None:
@@ -364,6 +300,23 @@ def check_half_precision(factory: Factory, case: StreamCase) -> None:
             assert torch.equal(value, after[name]), f"'{name}' is rounded by a change of precision"
 
 
+def check_mixed_precision(factory: Factory, case: StreamCase) -> None:
+    """Scoring and the backward pass work under bfloat16 autocast; the state keeps its dtypes."""
+    model, batches = case.model(factory), case.batches()
+    before = _state(model)
+    model.train()
+    for batch in batches[:4]:
+        with torch.autocast(torch.device(case.device).type, dtype=torch.bfloat16):
+            logits = model.score(batch.src, case.candidates(batch), batch.t)
+            loss = logits.float().square().mean()
+            model.observe(batch)
+        assert bool(logits.isfinite().all()), "a score is not finite"
+        if loss.requires_grad:
+            loss.backward()
+    for name, value in model.state_dict().items():
+        assert value.dtype == before[name].dtype, f"autocast changes the dtype of '{name}'"
+
+
 def check_devices(factory: Factory, case: StreamCase) -> None:
     """CPU and GPU agree: integers exactly, numbers closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -398,6 +351,7 @@ STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
         check_self_loops,
         check_time,
         check_half_precision,
+        check_mixed_precision,
         check_devices,
     )
 }
@@ -421,13 +375,3 @@ def check_stream_model(
     for one in STREAM_CASES.values() if case is None else [case]:
         for check in chosen.values():
             check(factory, one)
-
-
-STREAM_CASES: dict[str, StreamCase] = {
-    "features": StreamCase(),
-    "plain": StreamCase(edge_channels=0, time_offset=2**40, seed=1),
-    "float_time": StreamCase(
-        time_dtype=torch.float64, time_offset=1_600_000_000, x_channels=2, seed=2
-    ),
-}
-"""The streams that :func:`check_stream_model` uses, by name."""

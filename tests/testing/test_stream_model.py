@@ -37,7 +37,7 @@ class Sound(nn.Module):
 
     def observe(self, batch) -> None:
         for nodes in (batch.src, batch.dst):
-            self.count.index_add_(0, nodes, torch.ones(len(nodes)))
+            self.count.index_add_(0, nodes, torch.ones_like(nodes, dtype=self.count.dtype))
             self.last.scatter_reduce_(0, nodes, self.bits(batch.t), "amax")
 
     def reset_state(self) -> None:
@@ -140,6 +140,12 @@ class SharedOnCopy(Sound):
         return self
 
 
+class HalfState(Sound):
+    def observe(self, batch):
+        super().observe(batch)
+        self.count = (self.count.unsqueeze(1) @ torch.ones(1, 1)).squeeze(1)
+
+
 class NoSelfLoops(Sound):
     def observe(self, batch):
         super().observe(batch)
@@ -171,6 +177,7 @@ BROKEN = {
     "gradients": IdleParameter,
     "reset_parameters": KeepsParameters,
     "empty_batch": FailsOnEmpty,
+    "mixed_precision": HalfState,
     "shapes": ShapeOfSource,
     "deepcopy": SharedOnCopy,
     "self_loops": NoSelfLoops,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from graphkit.errors import GraphError
 
@@ -14,7 +15,9 @@ class TimeEncoder(nn.Module):
     r"""Cosines of a time gap at several frequencies.
 
     .. math::
-        \phi(\Delta t) = \cos(\omega \, \Delta t + \varphi)
+        \phi(\Delta t) = \cos(\omega \, \Delta t + \varphi), \qquad \omega = \sigma \odot w
+
+    with fixed scales :math:`\sigma`, trained :math:`w` and :math:`\varphi`.
 
     The gap is a difference of exact times: subtract in int64 or float64, the conversion to the
     parameters' precision happens here. (A Unix time in float32 is off by up to a minute; so never
@@ -25,14 +28,20 @@ class TimeEncoder(nn.Module):
         init: First frequencies.
             ``"geometric"``: :math:`\omega_j = 10^{-9 j / (C - 1)}`, phases 0, so that gaps from one
             tick to :math:`10^9` ticks are told apart (Xu et al., "Inductive Representation Learning
-            on Temporal Graphs", arXiv 2002.07962; the TGN authors' code starts there too).
-            ``"uniform"``: weights and phases uniform on [-1, 1], as PyG's ``TimeEncoder``.
+            on Temporal Graphs", arXiv 2002.07962; the TGN authors' code starts there too). These
+            are the scales, and :math:`w` starts at 1: a step of the optimiser is then a relative
+            one. A step on :math:`\omega` itself, of the size of the learning rate, would wipe out
+            all slow frequencies at once.
+            ``"uniform"``: :math:`w` and :math:`\varphi` uniform on [-1, 1], scales 1, as PyG's
+            ``TimeEncoder``.
         learnable: Train frequencies and phases.
 
     Shapes:
         - **input:** gaps :math:`(\ldots)` in ticks, any real dtype
         - **output:** :math:`(\ldots, C)`
     """
+
+    scale: Tensor
 
     def __init__(self, out_channels: int, init: str = "geometric", learnable: bool = True) -> None:
         super().__init__()
@@ -45,6 +54,10 @@ class TimeEncoder(nn.Module):
             )
         self.out_channels = out_channels
         self.init = init
+        last = -9 if init == "geometric" else 0
+        exponent = torch.linspace(0, last, out_channels, dtype=torch.float64)
+        scale = torch.pow(10.0, exponent).to(torch.get_default_dtype())
+        self.register_buffer("scale", scale, persistent=False)
         self.weight = nn.Parameter(torch.empty(out_channels), requires_grad=learnable)
         self.bias = nn.Parameter(torch.empty(out_channels), requires_grad=learnable)
         self.reset_parameters()
@@ -56,14 +69,18 @@ class TimeEncoder(nn.Module):
             self.weight.uniform_(-1, 1)
             self.bias.uniform_(-1, 1)
         else:
-            exponent = torch.linspace(0, -9, self.out_channels, dtype=torch.float64)
-            self.weight.copy_(torch.pow(10.0, exponent))
+            self.weight.fill_(1)
             self.bias.zero_()
+
+    @property
+    def frequency(self) -> Tensor:
+        r""":math:`\omega`, radians per tick, ``[out_channels]``."""
+        return self.scale * self.weight
 
     def forward(self, gap: Tensor) -> Tensor:
         """The encoding ``[..., C]`` of gaps ``[...]``."""
         gap = gap.to(self.weight.dtype).unsqueeze(-1)
-        return torch.cos(gap * self.weight + self.bias)
+        return torch.cos(F.linear(gap, self.frequency.unsqueeze(-1), self.bias))
 
     def extra_repr(self) -> str:
         return f"{self.out_channels}, init={self.init!r}"

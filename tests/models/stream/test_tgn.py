@@ -48,7 +48,7 @@ class Naive:
 
     def time(self, gap: float) -> Tensor:
         encoder = self.m.time_encoder
-        return torch.cos(float(gap) * encoder.weight + encoder.bias)
+        return torch.cos(float(gap) * encoder.frequency + encoder.bias)
 
     def updated(self, node: int) -> tuple[Tensor, int]:
         last = self.last.get(node, self.start)

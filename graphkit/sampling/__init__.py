@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphkit.sampling import negatives
 from graphkit.sampling.neighbors import Neighbors, NeighborSampler
 
-__all__ = ["NeighborSampler", "Neighbors"]
+__all__ = ["NeighborSampler", "Neighbors", "negatives"]

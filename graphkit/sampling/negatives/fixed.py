@@ -1,0 +1,241 @@
+"""Fixed negatives: published lists, many per event, the same for everybody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+from graphkit.registry import register
+from graphkit.sampling.negatives.record import fingerprint
+from graphkit.sampling.negatives.true_events import TrueEvents
+
+if TYPE_CHECKING:
+    from graphkit.data import EventBatch, TemporalGraph
+
+__all__ = ["FixedNegatives"]
+
+
+class _Sampler(Protocol):
+    def sample(self, batch: EventBatch, num: int) -> Tensor: ...
+
+
+@register("negatives", "fixed")
+class FixedNegatives:
+    """Negatives from a list: row by row those of an event, looked up by its event id.
+
+    The way of TGB (Huang et al., "Temporal Graph Benchmark for Machine Learning on Temporal
+    Graphs", NeurIPS 2023): lists are drawn once, published, and every model is ranked against the
+    same ones. A list is an ``.npz`` file with int64 arrays ``event_id`` ``[M]`` and ``negatives``
+    ``[M, K]``; :meth:`draw` makes one from any other kind of negatives and :meth:`save` writes it.
+    Its SHA-256 goes into the record of a result.
+
+    Args:
+        lists: int64 ``[M, K]``, or the path of an ``.npz`` file.
+        event_id: int64 ``[M]``, the event of each row. Default for a tensor: ``0..M-1``.
+        sha256: refuse lists that have another one.
+        graph: the graph; if given, lists are checked against its events and nodes. Default: the
+            whole graph that ``train`` was cut from, if that is given.
+        train: the training part (only used in place of ``graph``).
+        seed: ignored; here so that every kind is made alike.
+        allow_true: do not refuse a list that holds a true event of the same source and time.
+
+    Raises:
+        GraphError: for a file without these arrays, shapes that do not match, negative ids, an
+            event listed twice, another SHA-256, or a negative that is a true event.
+    """
+
+    def __init__(
+        self,
+        lists: Tensor | str | os.PathLike[str] | None = None,
+        event_id: Tensor | None = None,
+        *,
+        sha256: str | None = None,
+        graph: TemporalGraph | None = None,
+        train: TemporalGraph | None = None,
+        seed: int = 0,
+        allow_true: bool = False,
+    ) -> None:
+        del seed
+        if lists is None:
+            raise GraphError(
+                "lists",
+                "fixed negatives need their lists",
+                expected="an int64 tensor [M, K] or the path of an .npz file",
+                fix="Draw them once with FixedNegatives.draw(sampler, graph, num).",
+            )
+        self._drawn_from = "a given tensor"
+        if not isinstance(lists, Tensor):
+            self._drawn_from = Path(lists).name
+            lists, event_id = _read(Path(lists))
+        if lists.dim() != 2 or lists.dtype != torch.int64:
+            raise GraphError(
+                "lists",
+                "not lists of nodes",
+                expected="int64, shape [M, K]",
+                got=f"{lists.dtype}, {list(lists.shape)}",
+            )
+        if event_id is None:
+            event_id = torch.arange(lists.shape[0], device=lists.device)
+        if event_id.shape != lists.shape[:1]:
+            raise GraphError(
+                "event_id",
+                "one event per list is needed",
+                expected=lists.shape[0],
+                got=list(event_id.shape),
+            )
+        self._event_id, order = event_id.sort()
+        self._lists = lists[order].contiguous()
+        twice = (self._event_id[1:] == self._event_id[:-1]).nonzero()
+        if twice.numel():
+            raise GraphError(
+                "event_id", "an event is listed twice", got=int(self._event_id[int(twice[0])])
+            )
+        self._check_range("a node id is negative", self._lists < 0, "ids from 0")
+        self._sha256 = fingerprint(self._event_id, self._lists)
+        if sha256 is not None and sha256 != self._sha256:
+            raise GraphError(
+                "sha256",
+                "these are not the lists that were asked for",
+                expected=sha256,
+                got=self._sha256,
+                fix="Fetch the published file again.",
+            )
+        if graph is not None or train is not None:
+            self._check_against(graph, train, allow_true)
+
+    @classmethod
+    def draw(
+        cls, sampler: _Sampler, graph: TemporalGraph, num: int, chunk: int = 1 << 20
+    ) -> FixedNegatives:
+        """Lists of ``num`` negatives of every event of ``graph``, drawn by another kind.
+
+        Args:
+            sampler: any negatives.
+            graph: the events to draw for, such as ``g.split().test``.
+            num: ``K``.
+            chunk: how many negatives to draw at a time.
+        """
+        rows = max(1, chunk // num)
+        parts = [sampler.sample(batch, num) for batch in graph.batches(size=rows)]
+        return cls(torch.cat(parts), graph.event_id.clone())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the lists as ``.npz`` (to a temporary name first, then renamed)."""
+        path = Path(path)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            with open(partial, "wb") as file:
+                np.savez_compressed(
+                    file,
+                    event_id=self._event_id.cpu().numpy(),
+                    negatives=self._lists.cpu().numpy(),
+                )
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return path
+
+    def reset(self, epoch: int = 0) -> None:
+        """Nothing to do: lists are the same in every epoch."""
+
+    def sample(self, batch: EventBatch, num: int | None = None) -> Tensor:
+        """The first ``num`` negatives of each event's list (all of them if ``None``).
+
+        Returns:
+            int64 ``[B, num]`` on the device of the batch.
+
+        Raises:
+            GraphError: if the lists are shorter than ``num``, or an event has none.
+        """
+        num = self._lists.shape[1] if num is None else num
+        if num > self._lists.shape[1]:
+            raise GraphError(
+                "num", "the lists are shorter", expected=f"<= {self._lists.shape[1]}", got=num
+            )
+        wanted = batch.event_id.to(self._event_id.device)
+        row = torch.searchsorted(self._event_id, wanted).clamp_(max=self._event_id.numel() - 1)
+        absent = self._event_id[row] != wanted
+        if bool(absent.any()):
+            first = int(absent.nonzero()[0])
+            raise GraphError(
+                "event_id",
+                "no list for this event",
+                row=first,
+                got=int(wanted[first]),
+                fix="These lists were made for other events; use them on that split only.",
+            )
+        return self._lists[row, :num].to(batch.src.device)
+
+    @property
+    def pool(self) -> dict[str, Any]:
+        """What negatives are drawn from, as plain values for the record of a result."""
+        return {
+            "kind": "fixed",
+            "size": self._lists.shape[1],
+            "events": self._lists.shape[0],
+            "seed": None,
+            "drawn_from": self._drawn_from,
+            "sha256": self._sha256,
+        }
+
+    def __repr__(self) -> str:
+        return f"FixedNegatives({self._lists.shape[0]} events, {self._lists.shape[1]} each)"
+
+    def _check_against(
+        self, graph: TemporalGraph | None, train: TemporalGraph | None, allow_true: bool
+    ) -> None:
+        truth = TrueEvents.of(graph, train)
+        device, num_nodes = truth.csr.t.device, truth.csr.num_nodes
+        self._check_range(
+            "a node id is too large", self._lists >= num_nodes, f"below num_nodes={num_nodes}"
+        )
+        if allow_true:
+            return
+        # Position of each listed event among the known ones; event ids increase with it.
+        known = graph.event_id if graph is not None else train.columns.event_id
+        wanted = self._event_id.to(device)
+        at = torch.searchsorted(known, wanted).clamp_(max=known.numel() - 1)
+        here = known[at] == wanted
+        group = truth.group(truth.csr.src[at], truth.csr.t[at]).masked_fill_(~here, -1)
+        true = truth.contains(group.unsqueeze(1), self._lists.to(device))
+        self._check_range(
+            "a negative is a true event of this source and time",
+            true.to(self._lists.device),
+            "no true event",
+            " Pass allow_true=True to keep it.",
+        )
+
+    def _check_range(self, problem: str, bad: Tensor, expected: str, fix: str = "") -> None:
+        if bool(bad.any()):
+            row, column = bad.nonzero()[0].tolist()
+            raise GraphError(
+                "negatives",
+                f"{problem} (event id {int(self._event_id[row])}, column {column})",
+                expected=expected,
+                got=int(self._lists[row, column]),
+                fix=fix.strip() or None,
+            )
+
+
+def _read(path: Path) -> tuple[Tensor, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = {"event_id", "negatives"} - set(file.files)
+            if missing:
+                raise GraphError(
+                    "lists",
+                    f"{path.name} has no array {' or '.join(sorted(missing))}",
+                    expected="event_id [M] and negatives [M, K]",
+                    got=file.files,
+                )
+            arrays = file["negatives"], file["event_id"]
+    except FileNotFoundError:
+        raise GraphError("lists", f"there is no file {path}") from None
+    lists, event_id = (torch.from_numpy(np.ascontiguousarray(a).astype(np.int64)) for a in arrays)
+    return lists, event_id

@@ -1,0 +1,67 @@
+"""Inductive negatives: destinations first met after the training period, but not met now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+from graphkit.registry import register
+from graphkit.sampling.negatives.historical import PastNegatives, is_training_pair
+from graphkit.sampling.negatives.met_pairs import MetPairs
+from graphkit.sampling.negatives.random import RandomNegatives
+
+if TYPE_CHECKING:
+    from graphkit.data import TemporalGraph
+
+__all__ = ["InductiveNegatives"]
+
+_TAG = 0x494E4455
+
+
+@register("negatives", "inductive")
+class InductiveNegatives(PastNegatives):
+    r"""Destinations that the source met after the training period and never in training.
+
+    For an event :math:`(u, v, t)` the candidates are the distinct :math:`w` with an event
+    :math:`(u, w, t')`, where :math:`t'` lies after the last training event and before :math:`t`,
+    such that :math:`(u, w)` is no pair of the training part and :math:`(u, w, t)` is no event; each
+    is equally likely. Where there are none (always in training), the negatives are random ones, and
+    :attr:`pool` records for how many.
+
+    Source: Poursafaei et al., "Towards Better Evaluation for Dynamic Link Prediction" (NeurIPS
+    2022): edges seen in the test period but not in training, and absent now. Departures (source
+    kept, exact time instead of the batch) as in
+    :class:`~graphkit.sampling.negatives.historical.HistoricalNegatives`; also, only edges that are
+    already past are drawn, as in DyGLib.
+
+    Args:
+        graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
+        train: the training part; required.
+        seed: seed; the same pure draws as random negatives have.
+        pool: pool of the random negatives.
+        allow_true: also draw what the source meets at that time.
+    """
+
+    def __init__(
+        self,
+        graph: TemporalGraph | None = None,
+        *,
+        train: TemporalGraph | None = None,
+        seed: int = 0,
+        pool: Literal["destinations", "nodes"] | Tensor = "destinations",
+        allow_true: bool = False,
+    ) -> None:
+        if train is None or len(train) == 0:
+            raise GraphError(
+                "train", "inductive negatives need the training part", fix="Pass train=."
+            )
+        fallback = RandomNegatives(graph, train=train, seed=seed, pool=pool, allow_true=allow_true)
+        truth = fallback.truth
+        last = truth.csr.position(train.t[-1:], right=True)
+        late = torch.arange(truth.csr.src.numel(), device=last.device) >= last
+        chosen = late & ~is_training_pair(truth, train)
+        text = "distinct pairs first seen after training, each from its first event on"
+        super().__init__("inductive", MetPairs(truth, chosen, allow_true), fallback, text, _TAG)

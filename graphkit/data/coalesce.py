@@ -183,8 +183,9 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
         reduce: ``"sum"``, ``"mean"``, ``"last"`` (in input order) or ``"count"``.
 
     Returns:
-        ``[P, ...]``. Sums keep the dtype (truth values are counted as int64); means of whole
-        numbers are floating point; counts, and sums of no column, are of the default float dtype.
+        ``[P, ...]``. The last value keeps its dtype, and so do sums and means of floating-point
+        columns. Sums of whole numbers are int64, their means, and all counts and sums of no
+        column, are of the default float dtype.
     """
     if reduce == "count" or (values is None and reduce == "sum"):
         return groups.sizes(torch.get_default_dtype())
@@ -195,7 +196,7 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
         return values.index_select(0, groups.order.index_select(0, ends[1:] - 1))
     if reduce == "mean" and not values.is_floating_point():
         values = values.to(torch.get_default_dtype())
-    elif values.dtype == torch.bool:
+    elif not values.is_floating_point():  # as torch.sum does, so that no small type overflows
         values = values.to(torch.int64)
     ranked = values.index_select(0, groups.order)
     if groups.num_groups == groups.num_events:

@@ -70,7 +70,16 @@ def test_large_values_survive_in_every_column() -> None:
 
 @pytest.mark.parametrize("how", ["sum", "mean", "last", "count"])
 @pytest.mark.parametrize(
-    "dtype", [torch.float32, torch.float64, torch.int64, torch.int8, torch.bool]
+    "dtype",
+    [
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int8,
+        torch.bool,
+    ],
 )
 @pytest.mark.parametrize("distinct", [True, False])
 def test_reductions(how: str, dtype: torch.dtype, distinct: bool) -> None:
@@ -91,7 +100,7 @@ def test_reductions(how: str, dtype: torch.dtype, distinct: bool) -> None:
             }[how]
         )
     expected = {
-        "sum": torch.int64 if dtype == torch.bool else dtype,
+        "sum": dtype if dtype.is_floating_point else torch.int64,
         "mean": dtype if dtype.is_floating_point else torch.float32,
         "last": dtype,
         "count": torch.float32,

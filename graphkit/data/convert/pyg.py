@@ -128,10 +128,11 @@ def _from_steps(steps: list[Data], times: Any, columns: dict[str, Any]) -> Tempo
         raise GraphError("data", "the sequence of snapshots is empty")
     for i, step in enumerate(steps):
         _check_edges(step.edge_index, "edge_index", i)
+    device = steps[0].edge_index.device
     if times is None:
         times = torch.arange(len(steps))
         columns.setdefault("time_unit", "step")
-    times = torch.as_tensor(times)
+    times = torch.as_tensor(times, device=device)
     if times.shape != (len(steps),) or bool((times[1:] <= times[:-1]).any()):
         raise GraphError(
             "times",
@@ -139,7 +140,7 @@ def _from_steps(steps: list[Data], times: Any, columns: dict[str, Any]) -> Tempo
             expected=f"{len(steps)} times",
             got=f"shape {list(times.shape)}",
         )
-    counts = torch.tensor([step.edge_index.size(1) for step in steps])
+    counts = torch.tensor([step.edge_index.size(1) for step in steps], device=device)
     known: dict[str, Any] = {}
     for name in _EDGE:
         parts = [step.get(name) for step in steps]
@@ -151,14 +152,14 @@ def _from_steps(steps: list[Data], times: Any, columns: dict[str, Any]) -> Tempo
         parts = [step.get(name) for step in steps]
         if all(part is None for part in parts):
             continue
-        parts = _alike(parts, name, torch.tensor([_num_nodes(step) for step in steps]))
+        per_step = torch.tensor([_num_nodes(step) for step in steps], device=device)
+        parts = _alike(parts, name, per_step)
         if all(part is parts[0] or torch.equal(part, parts[0]) for part in parts):
             known[name] = parts[0]
         else:
             changes[name] = torch.cat(parts)
-            per_step = [_num_nodes(step) for step in steps]
-            changes["node"] = torch.cat([torch.arange(n) for n in per_step])
-            changes["t"] = times.repeat_interleave(torch.tensor(per_step))
+            changes["node"] = torch.cat([torch.arange(len(p), device=device) for p in parts])
+            changes["t"] = times.repeat_interleave(per_step)
     node_type = steps[0].get("node_type")
     if node_type is not None:
         known["node_type"] = node_type
@@ -168,7 +169,7 @@ def _from_steps(steps: list[Data], times: Any, columns: dict[str, Any]) -> Tempo
     if changes:
         known["node_events"] = NodeEvents(**changes)
     edges = torch.cat([step.edge_index for step in steps], dim=1)
-    t = times.to(edges.device).repeat_interleave(counts.to(edges.device))
+    t = times.repeat_interleave(counts)
     return TemporalGraph(*edges, t, **({"num_nodes": num_nodes} | known | columns))
 
 

@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"  python {sys.argv[0]} link_pred --resume {job.folder}")
         return 130
     _report(job, note, args)
+    _leave()
     return 0
 
 
@@ -187,6 +188,14 @@ def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:
         print(f"plot: {plot_curves(job.done, args.plot or job.folder / 'curves.png')}")
     except MissingPackageError as error:
         print(f"no plot: {error}")
+
+
+def _leave() -> None:
+    """Take leave of the other processes of torchrun, if there are any."""
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _names(text: str) -> list[str]:

@@ -115,9 +115,7 @@ def fit(
             cadence=Cadence(checkpoint_every),
             checkpoints=None
             if checkpoint_dir is None
-            else Checkpoints(
-                checkpoint_dir, {"seed": seed, **settings, "protocol": task.protocol()}
-            ),
+            else Checkpoints(checkpoint_dir, {"seed": seed, **settings, "task": task.identity()}),
         )
         if resume:
             run.resume()

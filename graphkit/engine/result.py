@@ -31,8 +31,8 @@ class Result:
         threads: Threads of torch on the CPU.
         protocol: Split, negatives and how each metric is computed.
         metrics: ``{"val": {...}, "test": {...}}``; validation as of the selected epoch.
-        timing: ``train_events_per_s``, ``eval_events_per_s``, ``epoch_s`` (seconds per epoch,
-            training and validation), ``peak_rss_mb``.
+        timing: ``train_events_per_s``, ``eval_events_per_s`` (of the validation passes),
+            ``epoch_s`` (seconds per epoch, training and validation), ``peak_rss_mb``.
         published: What others report, by metric: ``{"ap": {"value", "std", "source"}}``.
         curves: Per epoch: ``train_loss``, ``val_loss``, ``val_<selection metric>``, and
             ``best_epoch`` (counted from 0).

@@ -24,7 +24,10 @@ __all__ = ["Clock", "Run"]
 
 @dataclass
 class Clock:
-    """Events and seconds of the passes so far; a checkpoint carries it on."""
+    """Events and seconds of the passes so far; a checkpoint carries it on.
+
+    Evaluation counts validation passes: the test pass scores more candidates, as many as asked for.
+    """
 
     train_events: int = 0
     train_s: float = 0.0
@@ -153,8 +156,9 @@ class Run:
         )
         self.runtime.wait()
         seconds = time.perf_counter() - began
-        self.clock.eval_events += stream.num_events
-        self.clock.eval_s += seconds
+        if not final:
+            self.clock.eval_events += stream.num_events
+            self.clock.eval_s += seconds
         metrics = self.task.metrics(scores, split, final=final)
         if self.optimizer is not None and not final:
             metrics["loss"] = float(self.task.loss(scores, len(scores)))

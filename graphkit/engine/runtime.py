@@ -54,9 +54,9 @@ class Runtime:
         """
         if precision not in _PRECISIONS:
             raise UnknownNameError("precision", precision, _PRECISIONS)
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         from lightning_fabric import Fabric
 
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         world = int(os.environ.get("WORLD_SIZE", 1))
         accelerator, devices = _accelerator(str(device), local, world)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
 from graphkit.tasks.queries import Query, QueryStream
+
+if TYPE_CHECKING:
+    from graphkit.sampling.negatives import FixedNegatives
 
 __all__ = ["LinkPrediction"]
 
@@ -45,7 +49,8 @@ class LinkPrediction:
             of validation and of the test metrics ``ap`` and ``auc``.
         num_train_negatives: Negatives per training event.
         eval_negatives: Further kinds of negatives for the test: ``ap_historical`` and so on.
-        candidates: Random candidates per test event for ``mrr`` and ``hits@10``; 0 leaves them out.
+        candidates: Random candidates per test event for ``mrr`` and ``hits@10``, 0 leaves them out;
+            or published lists of them, :class:`~graphkit.sampling.negatives.FixedNegatives`.
         inductive: Hold out nodes and test on events that touch them.
         hold_out: Share of nodes to hold out.
         batch_mean: Also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means over
@@ -69,7 +74,7 @@ class LinkPrediction:
         negatives: str = "random",
         num_train_negatives: int = 1,
         eval_negatives: Sequence[str] = ("random",),
-        candidates: int = 0,
+        candidates: int | FixedNegatives = 0,
         inductive: bool = False,
         hold_out: float = 0.1,
         batch_mean: bool = False,
@@ -82,6 +87,9 @@ class LinkPrediction:
                 expected=">= 1",
                 got=num_train_negatives,
             )
+        self._lists = None if isinstance(candidates, int) else candidates
+        if self._lists is not None:
+            candidates = self._lists.pool["size"]
         if candidates < 0:
             raise GraphError("candidates", "not a number", expected=">= 0", got=candidates)
         if isinstance(eval_negatives, str):
@@ -92,6 +100,7 @@ class LinkPrediction:
         self.eval_negatives = tuple(dict.fromkeys([negatives, *eval_negatives]))
         self.num_train_negatives = num_train_negatives
         self.candidates = candidates
+        self._ranked_among = "random destinations" if self._lists is None else "fixed lists"
         self.batch_mean = batch_mean
         self.seed = seed
         self._shares = (val, test)
@@ -197,18 +206,25 @@ class LinkPrediction:
     # ---------------------------------------------------------------- record
     def protocol(self) -> dict[str, Any]:
         """Split, negatives with their pools and how each metric is computed, as plain values."""
-        val, test = self._shares
         pools = {
-            f"{kind}, {split}": self._sampler(kind, split).pool
+            f"{split}, {kind}" + (", ranking" if purpose == "rank" else ""): (
+                self._sampler(kind, split, purpose).pool
+            )
             for split in _SPLITS
-            for kind, purpose, _ in self._columns(split, final=True)
-            if purpose == "pair"
+            for kind, purpose, _ in self._columns(split, final=split == "test")
         }
+        return {"summary": self._summary(), **self.identity(), "pools": pools}
+
+    def identity(self) -> dict[str, Any]:
+        """The part of :meth:`protocol` that decides the numbers; the same before and after a run
+        (a pool also counts what was drawn from it)."""
+        val, test = self._shares
+        whole = "over all positives and negatives of the split at once"
+        ranked = f"positive among {self.candidates} {self._ranked_among}, ties averaged"
         asked = len(self.split.test)
         if self.held_out is not None:
             asked = int(self.held_out.touches(self.split.test.src, self.split.test.dst).sum())
         return {
-            "summary": self._summary(),
             "split": f"{1 - val - test:.0%}/{val:.0%}/{test:.0%} by time quantile",
             "events": {s: len(getattr(self.split, s)) for s in _SPLITS},
             "test_queries": asked,
@@ -223,17 +239,12 @@ class LinkPrediction:
             "negatives_per_event": {"train": self.num_train_negatives, "val": 1, "test": 1},
             "also_tested_on": list(self.eval_negatives[1:]),
             "candidates": self.candidates,
-            "pools": pools,
             "negatives_seed": self.seed,
             "redrawn": "training negatives every epoch; validation and test never",
-            "selection": f"{self.selection}",
-            "computed": {
-                "ap": "over all positives and negatives of the split at once",
-                "auc": "over all positives and negatives of the split at once",
-                "mrr": f"positive among {self.candidates} random destinations, ties averaged",
-                "hits@10": f"positive among {self.candidates} random destinations, ties averaged",
-            },
-            "stream_sha256": self._fingerprint(),
+            "selection": self.selection,
+            "computed": {"ap": whole, "auc": whole}
+            | ({"mrr": ranked, "hits@10": ranked} if self.candidates else {}),
+            "stream_sha256": self._fingerprint,
         }
 
     def __repr__(self) -> str:
@@ -256,21 +267,33 @@ class LinkPrediction:
         if not final:
             return [(self.negatives, "pair", 1)]
         columns = [(kind, "pair", 1) for kind in self.eval_negatives]
-        return columns + ([("random", "rank", self.candidates)] if self.candidates else [])
+        kind = "random" if self._lists is None else "fixed"
+        return columns + ([(kind, "rank", self.candidates)] if self.candidates else [])
 
     def _sampler(self, kind: str, split: str, purpose: str = "pair") -> Any:
+        if purpose == "rank" and self._lists is not None:
+            return self._lists
         key = (kind, split, purpose)
         if key not in self._samplers:
             from graphkit.sampling import negatives
 
+            # Training draws only what it may know: destinations of its own stretch, and with
+            # held-out nodes nothing that touches one (nor does validation).
+            seen = self.graph if split == "test" or self.held_out is None else self.held_out.seen
+            options = {"pool": self.split.train.dst.unique()} if split == "train" else {}
             self._samplers[key] = negatives.create(
-                kind, train=self.split.train, seed=self.seed + (purpose == "rank")
+                kind,
+                graph=seen,
+                train=self.split.train,
+                seed=self.seed + (purpose == "rank"),
+                **options,
             )
         return self._samplers[key]
 
     def _events(self, split: str) -> TemporalGraph:
         return getattr(self.split, split)
 
+    @functools.cached_property
     def _fingerprint(self) -> str:
         """Changes with any event, time or split border, so that records can be compared."""
         digest = hashlib.sha256()

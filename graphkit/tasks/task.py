@@ -74,6 +74,10 @@ class Task(Protocol):
         """Metrics of all rows of a split at once."""
         ...
 
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint belongs to: the part of :meth:`protocol` that decides the numbers."""
+        ...
+
     def protocol(self) -> dict[str, Any]:
         """How the numbers come about, as plain values; ``summary`` is one line for a table."""
         ...

@@ -45,6 +45,22 @@ class Toy(nn.Module):
         self.last.zero_()
 
 
+class Fading(Toy):
+    """Turns its answers around from the fourth epoch on; the state knows the epoch."""
+
+    def __init__(self, num_nodes: int) -> None:
+        super().__init__(num_nodes)
+        self.register_buffer("resets", torch.zeros((), dtype=torch.long))
+
+    def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
+        turned = 1 - 2 * (self.resets > 3).float()
+        return turned * super().score(src, dst, t)
+
+    def reset_state(self) -> None:
+        super().reset_state()
+        self.resets += 1
+
+
 class Counter(nn.Module):
     """No parameters: scores a destination by how often it has been seen."""
 

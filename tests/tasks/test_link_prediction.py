@@ -1,5 +1,7 @@
 """LinkPrediction: split, negatives, loss, metrics, and the inductive protocol."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 from graphkit import LinkPrediction, TemporalGraph, registry
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, ranks
+from graphkit.sampling.negatives import FixedNegatives, create
 
 KINDS = ("random", "historical", "inductive")
 
@@ -154,19 +157,47 @@ def test_inductive_protocol(graph):
 
 
 def test_protocol_is_plain_and_complete(graph):
-    import json
-
     task = LinkPrediction(graph, eval_negatives=KINDS, candidates=5)
     protocol = task.protocol()
     assert json.loads(json.dumps(protocol)) == protocol
     assert protocol["events"] == {s: len(getattr(task.split, s)) for s in ("train", "val", "test")}
     assert protocol["candidates"] == 5
     assert protocol["also_tested_on"] == ["historical", "inductive"]
-    assert set(protocol["pools"]) >= {"random, train", "random, test", "historical, test"}
+    assert list(protocol["pools"]) == [
+        "train, random",
+        "val, random",
+        "test, random",
+        "test, historical",
+        "test, inductive",
+        "test, random, ranking",
+    ]
+    known = protocol["pools"]["train, random"]
+    assert known["size"] == task.split.train.dst.unique().numel()
+    assert protocol["pools"]["test, random"]["size"] == graph.dst.unique().numel()
+    columns(task, "test", final=True)
+    assert task.identity() == {k: v for k, v in protocol.items() if k not in ("summary", "pools")}
+    # Every source has met others before, and no pair is new after training.
+    pools = task.protocol()["pools"]
+    assert pools["test, historical"]["fallback_fraction"] == 0
+    assert pools["test, inductive"]["fallback_fraction"] == 1
     assert protocol["stream_sha256"] == LinkPrediction(graph).protocol()["stream_sha256"]
     assert protocol["stream_sha256"] != LinkPrediction(graph[1:]).protocol()["stream_sha256"]
     assert protocol["stream_sha256"] != LinkPrediction(graph, val=0.1).protocol()["stream_sha256"]
     assert "random negatives" in repr(task)
+
+
+def test_fixed_lists_of_candidates(graph):
+    test = graph.split().test
+    sampler = create("random", graph=graph, seed=9)
+    lists = FixedNegatives.draw(sampler, test, 13)
+    task = LinkPrediction(graph, candidates=lists)
+    assert task.candidates == 13
+    assert torch.equal(
+        columns(task, "test", final=True)[:, 2:],
+        lists.sample(next(iter(test.batches(size=len(test)))), 13),
+    )
+    assert task.protocol()["pools"]["test, fixed, ranking"]["sha256"] == lists.pool["sha256"]
+    assert "fixed lists" in task.protocol()["computed"]["mrr"]
 
 
 def test_refusals(graph):

@@ -32,7 +32,6 @@ def test_stream_model(name: str, check: str, case: str):
         ("edgebank", {"memory": "time_window"}),
         ("edgebank", {"memory": "time_window", "window": 300}),
         ("edgebank", {"min_repeats": 2, "undirected": True}),
-        ("tgn", {"time_gap": "query"}),
         ("tgn", {"time_gap": "last_update", "time_init": "uniform"}),
         ("tgn", {"aggregator": "mean", "memory_cell": "rnn", "num_neighbors": 3, "heads": 1}),
     ],

@@ -26,9 +26,10 @@ Departures from the paper and from PyG:
 
 - A message reads the other node's memory when it is used, not when the event happened (as PyG; the
   paper stores a copy). The two differ only for a node whose partner met others in between.
-- ``time_gap="query"`` is the paper's :math:`\Delta t_{ij} = t - t_{ij}`, the age of a neighbour at
-  the time of the query. ``"last_update"`` is PyG's: the neighbour's last update minus
-  :math:`t_{ij}`, which does not depend on the query, so that a node is embedded once per batch.
+- ``time_gap="query"`` (default) is the paper's :math:`\Delta t_{ij} = t - t_{ij}`, the age of a
+  neighbour at the time of the query; a node is embedded once per query time. ``"last_update"`` is
+  PyG's: the neighbour's last update minus :math:`t_{ij}`. It does not depend on the query, so a
+  node is embedded once per batch, which is faster and predicts less well.
 - A node without pending messages keeps its memory. (PyG 2.8 runs its memory cell on a zero message,
   or without torch-scatter on some other node's message, and sets the time of its last update back
   to 0.) A node's first gap counts from the start of the
@@ -122,7 +123,7 @@ class TGN(nn.Module):
         aggregator: str = "last",
         message_slots: int = 8,
         memory_cell: str = "gru",
-        time_gap: str = "last_update",
+        time_gap: str = "query",
         time_init: str = "geometric",
         time_dtype: torch.dtype = torch.int64,
     ) -> None:

@@ -110,7 +110,7 @@ class Naive:
     ("settings", "features"),
     [
         ({}, {}),
-        ({"time_gap": "query"}, {"edge_channels": 0}),
+        ({"time_gap": "query"}, {"edge_channels": 0, "x_channels": 4}),
         ({"time_gap": "last_update"}, {"x_channels": 4}),
         ({"aggregator": "mean", "memory_cell": "rnn"}, {"edge_channels": 0}),
         ({"aggregator": "mean", "message_slots": 3, "heads": 1}, {}),
@@ -180,17 +180,18 @@ def test_memory_equals_pygs_where_pyg_is_right(train: bool):
             assert torch.equal(last, when)
 
 
-def test_a_node_is_embedded_once_whatever_the_number_of_candidates():
+@pytest.mark.parametrize("time_gap", ["query", "last_update"])
+def test_nothing_is_computed_twice_whatever_the_number_of_candidates(time_gap: str):
     graph = a_stream(num_nodes=9)
-    model = TGN.from_graph(graph, **SMALL)
+    model = TGN.from_graph(graph, **SMALL, time_gap=time_gap)
     batch = next(iter(graph.batches(size=40)))
     model.observe(batch)
-    rows = []
-    model.conv.register_forward_hook(lambda m, args, out: rows.append(out.size(0)))
-    model.cell.register_forward_hook(lambda m, args, out: rows.append(out.size(0)))
-    model.score(batch.src, torch.randint(9, (40, 50)), batch.t)
-    assert rows
-    assert max(rows) <= 9
+    rows = {}
+    model.conv.register_forward_hook(lambda m, args, out: rows.update(embedded=out.size(0)))
+    model.cell.register_forward_hook(lambda m, args, out: rows.update(updated=out.size(0)))
+    model.score(batch.src, torch.arange(9).repeat(40, 6), batch.t)
+    times = batch.t.unique().numel() if time_gap == "query" else 1
+    assert rows == {"updated": 9, "embedded": 9 * times}
 
 
 class _LargestOutput(TorchDispatchMode):

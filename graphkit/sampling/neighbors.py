@@ -189,7 +189,9 @@ class NeighborSampler:
         else:
             offset = self._draw(nodes.reshape(-1), t.expand_as(nodes).reshape(-1), count, size, hop)
             columns, rows = self._columns, (begin.unsqueeze(1) + offset).add_(1).view(-1)
-        node, time, event = (c.index_select(0, rows).view(-1, size) for c in columns)
+        node, time, event = (c.index_select(0, rows) for c in columns)
+        if self.strategy == "uniform":
+            node, time, event = (v.view(-1, size) for v in (node, time, event))
         event.bitwise_and_((1 << self._csr.bits) - 1)  # the position of the event, from its key
         if self._event_id is not None:
             event = self._event_id.index_select(0, event.view(-1)).view(-1, size)

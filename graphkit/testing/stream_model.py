@@ -275,18 +275,28 @@ def check_self_loops(factory: Factory, case: StreamCase) -> None:
 
 
 def check_time(factory: Factory, case: StreamCase) -> None:
-    """Times are exact: one tick, or a quarter of one in float64, shows in the state at any size."""
+    """Times are exact: a tick, or a quarter of one in float64, shows in a state that holds times."""
     tick = 0.25 if case.time_dtype.is_floating_point else 1
     graph = case.graph()
-    other = TemporalGraph(
-        graph.src, graph.dst, graph.t + tick, edge_attr=graph.edge_attr, num_nodes=case.num_nodes,
-        x=graph.x,
-    )  # fmt: skip
-    a, b = case.model(factory), case.model(factory)
-    _observe(a, case.batches(graph))
-    _observe(b, case.batches(other))
-    x, y = _state(a), _state(b)
-    assert any(not torch.equal(x[n], y[n]) for n in x), "the state rounds the times of events"
+    states = []
+    for delay in (0, tick, 10**9):
+        t = graph.t.clone()
+        t[-1] += delay
+        later = TemporalGraph(
+            graph.src,
+            graph.dst,
+            t,
+            edge_attr=graph.edge_attr,
+            x=graph.x,
+            num_nodes=case.num_nodes,
+        )
+        model = case.model(factory)
+        _observe(model, case.batches(later))
+        states.append(_state(model))
+    now, tick_later, much_later = states
+    holds_times = any(not torch.equal(now[n], much_later[n]) for n in now)
+    shows = any(not torch.equal(now[n], tick_later[n]) for n in now)
+    assert shows or not holds_times, "the state rounds the times of events"
 
 
 def check_half_precision(factory: Factory, case: StreamCase) -> None:

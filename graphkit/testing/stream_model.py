@@ -275,7 +275,7 @@ def check_self_loops(factory: Factory, case: StreamCase) -> None:
 
 
 def check_time(factory: Factory, case: StreamCase) -> None:
-    """Times are exact: a tick, or a quarter of one in float64, shows in a state that holds times."""
+    """Times are exact: a tick (a quarter in float64) shows in a state that holds times."""
     tick = 0.25 if case.time_dtype.is_floating_point else 1
     graph = case.graph()
     states = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,7 @@ def _train(
         resume=True,
         name=model,
     )
+    result.versions |= _commit()
     result.settings["model"] = settings.model
     result.settings["task"] = settings.task
     kind = "inductive" if options["inductive"] else "transductive"
@@ -188,6 +190,16 @@ def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:
         print(f"plot: {plot_curves(job.done, args.plot or job.folder / 'curves.png')}")
     except MissingPackageError as error:
         print(f"no plot: {error}")
+
+
+def _commit() -> dict[str, str]:
+    """The commit that the numbers were made with, where this is a checkout and git is there."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": done.stdout.strip()}
 
 
 def _leave() -> None:

@@ -13,6 +13,8 @@ __all__ = ["make_optimizer"]
 
 _CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
+_FUSED = ("cpu", "cuda")
+
 
 def make_optimizer(
     optimizer: str | Callable[[list[nn.Parameter]], torch.optim.Optimizer],
@@ -39,8 +41,8 @@ def make_optimizer(
         raise UnknownNameError("optimizer", optimizer, _CLASSES)
     if not lr > 0:
         raise GraphError("lr", "not a learning rate", expected="lr > 0", got=lr)
-    make = _CLASSES[optimizer]
-    try:  # one kernel for all parameters, where the device and the dtypes allow it
-        return make(parameters, lr=lr, weight_decay=weight_decay, fused=True)
-    except RuntimeError:
-        return make(parameters, lr=lr, weight_decay=weight_decay)
+    # One kernel for all parameters; torch finds out only at the first step whether it has one.
+    fused = all(p.is_floating_point() and p.device.type in _FUSED for p in parameters)
+    return _CLASSES[optimizer](
+        parameters, lr=lr, weight_decay=weight_decay, fused=True if fused else None
+    )

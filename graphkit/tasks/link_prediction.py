@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LinkPrediction"]
 
 _SPLITS = ("train", "val", "test")
+_KEPT = 1 << 20  # largest number of scores whose targets and weights are kept
 
 
 @register("task", "link_prediction")
@@ -113,7 +114,7 @@ class LinkPrediction:
         if len(self.split.train) == 0:
             raise GraphError("train", "no event is left to train on")
         self._samplers: dict[tuple[str, str, str], Any] = {}
-        self._targets: dict[Any, tuple[Tensor, Tensor]] = {}
+        self._constants: dict[Any, tuple[Tensor, Tensor]] = {}
         for kind in self.eval_negatives:  # an unknown name is an error now, not after training
             self._sampler(kind, "test")
 
@@ -167,16 +168,16 @@ class LinkPrediction:
         if scores.dtype in (torch.float16, torch.bfloat16):
             scores = scores.float()
         key = (scores.shape, total, scores.device, scores.dtype)
-        if key not in self._targets:
-            if len(self._targets) > 64:
-                self._targets.clear()
+        constants = self._constants.get(key)
+        if constants is None:
             weight = torch.full_like(scores, 1 / (total * max(scores.shape[1] - 1, 1)))
             weight[:, 0] = 1 / total
             target = torch.zeros_like(scores)
             target[:, 0] = 1
-            self._targets[key] = (target.detach(), weight.detach())
-        target, weight = self._targets[key]
-        return F.binary_cross_entropy_with_logits(scores, target, weight, reduction="sum")
+            constants = (target.detach(), weight.detach())
+            if scores.numel() < _KEPT and len(self._constants) < 64:  # batches, not whole splits
+                self._constants[key] = constants
+        return F.binary_cross_entropy_with_logits(scores, *constants, reduction="sum")
 
     def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
         """AP and AUC per kind of negatives (the task's own without a suffix), MRR and hits@10.

@@ -171,3 +171,29 @@ def test_interrupted_says_where_to_go_on(tmp_path):
     assert any(line.startswith("edgebank") for line in out.splitlines())
     record = json.loads((tmp_path / "there" / "result.json").read_text())
     assert record["model"] == "edgebank"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_under_torchrun_one_process_speaks_and_writes(tmp_path):
+    alone = call("link_pred", "--model", "edgebank", *SMALL, "--resume", "alone", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *torchrun, RUN, "link_pred", "--model", "edgebank", *SMALL],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("triadic: link prediction") == 1
+    (folder,) = (tmp_path / "results").iterdir()
+    (two,), (one,) = (
+        load_results(folder / "result.json"),
+        load_results(tmp_path / "alone/result.json"),
+    )
+    assert two.settings["world"] == 2
+    assert two.metrics == one.metrics

@@ -27,6 +27,14 @@ class Slow(Toy):
         super().observe(events)
 
 
+class Noisy(Slow):
+    """Draws random numbers while it observes, which no model may do."""
+
+    def observe(self, events) -> None:
+        super().observe(events)
+        self.memory += torch.rand_like(self.memory)
+
+
 def main(out: str, options: dict) -> None:
     graph = stream()
     task = LinkPrediction(graph, **options.get("task", {}))
@@ -34,7 +42,8 @@ def main(out: str, options: dict) -> None:
     seed_everything(int(os.environ.get("RANK", 0)))
     Slow.pause = options.get("pause", 0.0)
     settings = options.get("model", {})
-    model = Counter(60) if options.get("counter") else Slow(graph.num_nodes, **settings)
+    kind = {"counter": Counter, "noisy": Noisy}.get(options.get("kind"), Slow)
+    model = kind(graph.num_nodes, **settings)
     result = fit(model, task, device="cpu", threads=1, progress=False, **options["fit"])
     if int(os.environ.get("RANK", 0)) == 0:
         state = {k: v.double().sum().item() for k, v in model.state_dict().items()}

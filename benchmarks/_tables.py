@@ -60,7 +60,7 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
         ]
         rows.append(row)
         notes += [
-            f"published {_LABELS[m]}, {model}: {mine[0].published[m]['source']}"
+            f"published, {model}: {mine[0].published[m]['source']}"
             for m in published
             if mine[0].published.get(m)
         ]

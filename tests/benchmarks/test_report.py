@@ -67,7 +67,7 @@ def test_a_table_of_results(report, folder):
     assert "2.00" in nat  # the median epoch
     bank = next(line for line in lines if line.startswith("| bank"))
     assert bank.split(" | ")[1:3] == ["0.7000", "–"]
-    assert "published AP, nat: a paper." in new
+    assert "published, nat: a paper." in new
     assert report.filled(new, folder) == new
 
 

@@ -57,6 +57,7 @@ def plot_curves(results: Sequence[Result], path: str | Path) -> Path:
     right.set(xlabel="epoch", ylabel=metric, title=f"validation {metric}")
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize="small")
     figure.suptitle(f"{results[0].task} on {results[0].dataset}")

@@ -3,22 +3,38 @@
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.joint_readout import (
+    AttentionReadout,
+    CodeReadout,
+    JointView,
+    RecencyReadout,
+)
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
+from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.pair_table import PairTable
+from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows
 from graphkit.nn.stream.time_encoding import TimeEncoder
 
 __all__ = [
+    "AttentionReadout",
+    "CacheRows",
+    "CodeReadout",
     "EventRecords",
     "EventTimes",
+    "JointView",
     "MessageStore",
+    "NCache",
     "PairTable",
     "PendingEvents",
+    "RecencyReadout",
     "RecentNeighbors",
     "RecentRows",
     "TimeEncoder",
     "check_time_dtype",
     "event_records",
+    "num_buckets",
     "pack_time",
+    "recency_bucket",
     "unpack_time",
 ]

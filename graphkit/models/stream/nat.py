@@ -1,0 +1,499 @@
+r"""NAT: link prediction from joint neighbourhoods kept in per-node caches.
+
+Yuhong Luo and Pan Li, "Neighborhood-aware Scalable Temporal Network Representation Learning",
+LoG 2022, arXiv 2209.01084. Models that keep one vector per node cannot tell that two nodes share a
+recent neighbour. NAT keeps, per node, a few small dictionaries from neighbour to vector (the
+N-cache, :class:`~graphkit.nn.stream.NCache`) and joins the dictionaries of both ends of a queried
+pair.
+
+For a query (u, v):
+
+.. math::
+    \tilde Z^{(k)}_u[a] &= \mathrm{GRU}_n\big([\, s_a \,\|\, e \,\|\, \tau \,],\;
+        Z^{(k)}_u[a]\big) & \text{read, hops 0 and 1} \\
+    \tilde s_u &= \mathrm{GRU}_s\big([\, s_b \,\|\, e \,\|\, \tau \,],\; s_u\big)
+        & \text{(u, b, e): the last event of u} \\
+    z_{uv} &= \mathrm{readout}\big(\{(a,\; \text{hops that hold } a,\; \tilde Z[a])\}\big) \\
+    \mathrm{score} &= w^\top \mathrm{ReLU}\big(z_{uv} + W_1 \tilde s_u + W_2 \tilde s_v + b\big)
+
+:math:`s` are self vectors, :math:`e` the features of the pending event, :math:`\tau` its time.
+``score`` computes these and writes nothing; ``observe`` makes them permanent for the ends of real
+events (negatives are never written).
+
+**Time.** The authors encode the absolute time of an event, and never use the time of the query
+(``clock="absolute"``). An entry's age says more: ``clock="time"`` uses query time minus event time,
+and ``clock="events"`` (default) counts the events of the stream since then. Activity in a network
+rises and falls; an age in events keeps its meaning when it does, an age in seconds does not.
+docs/design.md gives the measured difference.
+
+**Readouts.** ``readout="recency"`` (default, :class:`~graphkit.nn.stream.RecencyReadout`) tells
+entries by code and age; ``"code"`` is the authors' sum over keys with one embedding per
+distance-encoding code; ``"attention"`` weights the keys of a pair by a softmax, which the authors'
+text names and their code leaves out.
+
+Deliberate departures from the authors' code, each of which it gets wrong or leaves open:
+
+- Ids and times are integers, and validity is explicit: an event at time 0 or of id 0 is history.
+- The hash uses every slot for every seed (for even seeds theirs uses a quarter of them).
+- Of several events of one node in a batch the latest wins, as a whole row, on every device.
+- A rejected write changes nothing (theirs writes it to row 0); with ``replace_prob=0`` empty slots
+  are still filled.
+- Hop-2 entries carry vectors whose event has been applied, so it is not applied again
+  (``hop2_pending=True`` for theirs), and no node enters its own hop 2 (``allow_self=True``).
+- The GRUs project their input once, not through a second, narrower matrix. Likewise the readout's
+  linear map and the first layer of the score head, which follow each other, are one map.
+- Node features are taken once per entry; the readout has a width of its own.
+- All state is in buffers; empty slots hold zeros, not noise.
+- An entry knows whether its owner sent or received the event (``directed=False`` for theirs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.stream.joint_readout import (
+    AttentionReadout,
+    CodeReadout,
+    JointView,
+    RecencyReadout,
+)
+from graphkit.nn.stream.n_cache import CacheRows, NCache
+from graphkit.nn.stream.recency import num_buckets, recency_bucket
+from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.ops.cache_loops import read_rows
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.gru_gates import gru_gates, gru_lookup
+from graphkit.registry import register
+
+__all__ = ["NAT"]
+
+_READOUTS = {"recency": RecencyReadout, "code": CodeReadout, "attention": AttentionReadout}
+_CLOCKS = ("events", "time", "absolute")
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """The caches of some nodes with pending events applied. ``R`` rows, ``W`` columns."""
+
+    rows: CacheRows
+    group: Tensor  # int64 [R, W], age groups
+    vector_sum: Tensor  # [F, R]
+    self_vector: Tensor  # [R, S]
+    row_of: Tensor  # int64, the row of each node that was asked for
+    t: Tensor  # the times of the queries
+    one_row_per_node: bool
+    valid: Tensor | None = None  # [R, W], 1 in slots that hold something, else 0
+    vector: Tensor | None = None  # [F, R, W]; or listed, as
+    cell: Tensor | None = None  # int64 [n], row * W + column, and
+    entry: Tensor | None = None  # [F, n]
+    counts: Tensor | None = None  # [R, 3 * groups]
+
+    def updated(self, channels: int) -> Tensor:
+        """``[F, R, W]``, the updated vectors for writing."""
+        if self.vector is not None:
+            return self.vector[:channels]
+        dense = torch.zeros(channels, self.group.numel())
+        dense.scatter_(1, self.cell.expand(channels, -1), self.entry.detach())
+        return dense.view(channels, *self.group.shape)
+
+
+@register("model", "nat")
+class NAT(nn.Module):
+    """NAT (Luo and Li 2022): joint neighbourhoods from per-node dictionaries.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        edge_attr: ``[E, D_e]`` feature table of the events, indexed by event id, or ``None``.
+        x: ``[N, D_n]`` node features, or ``None``.
+        num_slots: Slots of hop 1 and hop 2; hop 2 may have 0.
+        neighbor_channels: Size of the cached vectors, ``F``.
+        self_channels: Size of the self vectors, ``S``.
+        time_channels: Size of the time encoding, with ``clock="absolute"``.
+        hidden_channels: Size of the readout and of the score head's hidden layer.
+        clock: ``"events"``, ``"time"`` or ``"absolute"``; see above.
+        readout: ``"recency"``, ``"code"`` or ``"attention"``.
+        replace_prob: Chance that a new key evicts another one.
+        dropout: On the readout.
+        directed: Tell entries whose event the owner sent from those whose event it received.
+        hop2_pending: Apply events to hop-2 entries when they are read.
+        allow_self: Let a node enter its own hop 2.
+        tick: How many ticks of time count as one step of the age scale, with ``clock="time"``.
+        time_dtype: ``torch.int64`` or ``torch.float64``.
+        seed: Seed of the hash and of the coins (not of the parameters).
+
+    Shapes:
+        - **score:** ``src [B]``, ``dst [B]`` or ``[B, C]``, ``t [B]``; logits shaped as ``dst``
+        - **observe:** an event batch with ``src``, ``dst``, ``t``, ``event_id``, each ``[B]``
+    """
+
+    def __init__(
+        self,
+        num_nodes: int,
+        *,
+        edge_attr: Tensor | None = None,
+        x: Tensor | None = None,
+        num_slots: tuple[int, int] = (32, 16),
+        neighbor_channels: int = 4,
+        self_channels: int = 32,
+        time_channels: int = 1,
+        hidden_channels: int = 32,
+        clock: str = "events",
+        readout: str = "recency",
+        replace_prob: float = 1.0,
+        dropout: float = 0.1,
+        directed: bool = True,
+        hop2_pending: bool = False,
+        allow_self: bool = False,
+        tick: float = 1.0,
+        time_dtype: torch.dtype = torch.int64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if clock not in _CLOCKS:
+            raise GraphError("clock", f"there is no clock {clock!r}", expected=" or ".join(_CLOCKS))
+        if readout not in _READOUTS:
+            raise GraphError(
+                "readout", f"there is no readout {readout!r}", expected=" or ".join(_READOUTS)
+            )
+        self.num_nodes, self.clock, self.tick = num_nodes, clock, float(tick)
+        self.neighbor_channels, self.self_channels = neighbor_channels, self_channels
+        self.hop2_pending, self.dropout, self.directed = hop2_pending, dropout, directed
+        self.num_groups = num_buckets() * (2 if directed else 1)
+        self.cache = NCache(
+            num_nodes,
+            neighbor_channels,
+            num_slots,
+            replace_prob,
+            keep_time=clock != "events",
+            time_dtype=time_dtype,
+            allow_self=allow_self,
+            seed=seed,
+        )
+        self.register_buffer("self_vector", torch.zeros(num_nodes, self_channels))
+        self.register_buffer("edge_attr", _table(edge_attr, "edge_attr"), persistent=False)
+        self.register_buffer("x", _table(x, "x", num_nodes), persistent=False)
+        edge_channels = 0 if edge_attr is None else self.edge_attr.shape[1]
+        node_channels = 0 if x is None else self.x.shape[1]
+        feature_channels = min(node_channels, neighbor_channels)
+        num_ages = 0 if clock == "absolute" else self.num_groups
+        self.neighbor_cell = _Cell(
+            self_channels, edge_channels, time_channels, neighbor_channels, num_ages
+        )
+        self.self_cell = _Cell(self_channels, edge_channels, time_channels, self_channels, num_ages)
+        if x is not None:
+            self.feature_lin = nn.Linear(node_channels, feature_channels, bias=False)
+        self.readout = _READOUTS[readout](
+            neighbor_channels + feature_channels, hidden_channels, self.num_groups
+        )
+        self.node_lin = nn.Linear(self_channels + node_channels, 2 * hidden_channels)
+        self.score_lin = nn.Linear(hidden_channels, 1)
+        self._memo: tuple[Any, ...] | None = None
+        self.reset_parameters()
+
+    @classmethod
+    def from_graph(cls, graph: Any, **settings: Any) -> NAT:
+        """A model for a graph: its nodes, features, time type and the length of its ticks."""
+        unit = graph.time_unit.nanoseconds
+        settings.setdefault("tick", 1.0 if unit is None else max(1.0, 1e9 / unit))
+        return cls(
+            graph.num_nodes,
+            edge_attr=graph.tables.edge_attr,
+            x=graph.x,
+            time_dtype=graph.t.dtype,
+            **settings,
+        )
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in self.children():
+            if module is not self.cache and hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        for module in (self.node_lin, self.score_lin):
+            nn.init.xavier_normal_(module.weight)
+
+    def reset_state(self) -> None:
+        """Forgets every event."""
+        self.cache.reset_state()
+        self.self_vector.zero_()
+        self._memo = None
+
+    # ---------------------------------------------------------------- score
+    def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
+        """Logits that ``src`` interacts with ``dst`` at ``t``; reads the state, never writes."""
+        candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
+        num_events, num_candidates = candidates.shape
+        reading = self._read(torch.cat([src, candidates.reshape(-1)]), t, num_candidates)
+        self._memo = (src, dst, reading, self._versions())
+        u, v = reading.row_of[:num_events], reading.row_of[num_events:]
+        if num_candidates > 1:
+            u = u.unsqueeze(1).expand(-1, num_candidates).reshape(-1)
+        z = self.readout(self._join(reading, u, v))
+        z = nn.functional.dropout(z, self.dropout, self.training)
+        node = reading.self_vector
+        if self.x is not None:
+            node = torch.cat([node, self.x.index_select(0, reading.rows.node)], dim=1)
+        node_u, node_v = self.node_lin(node).chunk(2, dim=1)
+        hidden = z + node_u.index_select(0, u) + node_v.index_select(0, v)
+        return self.score_lin(hidden.relu_()).view(dst.shape)
+
+    def _join(self, reading: _Reading, u: Tensor, v: Tensor) -> JointView:
+        key = reading.rows.key.clone()
+        key[:, 0] = reading.rows.node  # a node is its own key even before its first event
+        return JointView(
+            key=key,
+            group=reading.group,
+            num_groups=self.num_groups,
+            valid=reading.valid,
+            vector=reading.vector,
+            vector_sum=reading.vector_sum,
+            u=u,
+            v=v,
+            num_slots=self.cache.num_slots,
+            slot1=self.cache.slot1,
+            counts=reading.counts,
+        )
+
+    # ---------------------------------------------------------------- observe
+    @torch.no_grad()
+    def observe(self, batch: Any) -> None:
+        """Enters events that have been scored; the only method that writes state."""
+        if batch.src.numel() == 0:
+            return
+        src_row, dst_row, reading = self._recall(batch)
+        self.cache.write(
+            reading.rows,
+            reading.updated(self.neighbor_channels),
+            src_row,
+            dst_row,
+            batch.event_id,
+            batch.t,
+            reading.one_row_per_node,
+        )
+        row = torch.cat([src_row, dst_row])
+        self.self_vector.index_copy_(
+            0, reading.rows.node[row], reading.self_vector.index_select(0, row)
+        )
+        self._memo = None
+
+    def _recall(self, batch: Any) -> tuple[Tensor, Tensor, _Reading]:
+        """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
+        size = batch.src.numel()
+        if self._memo is not None and batch.src.device.type == "cpu":
+            src, dst, reading, versions = self._memo
+            first = dst if dst.dim() == 1 else dst[:, 0]
+            if (
+                versions == self._versions()
+                and (self.clock != "time" or reading.t is batch.t)
+                and torch.equal(src, batch.src)
+                and torch.equal(first, batch.dst)
+            ):
+                stride = 1 if dst.dim() == 1 else dst.shape[1]
+                return reading.row_of[:size], reading.row_of[size::stride], reading
+        reading = self._read(torch.cat([batch.src, batch.dst]), batch.t, 1)
+        return reading.row_of[:size], reading.row_of[size:], reading
+
+    def _versions(self) -> tuple[int, ...]:
+        """Changes whenever what a reading is computed from changes."""
+        cells = (self.neighbor_cell.in_weight, self.neighbor_cell.age, self.self_cell.in_weight)
+        state = (self.cache.key, self.cache.stamp, self.cache.vector, self.self_vector)
+        return tuple(tensor._version for tensor in (*cells, *state))
+
+    # ---------------------------------------------------------------- read
+    def _read(self, nodes: Tensor, t: Tensor, num_candidates: int) -> _Reading:
+        shared = self.clock != "time" and nodes.device.type == "cpu"
+        if not shared:
+            row_of = torch.arange(nodes.numel(), device=nodes.device)
+            now = torch.cat([t, t.repeat_interleave(num_candidates)])
+            return self._read_dense(nodes, row_of, t, now)
+        # What a node's cache says does not depend on the query: read every node once.
+        node, row_of = torch.unique(nodes, return_inverse=True)
+        listed = isinstance(self.readout, RecencyReadout) and self.x is None
+        if listed and self.clock == "events" and use_compiled(self.self_vector, node):
+            return self._read_listed(node, row_of, t)
+        return self._read_dense(node, row_of, t, None)
+
+    def _read_listed(self, node: Tensor, row_of: Tensor, t: Tensor) -> _Reading:
+        """Looks at occupied slots only."""
+        cache, channels = self.cache, self.neighbor_channels
+        width = cache.key.shape[1]
+        found = read_rows(
+            *(v.numpy() for v in (cache.key, cache.stamp, cache.vector, node)),
+            cache.clock.item(),
+            cache.num_slots[0],
+            width if self.hop2_pending else 1 + cache.num_slots[0],
+            num_buckets(),
+            self.directed,
+        )
+        key, stamp, group, counts, rest, cell, entry_key, entry_group, state = (
+            torch.from_numpy(v) for v in found
+        )
+        partner = cache.partner.index_select(0, node)
+        rows = CacheRows(node, key, stamp, None, partner)
+        events = (stamp.view(-1).index_select(0, cell) >> 1, None)
+        entry = self._apply_events(entry_key, entry_group, state, None, *events)
+        owner = torch.div(cell, width, rounding_mode="floor").expand(channels, -1)
+        return _Reading(
+            rows=rows,
+            group=group,
+            vector_sum=rest.scatter_add(1, owner, entry),
+            self_vector=self._self_vectors(rows, group[:, 0]),
+            row_of=row_of,
+            t=t,
+            one_row_per_node=True,
+            cell=cell,
+            entry=entry,
+            counts=counts,
+        )
+
+    def _read_dense(self, node: Tensor, row_of: Tensor, t: Tensor, now: Tensor | None) -> _Reading:
+        """Looks at all slots: static shapes, and no wait for the device."""
+        rows = self.cache.read(node)
+        channels, width = self.neighbor_channels, rows.key.shape[1]
+        valid = (rows.key >= 0).to(rows.vector.dtype)
+        if self.clock == "time":
+            age = now.to(rows.time.dtype).unsqueeze(1) - rows.time
+            group = recency_bucket(age, self.tick)
+        else:
+            group = recency_bucket(self.cache.clock - (rows.stamp >> 1))
+        if self.directed:
+            group = group + num_buckets() * (rows.stamp & 1)
+        group = group * (rows.key >= 0)
+        stored = rows.vector.transpose(0, 1)
+        pending = slice(0, width if self.hop2_pending else 1 + self.cache.num_slots[0])
+        vector = self._apply_events(
+            rows.key[:, pending].clamp(min=0).reshape(-1),
+            group[:, pending].reshape(-1),
+            stored[:, :, pending].reshape(channels, -1),
+            valid[:, pending].reshape(-1),
+            rows.stamp[:, pending].reshape(-1) >> 1,
+            None if rows.time is None else rows.time[:, pending].reshape(-1),
+        ).view(channels, node.numel(), pending.stop)
+        if vector.shape[2] < width:
+            vector = torch.cat([vector, stored[:, :, vector.shape[2] :]], dim=2)
+        if self.x is not None:
+            feature = self.feature_lin(self.x).t().index_select(1, rows.key.clamp(min=0).view(-1))
+            vector = torch.cat([vector, feature.view(feature.shape[0], *valid.shape) * valid])
+        return _Reading(
+            rows=rows,
+            group=group,
+            vector_sum=vector.sum(2),
+            self_vector=self._self_vectors(rows, group[:, 0]),
+            row_of=row_of,
+            t=t,
+            one_row_per_node=now is None,
+            valid=valid,
+            vector=vector,
+        )
+
+    def _apply_events(
+        self,
+        key: Tensor,
+        group: Tensor,
+        state: Tensor,
+        valid: Tensor | None,
+        event: Tensor,
+        time: Tensor | None,
+    ) -> Tensor:
+        """``[F, E]``: the GRU step on entries with a pending event."""
+        cell = self.neighbor_cell
+        return gru_lookup(
+            cell.in_weight @ self.self_vector.t(),
+            key,
+            cell.by_age(),
+            group,
+            cell.state_weight,
+            cell.state_bias,
+            state,
+            valid,
+            self._event_gates(cell, event, time),
+        )
+
+    def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
+        """``[R, S]``: self vectors with the node's last event applied."""
+        cell = self.self_cell
+        state = self.self_vector.index_select(0, rows.node).t().contiguous()
+        known = rows.partner >= 0
+        partner = self.self_vector.index_select(0, rows.partner.clamp(min=0))
+        partner = partner * known.unsqueeze(1)
+        age = torch.where(known, group, self.num_groups)
+        gates = cell.in_weight @ partner.t() + cell.by_age().index_select(1, age)
+        time = None if rows.time is None else rows.time[:, 0]
+        extra = self._event_gates(cell, rows.stamp[:, 0] >> 1, time)
+        if extra is not None:
+            gates = gates + extra * known
+        hidden = torch.addmm(cell.state_bias.unsqueeze(1), cell.state_weight, state)
+        return gru_gates(gates, hidden, state).t()
+
+    def _event_gates(self, cell: _Cell, event: Tensor, time: Tensor | None) -> Tensor | None:
+        """``[3 F, E]``: what features and absolute times of pending events add."""
+        gates = None
+        if self.edge_attr is not None:
+            gates = cell.edge_weight @ self.edge_attr.index_select(0, event).t()
+        if cell.time_encoder is not None:
+            by_time = cell.time_weight @ cell.time_encoder(time).t()
+            gates = by_time if gates is None else gates + by_time
+        return gates
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.num_nodes}, num_slots={self.cache.num_slots}, "
+            f"clock={self.clock!r}, readout={type(self.readout).__name__})"
+        )
+
+
+class _Cell(nn.Module):
+    """Parameters of a GRU whose input is ``[self vector, event features, time]``.
+
+    The authors multiply the input with a narrow matrix and then with the GRU's; here the product is
+    learned as one. Every age group has learned gates of its own, and so has "never"; absolute times
+    (``num_ages=0``) are encoded by cosines.
+    """
+
+    def __init__(
+        self,
+        self_channels: int,
+        edge_channels: int,
+        time_channels: int,
+        channels: int,
+        num_ages: int,
+    ) -> None:
+        super().__init__()
+        gates = 3 * channels
+        self.num_ages = num_ages
+        self.in_weight = nn.Parameter(torch.empty(gates, self_channels))
+        self.state_weight = nn.Parameter(torch.empty(gates, channels))
+        self.state_bias = nn.Parameter(torch.empty(gates))
+        self.age = nn.Parameter(torch.empty(gates, num_ages + 1))
+        if edge_channels:
+            self.edge_weight = nn.Parameter(torch.empty(gates, edge_channels))
+        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
+        if not num_ages:
+            self.time_weight = nn.Parameter(torch.empty(gates, time_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As :class:`torch.nn.GRUCell`: uniform within one over the root of the state's size."""
+        bound = self.state_weight.shape[1] ** -0.5
+        for parameter in self.parameters(recurse=False):
+            nn.init.uniform_(parameter, -bound, bound)
+        if self.time_encoder is not None:
+            self.time_encoder.reset_parameters()
+
+    def by_age(self) -> Tensor:
+        """``[3 F, groups + 1]``, the gates that an age adds; the input's bias is among them."""
+        return self.age if self.num_ages else self.age.expand(-1, 4 * num_buckets())
+
+
+def _table(value: Tensor | None, column: str, rows: int | None = None) -> Tensor | None:
+    if value is None:
+        return None
+    value = value.to(torch.get_default_dtype())
+    value = value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)
+    if rows is not None and value.shape[0] != rows:
+        raise GraphError(column, "the number of rows differs", expected=rows, got=value.shape[0])
+    return value

@@ -1,0 +1,265 @@
+r"""Readouts of two neighbourhood caches: what the keys of u and v say about the pair (u, v).
+
+Every occupied slot of either cache is an *entry*: a key, its vector, the age of its event, which
+side (u or v) and hop it stands in, and its *code*, the set of hops of u and of v that hold the
+same key (the distance encoding of NAT: six bits, bit ``k`` for hop ``k`` of u and bit ``k + 3`` for
+hop ``k`` of v). A readout turns the entries of a pair into one vector.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.ops.cache_loops import find_shared_keys
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.joint_bag import joint_bag, sparse_bag
+from graphkit.ops.membership import membership
+
+__all__ = ["AttentionReadout", "CodeReadout", "JointView", "RecencyReadout"]
+
+NUM_HOPS = 3
+# Shared keys are few: their ages are told apart by whole doublings, half as finely as in the
+# histograms.
+_COARSE = 1
+
+
+@dataclass(eq=False)
+class JointView:
+    """Entries of ``P`` pairs over ``R`` cache rows of ``W`` columns, ``[hop 0 | hop 1 | hop 2]``.
+
+    Attributes:
+        key: int32 ``[R, W]``; -1 in empty slots, but column 0 is always the node itself.
+        group: int64 ``[R, W]``, the age group of each entry, below ``num_groups``.
+        num_groups: Number of age groups.
+        valid: float ``[R, W]``, 1 in slots that hold something, else 0.
+        vector: ``[F, R, W]``, vectors with their pending events applied, zero in empty slots;
+            ``None`` if only their sum is known.
+        vector_sum: ``[F, R]``, the sum over the columns.
+        u, v: int64 ``[P]``, the rows of the two nodes of each pair.
+        num_slots: ``(M1, M2)``.
+        slot1: uint8 ``[N]``, the slot of every node in hop 1.
+        counts: float ``[R, 3 * num_groups]``, entries per (hop, group), if known already.
+    """
+
+    key: Tensor
+    group: Tensor
+    num_groups: int
+    valid: Tensor | None
+    vector: Tensor | None
+    vector_sum: Tensor
+    u: Tensor
+    v: Tensor
+    num_slots: tuple[int, int]
+    slot1: Tensor
+    counts: Tensor | None = None
+
+    @functools.cached_property
+    def hop(self) -> Tensor:
+        """int64 ``[W]``, the hop of each column."""
+        m1, m2 = self.num_slots
+        column = torch.arange(1 + m1 + m2, device=self.key.device)
+        return (column > 0).long() + (column > m1).long()
+
+    def histogram(self) -> Tensor:
+        """float ``[R, 3 * num_groups]``: how many entries each (hop, age group) holds."""
+        if self.counts is not None:
+            return self.counts
+        counts = torch.zeros(self.key.shape[0], NUM_HOPS * self.num_groups, device=self.key.device)
+        return counts.scatter_add_(1, self.hop * self.num_groups + self.group, self.valid)
+
+    def bits(self) -> tuple[Tensor, Tensor]:
+        """uint8 ``[P, W]``: for u's entries the hops of v that hold the key, and the reverse."""
+        key_u, key_v = self.key.index_select(0, self.u), self.key.index_select(0, self.v)
+        return membership(key_u, key_v, self.num_slots)
+
+    def codes(self) -> tuple[Tensor, Tensor]:
+        """int64 ``[P, W]`` for u's entries and for v's: bits of u low, bits of v high."""
+        bits_u, bits_v = self.bits()
+        own = membership(self.key, self.key, self.num_slots)[0].long()
+        own_u, own_v = own.index_select(0, self.u), own.index_select(0, self.v)
+        return own_u | bits_u.long() << NUM_HOPS, bits_v.long() | own_v << NUM_HOPS
+
+
+class RecencyReadout(nn.Module):
+    r"""Sum over the entries of both nodes, each told by its code and by its age.
+
+    .. math::
+        z_{uv} = \sum_{i} W_{s_i} \, x_i + A[s_i, k_i, g_i] +
+        [c_i \neq 0] \; J[s_i, k_i, c_i, g_i]
+
+    where entry :math:`i` stands on side :math:`s_i` in hop :math:`k_i` with vector :math:`x_i` in
+    age group :math:`g_i`, and :math:`c_i` are the hops of the other node that hold its key. The
+    first two terms belong to one node: they are summed once per node as a histogram times a table.
+    Only shared keys, which are few, are looked up per pair.
+
+    Args:
+        channels: Size of the neighbour vectors ``F``.
+        out_channels: Size of :math:`z`.
+        num_groups: Number of age groups.
+
+    Shapes:
+        - **input:** :class:`JointView`
+        - **output:** ``[P, out_channels]``
+    """
+
+    def __init__(self, channels: int, out_channels: int, num_groups: int) -> None:
+        super().__init__()
+        self.channels, self.out_channels, self.num_groups = channels, out_channels, num_groups
+        self.node_table = nn.Parameter(
+            torch.empty(channels + NUM_HOPS * num_groups, 2 * out_channels)
+        )
+        self.joint_table = nn.Parameter(
+            torch.empty(2 * NUM_HOPS * 8 * (num_groups >> _COARSE), out_channels)
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the tables anew."""
+        nn.init.normal_(self.node_table, std=0.1)
+        nn.init.normal_(self.joint_table, std=0.1)
+
+    def forward(self, view: JointView) -> Tensor:
+        summary = torch.cat([view.vector_sum.t(), view.histogram()], dim=1)
+        of_u, of_v = (summary @ self.node_table).chunk(2, dim=1)
+        return of_u.index_select(0, view.u) + of_v.index_select(0, view.v) + self.joint(view)
+
+    def joint(self, view: JointView) -> Tensor:
+        """``[P, out]``: the sum over shared keys of their code and age embeddings."""
+        num_groups = self.num_groups >> _COARSE
+        if use_compiled(view.key, self.joint_table):
+            tensors = (view.key, view.slot1, view.group, view.u, view.v)
+            found = find_shared_keys(
+                *(v.numpy() for v in tensors), *view.num_slots, num_groups, _COARSE
+            )
+            pair, cell = (torch.from_numpy(v) for v in found)
+            return sparse_bag(self.joint_table, cell, pair, view.u.numel())
+        bits = torch.cat(view.bits(), dim=1)
+        hop = torch.cat([view.hop, view.hop + NUM_HOPS])
+        width = view.hop.numel()
+        ends = torch.stack([view.u, view.v], dim=1)
+
+        def index(pair: Tensor, column: Tensor) -> Tensor:
+            side = column // width
+            row = ends.view(-1)[pair * 2 + side]
+            group = view.group.view(-1)[row * width + column - side * width]
+            return (hop[column] * 8 + bits[pair, column]) * num_groups + (group >> _COARSE)
+
+        return joint_bag(self.joint_table, bits, index)
+
+
+class CodeReadout(nn.Module):
+    r"""The authors' readout: sum over unique keys of a linear map of ``[vector, code embedding]``.
+
+    .. math::
+        z_{uv} = W \Big[ \sum_a x_a \,\Big\|\, \sum_a \mathrm{emb}(c_a) \Big]
+
+    A key's vectors are added over all its entries; its code counts once. Since the map is linear,
+    the keys enter only through the sum of all vectors and a histogram over the 64 codes.
+    (The heads of the authors' code average into one map; their attention is switched off.)
+
+    Args:
+        channels: Size of the neighbour vectors.
+        out_channels: Size of :math:`z`.
+        num_groups: Unused: ages play no part.
+        code_channels: Size of the code embedding.
+    """
+
+    def __init__(
+        self, channels: int, out_channels: int, num_groups: int = 0, code_channels: int = 16
+    ) -> None:
+        super().__init__()
+        self.code = nn.Embedding(1 << 2 * NUM_HOPS, code_channels)
+        self.lin = nn.Linear(channels + code_channels, out_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the parameters anew."""
+        self.code.reset_parameters()
+        nn.init.xavier_uniform_(self.lin.weight)
+        nn.init.zeros_(self.lin.bias)
+
+    def forward(self, view: JointView) -> Tensor:
+        total = view.vector_sum.t()
+        vectors = total.index_select(0, view.u) + total.index_select(0, view.v)
+        code, counted = unique_codes(view)
+        histogram = torch.zeros(code.shape[0], self.code.num_embeddings, device=code.device)
+        histogram.scatter_add_(1, code, counted.to(histogram.dtype))
+        return self.lin(torch.cat([vectors, histogram @ self.code.weight], dim=1))
+
+
+class AttentionReadout(nn.Module):
+    r"""Softmax-weighted mean over the entries of a pair, one weight per entry and head.
+
+    .. math::
+        r_i = [\, x_i \,\|\, \mathrm{emb}(c_i) \,\|\, \mathrm{emb}(g_i) \,], \quad
+        \alpha_i = \mathrm{softmax}_i\big(\mathrm{LeakyReLU}(a^\top W r_i)\big), \quad
+        z_{uv} = \sum_i \alpha_i \, W r_i
+
+    in the form of GAT (arXiv 1710.10903). A pair without any key gets zeros.
+
+    Args:
+        channels: Size of the neighbour vectors.
+        out_channels: Size of :math:`z`, a multiple of ``heads``.
+        num_groups: Number of age groups.
+        code_channels: Size of the code and age embeddings.
+        heads: Number of attention heads.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        num_groups: int,
+        code_channels: int = 16,
+        heads: int = 2,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.code = nn.Embedding(1 << 2 * NUM_HOPS, code_channels)
+        self.age = nn.Embedding(num_groups, code_channels)
+        self.lin = nn.Linear(channels + code_channels, out_channels, bias=False)
+        self.att = nn.Parameter(torch.empty(heads, out_channels // heads))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the parameters anew."""
+        self.code.reset_parameters()
+        self.age.reset_parameters()
+        self.lin.reset_parameters()
+        nn.init.normal_(self.att, std=1 / math.sqrt(self.att.shape[1]))
+
+    def forward(self, view: JointView) -> Tensor:
+        code = torch.cat(view.codes(), dim=1)
+        valid = torch.cat([view.valid[view.u], view.valid[view.v]], dim=1) > 0
+        group = torch.cat([view.group[view.u], view.group[view.v]], dim=1)
+        vector = view.vector.permute(1, 2, 0)
+        vector = torch.cat([vector[view.u], vector[view.v]], dim=1)
+        row = torch.cat([vector, self.code(code) + self.age(group)], dim=2)
+        value = self.lin(row).unflatten(2, (self.heads, -1))  # [P, 2 W, heads, out / heads]
+        logit = nn.functional.leaky_relu((value * self.att).sum(3), 0.2)
+        logit = logit.masked_fill(~valid.unsqueeze(2), -torch.inf)
+        none = ~valid.any(1)[:, None, None]
+        weight = torch.softmax(logit.masked_fill(none, 0.0), dim=1)
+        weight = weight.masked_fill(none, 0.0)
+        return (weight.unsqueeze(3) * value).sum(1).flatten(1)
+
+
+def unique_codes(view: JointView) -> tuple[Tensor, Tensor]:
+    """Codes of all entries, and which entries stand for their key (each key once).
+
+    Returns:
+        int64 ``[P, 2 W]`` and bool ``[P, 2 W]``. The node itself is a key of hop 0 even before its
+        first event.
+    """
+    code = torch.cat(view.codes(), dim=1)
+    place = torch.cat([view.hop, view.hop + NUM_HOPS])
+    lower = (1 << place) - 1  # the bits of earlier entries of the same key
+    present = torch.cat([view.valid[view.u], view.valid[view.v]], dim=1) > 0
+    width = view.hop.numel()
+    present[:, 0] = present[:, width] = True
+    return code, present & ((code & lower) == 0)

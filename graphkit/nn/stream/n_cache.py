@@ -1,0 +1,391 @@
+r"""The N-cache: small per-node dictionaries from neighbour to vector, in dense tensors.
+
+From Luo and Li, "Neighborhood-aware Scalable Temporal Network Representation Learning", LoG 2022
+(arXiv 2209.01084). Every node owns three dictionaries: hop 0 holds the node itself, hop 1 its
+partners, hop 2 partners of partners. A key lives in slot :math:`h_k(a)`, the same for every owner;
+there is no probing and no chain: the loser of a collision is dropped.
+
+State of ``N`` nodes with ``M1`` and ``M2`` slots and vectors of ``F`` channels:
+
+================ ===================== ======= ====================================================
+buffer           shape                 dtype   content
+================ ===================== ======= ====================================================
+``key``          ``[N, 1+M1+M2]``      int32   the neighbour in the slot; -1: empty
+``stamp``        ``[N, 1+M1+M2]``      int64   the event that was last written there: twice its id,
+                                               plus one if the owner was its destination
+``vector``       ``[N, F, 1+M1+M2]``   float32 the neighbour's vector *before* that event
+``partner``      ``[N]``               int32   the other node of the owner's last event
+``time``         ``[N, 1+M1+M2]``      int64 / time of that event; only with ``keep_time=True``
+                                       float64
+``clock``        ``[]``                int64   id of the latest event observed, plus one
+``num_superseded`` ``[]``              int64   records so far that a later one of the same owner
+                                               and batch overruled (the price of large batches)
+================ ===================== ======= ====================================================
+
+**Lazy update.** A slot holds the state before its last event and the event itself. Who reads it
+applies the event (a GRU step in :class:`~graphkit.models.stream.NAT`); only a later write makes the
+result permanent. Reading is therefore idempotent, and one step of backpropagation reaches the
+parameters of the update.
+
+**Writing a batch.** All writes of a batch are computed from the state before the batch. Events are
+ordered by event id; of all candidates for one slot the latest wins (event, then key), and a slot
+is written as a whole, so the result depends neither on the order of events within the batch nor on
+the device. A candidate whose key differs from the key in the slot passes with probability
+``replace_prob``, by a coin that is a hash of (seed, hop, owner, event, key). An empty slot, or one
+that holds the same key, is always written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.ops.cache_loops import write_records
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.counter_rng import hash64, uniform
+
+__all__ = ["CacheRows", "NCache"]
+
+_KEY_BITS, _SLOT_BITS = 31, 7
+_NO_TIME = np.empty((0, 0), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class CacheRows:
+    """What the cache holds for some nodes, columns ``[hop 0 | hop 1 | hop 2]``.
+
+    Attributes:
+        node: int64 ``[R]``.
+        key: int32 ``[R, 1+M1+M2]``; -1 marks an empty slot.
+        stamp: int64 ``[R, 1+M1+M2]``.
+        vector: ``[R, F, 1+M1+M2]`` as stored.
+        partner: int32 ``[R]``; -1 for a node without history.
+        time: ``[R, 1+M1+M2]`` or ``None``.
+    """
+
+    node: Tensor
+    key: Tensor
+    stamp: Tensor
+    vector: Tensor
+    partner: Tensor
+    time: Tensor | None = None
+
+
+class NCache(nn.Module):
+    """Neighbourhood caches of every node; see the module's docstring for state and rules.
+
+    Args:
+        num_nodes: Number of nodes, at most ``2**31 - 1``.
+        channels: Size of the neighbour vectors, ``F``.
+        num_slots: ``(M1, M2)``, slots of hop 1 and hop 2; ``M2`` may be 0. ``M1`` at most 128.
+        replace_prob: Chance that a new key evicts another one on a collision.
+        keep_time: Keep the time of each event beside its id.
+        time_dtype: ``torch.int64`` or ``torch.float64``.
+        allow_self: Let a node enter its own hop-2 dictionary (as the authors' code does).
+        seed: Seed of the hash and of the coins.
+
+    Raises:
+        GraphError: A size is out of range.
+
+    Shapes:
+        - :meth:`read`: nodes ``[R]`` to :class:`CacheRows`
+        - :meth:`write`: see there
+    """
+
+    def __init__(
+        self,
+        num_nodes: int,
+        channels: int = 4,
+        num_slots: tuple[int, int] = (32, 16),
+        replace_prob: float = 0.9,
+        keep_time: bool = False,
+        time_dtype: torch.dtype = torch.int64,
+        allow_self: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        m1, m2 = num_slots
+        if not 1 <= num_nodes < 2**_KEY_BITS:
+            raise GraphError("num_nodes", "out of range", expected="1..2**31-1", got=num_nodes)
+        if not (1 <= m1 <= 2**_SLOT_BITS and 0 <= m2 <= 2**_SLOT_BITS):
+            raise GraphError(
+                "num_slots",
+                "out of range",
+                expected="1..128 for hop 1, 0..128 for hop 2",
+                got=tuple(num_slots),
+            )
+        if not 0 <= replace_prob <= 1:
+            raise GraphError("replace_prob", "not a probability", got=replace_prob)
+        if time_dtype not in (torch.int64, torch.float64):
+            raise GraphError(
+                "time_dtype", "times would lose digits", expected="int64 or float64", got=time_dtype
+            )
+        self.num_nodes, self.channels, self.num_slots = num_nodes, channels, (m1, m2)
+        self.replace_prob, self.allow_self, self.seed = float(replace_prob), allow_self, int(seed)
+        width = 1 + m1 + m2
+        self.register_buffer("key", torch.empty(num_nodes, width, dtype=torch.int32))
+        self.register_buffer("stamp", torch.empty(num_nodes, width, dtype=torch.int64))
+        self.register_buffer("vector", torch.empty(num_nodes, channels, width))
+        self.register_buffer("partner", torch.empty(num_nodes, dtype=torch.int32))
+        time = torch.empty(num_nodes, width, dtype=time_dtype) if keep_time else None
+        self.register_buffer("time", time)
+        self.register_buffer("clock", torch.empty((), dtype=torch.int64))
+        self.register_buffer("num_superseded", torch.empty((), dtype=torch.int64))
+        # What hop 1 would be asked again and again; one byte per node, derived, not saved.
+        slots = hash64(self.seed, torch.arange(num_nodes)) & 0x7FFFFFFF
+        self.register_buffer("slot1", (slots % m1).to(torch.uint8), persistent=False)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Empties every dictionary."""
+        self.key.fill_(-1)
+        self.partner.fill_(-1)
+        for buffer in (self.stamp, self.vector, self.time, self.clock, self.num_superseded):
+            if buffer is not None:
+                buffer.zero_()
+
+    def slot(self, key: Tensor, hop: int) -> Tensor:
+        """int64, the slot of each key in hop 1 or hop 2; the same for every owner.
+
+        The hash is a 64-bit mix, so every slot is used evenly for every seed.
+        """
+        if hop == 1:
+            return self.slot1[key].to(torch.int64)
+        return (hash64(self.seed, key) & 0x7FFFFFFF) % self.num_slots[1]
+
+    @property
+    def bytes_per_node(self) -> int:
+        """Bytes of state per node."""
+        buffers = (self.key, self.stamp, self.vector, self.partner, self.time)
+        return sum(b[0].numel() * b.element_size() for b in buffers if b is not None)
+
+    def read(self, nodes: Tensor) -> CacheRows:
+        """The rows of some nodes; never changes the state."""
+        return CacheRows(
+            nodes,
+            self.key.index_select(0, nodes),
+            self.stamp.index_select(0, nodes),
+            self.vector.index_select(0, nodes),
+            self.partner.index_select(0, nodes),
+            None if self.time is None else self.time.index_select(0, nodes),
+        )
+
+    @torch.no_grad()
+    def write(
+        self,
+        rows: CacheRows,
+        updated: Tensor,
+        src_row: Tensor,
+        dst_row: Tensor,
+        event_id: Tensor,
+        t: Tensor | None = None,
+        one_row_per_node: bool = True,
+    ) -> None:
+        """Enters the events of a batch.
+
+        Args:
+            rows: What :meth:`read` gave, before the batch, for nodes that include these events'.
+            updated: ``[F, R, 1+M1+M2]`` the vectors of ``rows`` with their events applied.
+            src_row: int64 ``[B]``, the row of ``rows`` that holds each event's source.
+            dst_row: int64 ``[B]``, likewise its destination.
+            event_id: int64 ``[B]``, ascending with time: the order of the events.
+            t: ``[B]`` times, needed with ``keep_time=True``.
+            one_row_per_node: Whether ``rows.node`` is free of duplicates. If it is not, all rows
+                of one node must be equal, and events may name any of them.
+        """
+        if self.time is not None and t is None:
+            raise TypeError("This cache keeps times: pass t= to write().")
+        if one_row_per_node and use_compiled(self.key, rows.key, src_row, updated):
+            self._write_loop(rows, updated, src_row, dst_row, event_id, t)
+            return
+        # Two records an event, (owner, partner): sources first, then destinations. The rank of a
+        # record orders it by event; the two records of a self loop are equal.
+        position = event_id.argsort(stable=True)
+        record_of = torch.stack([position, position + event_id.numel()], dim=1).flatten()
+        rank = torch.empty_like(record_of)
+        rank[record_of] = torch.arange(record_of.numel(), device=rank.device)
+        row = torch.cat([src_row, dst_row])
+        partner_row = torch.cat([dst_row, src_row])
+        group = row if one_row_per_node else _first_of_equal(rows.node)[row]
+        event = torch.cat([event_id, event_id])
+        stamps = [(self.stamp, rows.stamp, torch.cat([event_id * 2, event_id * 2 + 1]))]
+        if self.time is not None:
+            t = t.to(self.time.dtype)
+            stamps.append((self.time, rows.time, torch.cat([t, t])))
+        batch = _Records(
+            rows, updated, rows.node[row], rows.node[partner_row], row, partner_row, group, rank,
+            record_of, event, stamps,
+        )  # fmt: skip
+        # Every record writes what its slot's winner has to say, so records that share a slot agree.
+        self._write_hop0(batch)
+        self._write_hop1(batch)
+        if self.num_slots[1]:
+            self._write_hop2(batch)
+        torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
+
+    def _write_loop(
+        self,
+        rows: CacheRows,
+        updated: Tensor,
+        src_row: Tensor,
+        dst_row: Tensor,
+        event_id: Tensor,
+        t: Tensor | None,
+    ) -> None:
+        """The same, record after record (see graphkit/ops/cache_loops.py)."""
+        keep_time = self.time is not None
+        buffers = (self.key, self.stamp, self.time, self.vector, self.partner)
+        read = (rows.node, rows.key, rows.stamp, rows.time)
+        order = event_id.argsort(stable=True)
+        moment = event_id if t is None else t.to(self.time.dtype) if keep_time else t
+        overruled = write_records(
+            *(_NO_TIME if b is None else b.numpy() for b in (*buffers, *read)),
+            updated.detach().numpy(),
+            *(v.numpy() for v in (src_row, dst_row, event_id, moment, order, self.slot1)),
+            *self.num_slots,
+            self.replace_prob,
+            self.allow_self,
+            self.seed & 0xFFFFFFFFFFFFFFFF if self.seed >= 0 else self.seed + (1 << 64),
+            keep_time,
+        )
+        self.num_superseded += overruled
+        torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
+        for buffer in (self.key, self.vector):  # written behind autograd's back
+            torch._C._increment_version([buffer])
+
+    def _write_hop0(self, batch: _Records) -> None:
+        latest = batch.latest(batch.group, batch.rank, batch.num_groups)
+        last = batch.record_of[latest]
+        self.num_superseded += (last != batch.record_of[batch.rank]).sum()
+        self.key[:, 0].index_copy_(0, batch.owner, batch.owner.to(torch.int32))
+        for buffer, _, value in batch.stamps:
+            buffer[:, 0].index_copy_(0, batch.owner, value[last])
+        vector = batch.updated[:, :, 0].index_select(1, batch.row)
+        self.vector[:, :, 0].index_copy_(0, batch.owner, vector.t())
+        self.partner.index_copy_(0, batch.owner, batch.partner[last].to(torch.int32))
+
+    def _write_hop1(self, batch: _Records) -> None:
+        """Every record offers the partner to the owner's hop 1."""
+        width, m1 = self.key.shape[1], self.num_slots[0]
+        slot = self.slot1[batch.partner].to(torch.int64)
+        place = batch.owner * width + 1 + slot
+        held = self.key.view(-1)[place]
+        word = batch.rank
+        if self.replace_prob < 1:
+            passes = self._passes(1, held, batch.partner, batch.owner, batch.event)
+            word = torch.where(passes, word, -1)
+        best = batch.latest(batch.group * m1 + slot, word, batch.num_groups * m1)
+        winner = batch.record_of[best.clamp(min=0)]
+        key = batch.partner[winner].to(torch.int32)
+        source = batch.row * width + 1 + slot
+        vector = batch.updated.reshape(self.channels, -1).index_select(1, source)
+        vector = (vector * (held == key)).t()
+        stamps = [value[winner] for _, _, value in batch.stamps]
+        if self.replace_prob < 1:
+            lost = best < 0
+            key = torch.where(lost, held, key)
+            old = self.vector.view(self.num_nodes, self.channels, width)[batch.owner, :, 1 + slot]
+            vector = torch.where(lost.unsqueeze(1), old, vector)
+            stamps = [
+                torch.where(lost, buffer.view(-1)[place], new)
+                for (buffer, _, _), new in zip(batch.stamps, stamps, strict=True)
+            ]
+        self.key.view(-1)[place] = key
+        for (buffer, _, _), new in zip(batch.stamps, stamps, strict=True):
+            buffer.view(-1)[place] = new
+        channel = torch.arange(self.channels, device=place.device) * width
+        start = (batch.owner * (width * self.channels) + 1 + slot).unsqueeze(1)
+        self.vector.view(-1)[start + channel] = vector
+
+    def _write_hop2(self, batch: _Records) -> None:
+        """Every record offers the partner's hop 1 to the owner's hop 2."""
+        rows, (m1, m2) = batch.rows, self.num_slots
+        offer = rows.key[:, 1 : 1 + m1].index_select(0, batch.partner_row)
+        owner = batch.owner.unsqueeze(1)
+        offered = offer >= 0
+        if not self.allow_self:
+            offered &= offer != owner
+        column = torch.arange(m1, device=offer.device)
+        if m1 % m2 == 0:  # nested hashes: the slot in hop 1 tells the slot in hop 2
+            cell = batch.group.unsqueeze(1) * m2 + column % m2
+        else:
+            cell = batch.group.unsqueeze(1) * m2 + self.slot(offer.clamp(min=0).long(), 2)
+        key = offer.to(torch.int64)
+        if self.replace_prob < 1:
+            held = rows.key[:, 1 + m1 :].reshape(-1)[cell]
+            offered &= self._passes(2, held, key, owner, batch.event.unsqueeze(1))
+        word = (batch.rank.unsqueeze(1) << _KEY_BITS) | key
+        word = torch.where(offered, (word << _SLOT_BITS) | column, -1)
+        cells = torch.full((batch.num_groups, m2), -1, dtype=torch.int64, device=offer.device)
+        cells.view(-1).scatter_reduce_(0, cell.view(-1), word.view(-1), "amax")
+        best = cells.index_select(0, batch.group)
+        hit = best >= 0
+        best.clamp_(min=0)
+        record = batch.record_of[best >> (_KEY_BITS + _SLOT_BITS)]
+        # The winning offer stands in this column of this row:
+        place = batch.partner_row[record] * rows.key.shape[1] + 1 + (best & (2**_SLOT_BITS - 1))
+        old = rows.key[:, 1 + m1 :].index_select(0, batch.row)
+        new = torch.where(hit, rows.key.view(-1)[place], old)
+        self.key[:, 1 + m1 :].index_copy_(0, batch.owner, new)
+        for buffer, stored, _ in batch.stamps:
+            old = stored[:, 1 + m1 :].index_select(0, batch.row)
+            new = torch.where(hit, stored.view(-1)[place], old)
+            buffer[:, 1 + m1 :].index_copy_(0, batch.owner, new)
+        old = rows.vector[:, :, 1 + m1 :].index_select(0, batch.row)
+        new = batch.updated.reshape(self.channels, -1)[:, place].transpose(0, 1)
+        self.vector[:, :, 1 + m1 :].index_copy_(
+            0, batch.owner, torch.where(hit.unsqueeze(1), new, old)
+        )
+
+    def _passes(self, hop: int, held: Tensor, key: Tensor, owner: Tensor, event: Tensor) -> Tensor:
+        coin = uniform(self.seed, hop, owner, event, key) < self.replace_prob
+        return coin.logical_or_(held < 0).logical_or_(held == key)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.num_nodes}, channels={self.channels}, "
+            f"num_slots={self.num_slots}, replace_prob={self.replace_prob})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Records:
+    """The events of a batch, seen from both ends: ``2B`` records."""
+
+    rows: CacheRows
+    updated: Tensor  # [F, R, W]
+    owner: Tensor  # node ids
+    partner: Tensor
+    row: Tensor  # rows of the owner and of the partner
+    partner_row: Tensor
+    group: Tensor  # one row per owner
+    rank: Tensor  # order in time
+    record_of: Tensor  # its inverse
+    event: Tensor  # event ids
+    stamps: list[tuple[Tensor, Tensor, Tensor]]  # (buffer, rows of it, value per record)
+
+    @property
+    def num_groups(self) -> int:
+        return self.rows.node.numel()
+
+    @staticmethod
+    def latest(cell: Tensor, word: Tensor, num_cells: int) -> Tensor:
+        """The highest word of each record's cell."""
+        best = torch.full((num_cells,), -1, dtype=torch.int64, device=cell.device)
+        return best.scatter_reduce_(0, cell, word, "amax")[cell]
+
+
+def _first_of_equal(ids: Tensor) -> Tensor:
+    """int64 ``[R]``, the first position that holds the same id; static shapes, no host sync."""
+    ordered, position = ids.sort(stable=True)
+    start = torch.ones_like(ordered, dtype=torch.bool)
+    start[1:] = ordered[1:] != ordered[:-1]
+    places = torch.arange(ids.numel(), device=ids.device)
+    lead = torch.where(start, places, 0).cummax(0).values  # where each run of equal ids begins
+    first = torch.empty_like(position)
+    first[position] = position[lead]
+    return first

@@ -1,0 +1,245 @@
+"""The N-cache as loops: what :class:`~graphkit.nn.stream.NCache` does, one entry after the other.
+
+Arguments are numpy views of the tensors that the class documents. ``W = 1 + M1 + M2``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from graphkit.ops.compiled import compiled
+
+__all__ = ["find_shared_keys", "read_rows", "write_records"]
+
+
+@compiled
+def write_records(
+    key, stamp, time, vector, partner,  # state: [N, W], [N, W], [N, W] or [0, 0], [N, F, W], [N]
+    node, row_key, row_stamp, row_time,  # the rows read before the batch: [R], [R, W] each
+    updated,  # [F, R, W]
+    src_row, dst_row, event_id, t, order,  # the events, [B] each; order: positions in time order
+    slot1, m1, m2, replace_prob, allow_self, seed, keep_time,
+):  # fmt: skip
+    """Writes the events of a batch; returns how many records a later one overruled."""
+    gamma = np.uint64(0x9E3779B97F4A7C15)
+    mul1 = np.uint64(0xBF58476D1CE4E5B9)
+    mul2 = np.uint64(0x94D049BB133111EB)
+    a30, a27, a31, a11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+    channels, num_rows, _ = updated.shape
+    nested = m2 > 0 and m1 % m2 == 0
+    coins = replace_prob < 1.0
+    seen = np.zeros(num_rows, dtype=np.bool_)
+    overruled = 0
+    best = np.empty(max(m2, 1), dtype=np.int64)
+    word = np.empty(5, dtype=np.uint64)
+    for position in order:
+        for side in range(2):
+            own = src_row[position] if side == 0 else dst_row[position]
+            other = dst_row[position] if side == 0 else src_row[position]
+            o, p, e = node[own], node[other], event_id[position]
+            if seen[own]:
+                overruled += 1
+            seen[own] = True
+            # hop 0
+            key[o, 0] = o
+            stamp[o, 0] = 2 * e + side
+            if keep_time:
+                time[o, 0] = t[position]
+            partner[o] = p
+            for f in range(channels):
+                vector[o, f, 0] = updated[f, own, 0]
+            # hop 1
+            column = 1 + np.int64(slot1[p])
+            held = row_key[own, column]
+            passes = True
+            if coins and held >= 0 and held != p:
+                word[0], word[1] = np.uint64(seed), np.uint64(1)
+                word[2], word[3], word[4] = np.uint64(o), np.uint64(e), np.uint64(p)
+                h = np.uint64(0)
+                for i in range(5):
+                    h = (h ^ word[i]) + gamma
+                    h = (h ^ (h >> a30)) * mul1
+                    h = (h ^ (h >> a27)) * mul2
+                    h = h ^ (h >> a31)
+                passes = np.float64(h >> a11) * 2.0**-53 < replace_prob
+            if passes:
+                key[o, column] = p
+                stamp[o, column] = 2 * e + side
+                if keep_time:
+                    time[o, column] = t[position]
+                for f in range(channels):
+                    vector[o, f, column] = updated[f, own, column] if held == p else 0.0
+            # hop 2: the partner's hop 1 is offered
+            if m2 == 0:
+                continue
+            for s in range(m2):
+                best[s] = -1
+            for j in range(1, 1 + m1):
+                a = row_key[other, j]
+                if a < 0 or (a == o and not allow_self):
+                    continue
+                if nested:
+                    s = (j - 1) % m2
+                else:
+                    h = (np.uint64(0) ^ np.uint64(seed)) + gamma
+                    h = (h ^ (h >> a30)) * mul1
+                    h = (h ^ (h >> a27)) * mul2
+                    h = h ^ (h >> a31)
+                    h = (h ^ np.uint64(a)) + gamma
+                    h = (h ^ (h >> a30)) * mul1
+                    h = (h ^ (h >> a27)) * mul2
+                    h = h ^ (h >> a31)
+                    s = np.int64(h & np.uint64(0x7FFFFFFF)) % m2
+                held = row_key[own, 1 + m1 + s]
+                if coins and held >= 0 and held != a:
+                    word[0], word[1] = np.uint64(seed), np.uint64(2)
+                    word[2], word[3], word[4] = np.uint64(o), np.uint64(e), np.uint64(a)
+                    h = np.uint64(0)
+                    for i in range(5):
+                        h = (h ^ word[i]) + gamma
+                        h = (h ^ (h >> a30)) * mul1
+                        h = (h ^ (h >> a27)) * mul2
+                        h = h ^ (h >> a31)
+                    if np.float64(h >> a11) * 2.0**-53 >= replace_prob:
+                        continue
+                if best[s] < 0 or a > row_key[other, best[s]]:
+                    best[s] = j
+            for s in range(m2):
+                j = best[s]
+                if j >= 0:
+                    c = 1 + m1 + s
+                    key[o, c] = row_key[other, j]
+                    stamp[o, c] = row_stamp[other, j]
+                    if keep_time:
+                        time[o, c] = row_time[other, j]
+                    for f in range(channels):
+                        vector[o, f, c] = updated[f, other, j]
+    return overruled
+
+
+@compiled
+def find_shared_keys(key, slot1, group, u, v, m1, m2, num_groups, coarse):  # type: ignore[no-untyped-def]
+    """Lists the entries whose key the other node of the pair holds too.
+
+    Args:
+        key: int32 ``[R, W]``; column 0 is the node itself.
+        slot1: uint8 ``[N]``.
+        group: int64 ``[R, W]``, the age group of every entry, below ``num_groups``.
+        u, v: int64 ``[P]``, rows.
+        m1, m2: Slots of hop 1 and hop 2.
+        num_groups: Number of coarse age groups.
+        coarse: How many bits of the age group to drop.
+
+    Returns:
+        int64 ``[n]`` pair, and int64 ``[n]`` cell ``((side * 3 + hop) * 8 + bits) * num_groups +
+        (group >> coarse)``.
+    """
+    width = 1 + m1 + m2
+    num_pairs = u.shape[0]
+    nested = m2 > 0 and m1 % m2 == 0
+    bits = np.empty((num_pairs, 2 * width), dtype=np.uint8)
+    count = 0
+    for p in range(num_pairs):
+        for side in range(2):
+            a_row = u[p] if side == 0 else v[p]
+            b_row = v[p] if side == 0 else u[p]
+            b_node = key[b_row, 0]
+            for c in range(width):
+                a = key[a_row, c]
+                found = 0
+                if a >= 0:
+                    if a == b_node:
+                        found = 1
+                    column = c
+                    if c == 0 or c > m1:
+                        column = 1 + np.int64(slot1[a])
+                    if key[b_row, column] == a:
+                        found |= 2
+                    if nested:
+                        if key[b_row, 1 + m1 + (column - 1) % m2] == a:
+                            found |= 4
+                    else:
+                        for s in range(1 + m1, width):
+                            if key[b_row, s] == a:
+                                found |= 4
+                bits[p, side * width + c] = found
+                if found:
+                    count += 1
+    pair = np.empty(count, dtype=np.int64)
+    cell = np.empty(count, dtype=np.int64)
+    n = 0
+    for p in range(num_pairs):
+        for side in range(2):
+            row = u[p] if side == 0 else v[p]
+            for c in range(width):
+                found = bits[p, side * width + c]
+                if found:
+                    hop = 0 if c == 0 else (1 if c <= m1 else 2)
+                    pair[n] = p
+                    cell[n] = ((side * 3 + hop) * 8 + found) * num_groups + (
+                        group[row, c] >> coarse
+                    )
+                    n += 1
+    return pair, cell
+
+
+@compiled
+def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directed):  # type: ignore[no-untyped-def]
+    """Gathers rows and what is derived from them, for a clock that counts events.
+
+    Returns:
+        key int32 ``[R, W]`` and stamp int64 ``[R, W]`` as stored; group int64 ``[R, W]``, the age
+        group ``direction * num_buckets + bucket`` of every entry; counts float32
+        ``[R, 3 * groups]``, how many entries each (hop, group) holds; rest float32 ``[F, R]``, the
+        sum of the vectors from column ``pending`` on; and, listed for the ``n`` occupied slots
+        before that column: cell int64 ``[n]`` (``row * W + column``), key int32 ``[n]``, bucket
+        int64 ``[n]`` and state float32 ``[F, n]``.
+    """
+    num_rows, width, channels = node.shape[0], key.shape[1], vector.shape[1]
+    groups = 2 * num_buckets if directed else num_buckets
+    row_key = np.empty((num_rows, width), dtype=np.int32)
+    row_stamp = np.empty((num_rows, width), dtype=np.int64)
+    group = np.empty((num_rows, width), dtype=np.int64)
+    counts = np.zeros((num_rows, 3 * groups), dtype=np.float32)
+    rest = np.zeros((channels, num_rows), dtype=np.float32)
+    total = 0
+    for r in range(num_rows):
+        n = node[r]
+        for c in range(width):
+            k = key[n, c]
+            row_key[r, c] = k
+            row_stamp[r, c] = stamp[n, c]
+            if k < 0:
+                group[r, c] = 0
+                continue
+            if c < pending:
+                total += 1
+            else:
+                for f in range(channels):
+                    rest[f, r] += vector[n, f, c]
+            age = max(clock - (stamp[n, c] >> 1), 0)
+            mantissa, exponent = math.frexp(np.float32(age + 1))
+            b = min(2 * (exponent - 1) + (1 if mantissa >= 0.75 else 0), num_buckets - 1)
+            if directed:
+                b += num_buckets * (stamp[n, c] & 1)
+            group[r, c] = b
+            hop = 0 if c == 0 else (1 if c <= m1 else 2)
+            counts[r, hop * groups + b] += 1.0
+    cell = np.empty(total, dtype=np.int64)
+    entry_key = np.empty(total, dtype=np.int32)
+    bucket = np.empty(total, dtype=np.int64)
+    state = np.empty((channels, total), dtype=np.float32)
+    i = 0
+    for r in range(num_rows):
+        n = node[r]
+        for c in range(pending):
+            if row_key[r, c] >= 0:
+                cell[i] = r * width + c
+                entry_key[i] = row_key[r, c]
+                bucket[i] = group[r, c]
+                for f in range(channels):
+                    state[f, i] = vector[n, f, c]
+                i += 1
+    return row_key, row_stamp, group, counts, rest, cell, entry_key, bucket, state

@@ -1,0 +1,58 @@
+"""Loops compiled on first use, where numba is installed; the torch paths stand in where it is not.
+
+Some steps of a stream model are short loops over small integers. As tensor operations they cost a
+dozen launches each; as a compiled loop, a few microseconds. Each such loop lives beside the tensor
+code that says the same thing, which serves GPUs and installations without the extra ``fast``, and
+tests hold the two together. Set ``GRAPHKIT_COMPILED=0`` to switch the loops off.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+__all__ = ["compiled", "use_compiled"]
+
+
+@functools.cache
+def _numba() -> Any | None:
+    if os.environ.get("GRAPHKIT_COMPILED", "1") == "0":
+        return None
+    try:
+        import numba
+    except Exception:  # absent, or built for another numpy: the torch path is always there
+        return None
+    return numba
+
+
+def use_compiled(*tensors: torch.Tensor | None) -> bool:
+    """Whether compiled loops can take these tensors: numba is there and all are on the CPU."""
+    return _numba() is not None and all(t is None or t.device.type == "cpu" for t in tensors)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: compile on first call and keep the machine code on disk for the next process.
+
+    Without numba, or with ``GRAPHKIT_COMPILED=0``, the function runs as plain Python (slowly):
+    callers ask :func:`use_compiled` first.
+    """
+
+    @functools.cache
+    def build() -> Callable[..., Any]:
+        numba = _numba()
+        if numba is None:
+            return function
+        try:
+            return numba.njit(cache=True, nogil=True)(function)
+        except RuntimeError:  # no folder to keep it in
+            return numba.njit(nogil=True)(function)
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        return build()(*args)
+
+    return call

@@ -17,10 +17,11 @@ __all__ = ["find_shared_keys", "read_rows", "write_records"]
 @compiled
 def write_records(
     key, stamp, time, vector, partner,  # state: [N, W], [N, W], [N, W] or [0, 0], [N, F, W], [N]
-    node, row_key, row_stamp, row_time,  # the rows read before the batch: [R], [R, W] each
+    count, activity,  # [N, M1] or [0, 0], [N, 2, H]
+    node, row_key, row_stamp, row_time, row_count, row_activity,  # rows read before the batch
     updated,  # [F, R, W]
     src_row, dst_row, event_id, t, order,  # the events, [B] each; order: positions in time order
-    slot1, m1, m2, replace_prob, allow_self, seed, keep_time,
+    slot1, half_lives, m1, m2, replace_prob, allow_self, seed, keep_time,
 ):  # fmt: skip
     """Writes the events of a batch; returns how many records a later one overruled."""
     gamma = np.uint64(0x9E3779B97F4A7C15)
@@ -116,25 +117,62 @@ def write_records(
                         time[o, c] = row_time[other, j]
                     for f in range(channels):
                         vector[o, f, c] = updated[f, other, j]
+    # Counts and activity say how often, whatever of it was overruled.
+    keep_count = count.shape[0] > 0
+    num_scales = half_lives.shape[0]
+    if keep_count or num_scales:
+        for position in order:
+            for side in range(2):
+                own = src_row[position] if side == 0 else dst_row[position]
+                other = dst_row[position] if side == 0 else src_row[position]
+                o, column = node[own], 1 + np.int64(slot1[node[other]])
+                if keep_count:
+                    same = row_key[own, column] == key[o, column]
+                    count[o, column - 1] = row_count[own, column - 1] if same else 0
+                for role in range(2):
+                    for h in range(num_scales):
+                        activity[o, role, h] = 0.0
+        for position in order:
+            for side in range(2):
+                own = src_row[position] if side == 0 else dst_row[position]
+                p = node[dst_row[position] if side == 0 else src_row[position]]
+                o, column = node[own], 1 + np.int64(slot1[p])
+                if keep_count and key[o, column] == p and count[o, column - 1] < 255:
+                    count[o, column - 1] += 1
+                late = (stamp[o, 0] >> 1) - event_id[position]
+                for h in range(num_scales):
+                    activity[o, side, h] += 2.0 ** (-late / half_lives[h])
+        for own in range(num_rows):
+            if seen[own]:
+                o = node[own]
+                late = (stamp[o, 0] >> 1) - (row_stamp[own, 0] >> 1)
+                for role in range(2):
+                    for h in range(num_scales):
+                        activity[o, role, h] += row_activity[own, role, h] * 2.0 ** (
+                            -late / half_lives[h]
+                        )
     return overruled
 
 
 @compiled
-def find_shared_keys(key, slot1, group, u, v, m1, m2, num_groups, coarse):  # type: ignore[no-untyped-def]
+def find_shared_keys(key, slot1, group, strength, u, v, m1, m2, num_groups, coarse, num_strengths):  # type: ignore[no-untyped-def]
     """Lists the entries whose key the other node of the pair holds too.
 
     Args:
         key: int32 ``[R, W]``; column 0 is the node itself.
         slot1: uint8 ``[N]``.
         group: int64 ``[R, W]``, the age group of every entry, below ``num_groups``.
+        strength: uint8 ``[R, M1]``, below ``num_strengths``; read only if that is not 0.
         u, v: int64 ``[P]``, rows.
         m1, m2: Slots of hop 1 and hop 2.
         num_groups: Number of coarse age groups.
         coarse: How many bits of the age group to drop.
+        num_strengths: Number of strengths that hop-1 entries are told apart by.
 
     Returns:
         int64 ``[n]`` pair, and int64 ``[n]`` cell ``((side * 3 + hop) * 8 + bits) * num_groups +
-        (group >> coarse)``.
+        (group >> coarse)``; an entry of hop 1 is listed once more, with the cell ``48 * num_groups
+        + (side * 8 + bits) * num_strengths + strength``.
     """
     width = 1 + m1 + m2
     num_pairs = u.shape[0]
@@ -166,7 +204,7 @@ def find_shared_keys(key, slot1, group, u, v, m1, m2, num_groups, coarse):  # ty
                                 found |= 4
                 bits[p, side * width + c] = found
                 if found:
-                    count += 1
+                    count += 2 if num_strengths > 0 and 0 < c <= m1 else 1
     pair = np.empty(count, dtype=np.int64)
     cell = np.empty(count, dtype=np.int64)
     n = 0
@@ -182,6 +220,14 @@ def find_shared_keys(key, slot1, group, u, v, m1, m2, num_groups, coarse):  # ty
                         group[row, c] >> coarse
                     )
                     n += 1
+                    if num_strengths > 0 and hop == 1:
+                        pair[n] = p
+                        cell[n] = (
+                            48 * num_groups
+                            + (side * 8 + found) * num_strengths
+                            + strength[row, c - 1]
+                        )
+                        n += 1
     return pair, cell
 
 

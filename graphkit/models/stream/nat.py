@@ -44,11 +44,14 @@ Deliberate departures from the authors' code, each of which it gets wrong or lea
   linear map and the first layer of the score head, which follow each other, are one map.
 - Node features are taken once per entry; the readout has a width of its own.
 - All state is in buffers; empty slots hold zeros, not noise.
+- Hop-1 entries count their events and nodes remember how active they were (``counts=False``,
+  ``half_lives=()`` for theirs).
 - An entry knows whether its owner sent or received the event (``directed=False`` for theirs).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +64,7 @@ from graphkit.nn.stream.joint_readout import (
     CodeReadout,
     JointView,
     RecencyReadout,
+    strength,
 )
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
@@ -122,6 +126,9 @@ class NAT(nn.Module):
         directed: Tell entries whose event the owner sent from those whose event it received.
         hop2_pending: Apply events to hop-2 entries when they are read.
         allow_self: Let a node enter its own hop 2.
+        counts: Count how often a node met each key of its hop 1 (used by the recency readout).
+        half_lives: Half lives, in events, of the activity of a node: how many events it sent and
+            received lately. Empty for none.
         tick: How many ticks of time count as one step of the age scale, with ``clock="time"``.
         time_dtype: ``torch.int64`` or ``torch.float64``.
         seed: Seed of the hash and of the coins (not of the parameters).
@@ -149,6 +156,8 @@ class NAT(nn.Module):
         directed: bool = True,
         hop2_pending: bool = False,
         allow_self: bool = False,
+        counts: bool = True,
+        half_lives: Sequence[float] = (100.0, 1000.0, 10000.0),
         tick: float = 1.0,
         time_dtype: torch.dtype = torch.int64,
         seed: int = 0,
@@ -171,6 +180,8 @@ class NAT(nn.Module):
             replace_prob,
             keep_time=clock != "events",
             time_dtype=time_dtype,
+            keep_count=counts,
+            half_lives=half_lives,
             allow_self=allow_self,
             seed=seed,
         )
@@ -190,7 +201,8 @@ class NAT(nn.Module):
         self.readout = _READOUTS[readout](
             neighbor_channels + feature_channels, hidden_channels, self.num_groups
         )
-        self.node_lin = nn.Linear(self_channels + node_channels, 2 * hidden_channels)
+        head_channels = self_channels + 2 * len(half_lives) + node_channels
+        self.node_lin = nn.Linear(head_channels, 2 * hidden_channels)
         self.score_lin = nn.Linear(hidden_channels, 1)
         self._memo: tuple[Any, ...] | None = None
         self.reset_parameters()
@@ -234,10 +246,10 @@ class NAT(nn.Module):
             u = u.unsqueeze(1).expand(-1, num_candidates).reshape(-1)
         z = self.readout(self._join(reading, u, v))
         z = nn.functional.dropout(z, self.dropout, self.training)
-        node = reading.self_vector
+        node = [reading.self_vector, self.cache.fading(reading.rows).log1p()]
         if self.x is not None:
-            node = torch.cat([node, self.x.index_select(0, reading.rows.node)], dim=1)
-        node_u, node_v = self.node_lin(node).chunk(2, dim=1)
+            node.append(self.x.index_select(0, reading.rows.node))
+        node_u, node_v = self.node_lin(torch.cat(node, dim=1)).chunk(2, dim=1)
         hidden = z + node_u.index_select(0, u) + node_v.index_select(0, v)
         return self.score_lin(hidden.relu_()).view(dst.shape)
 
@@ -256,6 +268,7 @@ class NAT(nn.Module):
             num_slots=self.cache.num_slots,
             slot1=self.cache.slot1,
             counts=reading.counts,
+            strength=None if reading.rows.count is None else strength(reading.rows.count),
         )
 
     # ---------------------------------------------------------------- observe
@@ -333,7 +346,9 @@ class NAT(nn.Module):
             torch.from_numpy(v) for v in found
         )
         partner = cache.partner.index_select(0, node)
-        rows = CacheRows(node, key, stamp, None, partner)
+        count = None if cache.count is None else cache.count.index_select(0, node)
+        activity = cache.activity.index_select(0, node)
+        rows = CacheRows(node, key, stamp, None, partner, None, count, activity)
         events = (stamp.view(-1).index_select(0, cell) >> 1, None)
         entry = self._apply_events(entry_key, entry_group, state, None, *events)
         owner = torch.div(cell, width, rounding_mode="floor").expand(channels, -1)

@@ -12,6 +12,7 @@ import functools
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +27,8 @@ NUM_HOPS = 3
 # Shared keys are few: their ages are told apart by whole doublings, half as finely as in the
 # histograms.
 _COARSE = 1
+NUM_STRENGTHS = 6
+_NO_STRENGTH = np.empty((0, 0), dtype=np.uint8)
 
 
 @dataclass(eq=False)
@@ -44,6 +47,8 @@ class JointView:
         num_slots: ``(M1, M2)``.
         slot1: uint8 ``[N]``, the slot of every node in hop 1.
         counts: float ``[R, 3 * num_groups]``, entries per (hop, group), if known already.
+        strength: uint8 ``[R, M1]``, how often the owner met each key of hop 1, as
+            :func:`strength` gives it, or ``None``.
     """
 
     key: Tensor
@@ -57,6 +62,7 @@ class JointView:
     num_slots: tuple[int, int]
     slot1: Tensor
     counts: Tensor | None = None
+    strength: Tensor | None = None
 
     @functools.cached_property
     def hop(self) -> Tensor:
@@ -85,16 +91,23 @@ class JointView:
         return own_u | bits_u.long() << NUM_HOPS, bits_v.long() | own_v << NUM_HOPS
 
 
+def strength(count: Tensor) -> Tensor:
+    """Counts as uint8 classes of doubling width: 1 gives 0, 2..3 give 1, ..., from 32 on 5."""
+    shifts = torch.arange(1, NUM_STRENGTHS, device=count.device)
+    return ((count.unsqueeze(-1) >> shifts) > 0).sum(-1, dtype=torch.uint8)
+
+
 class RecencyReadout(nn.Module):
     r"""Sum over the entries of both nodes, each told by its code and by its age.
 
     .. math::
         z_{uv} = \sum_{i} W_{s_i} \, x_i + A[s_i, k_i, g_i] +
-        [c_i \neq 0] \; J[s_i, k_i, c_i, g_i]
+        [c_i \neq 0] \; \big(J[s_i, k_i, c_i, g_i] + S[s_i, c_i, n_i]\big)
 
     where entry :math:`i` stands on side :math:`s_i` in hop :math:`k_i` with vector :math:`x_i` in
-    age group :math:`g_i`, and :math:`c_i` are the hops of the other node that hold its key. The
-    first two terms belong to one node: they are summed once per node as a histogram times a table.
+    age group :math:`g_i`, and :math:`c_i` are the hops of the other node that hold its key; in hop
+    1, :math:`n_i` says how often the owner met the key, if that is counted. The first two terms
+    belong to one node: they are summed once per node as a histogram times a table.
     Only shared keys, which are few, are looked up per pair.
 
     Args:
@@ -114,7 +127,7 @@ class RecencyReadout(nn.Module):
             torch.empty(channels + NUM_HOPS * num_groups, 2 * out_channels)
         )
         self.joint_table = nn.Parameter(
-            torch.empty(2 * NUM_HOPS * 8 * (num_groups >> _COARSE), out_channels)
+            torch.empty(48 * (num_groups >> _COARSE) + 16 * NUM_STRENGTHS, out_channels)
         )
         self.reset_parameters()
 
@@ -132,9 +145,14 @@ class RecencyReadout(nn.Module):
         """``[P, out]``: the sum over shared keys of their code and age embeddings."""
         num_groups = self.num_groups >> _COARSE
         if use_compiled(view.key, self.joint_table):
-            tensors = (view.key, view.slot1, view.group, view.u, view.v)
+            strength = view.strength
+            tensors = (view.key, view.slot1, view.group, strength, view.u, view.v)
             found = find_shared_keys(
-                *(v.numpy() for v in tensors), *view.num_slots, num_groups, _COARSE
+                *(_NO_STRENGTH if v is None else v.numpy() for v in tensors),
+                *view.num_slots,
+                num_groups,
+                _COARSE,
+                0 if strength is None else NUM_STRENGTHS,
             )
             pair, cell = (torch.from_numpy(v) for v in found)
             return sparse_bag(self.joint_table, cell, pair, view.u.numel())
@@ -149,7 +167,19 @@ class RecencyReadout(nn.Module):
             group = view.group.view(-1)[row * width + column - side * width]
             return (hop[column] * 8 + bits[pair, column]) * num_groups + (group >> _COARSE)
 
-        return joint_bag(self.joint_table, bits, index)
+        pooled = joint_bag(self.joint_table, bits, index)
+        if view.strength is None:
+            return pooled
+        m1 = view.num_slots[0]
+        one = torch.cat([bits[:, 1 : 1 + m1], bits[:, 1 + width : 1 + width + m1]], dim=1)
+
+        def strength_index(pair: Tensor, column: Tensor) -> Tensor:
+            side = column // m1
+            row = ends.view(-1)[pair * 2 + side]
+            strength = view.strength.view(-1)[row * m1 + column - side * m1]
+            return 48 * num_groups + (side * 8 + one[pair, column]) * NUM_STRENGTHS + strength
+
+        return pooled + joint_bag(self.joint_table, one, strength_index)
 
 
 class CodeReadout(nn.Module):

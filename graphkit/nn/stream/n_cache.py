@@ -15,6 +15,10 @@ buffer           shape                 dtype   content
                                                plus one if the owner was its destination
 ``vector``       ``[N, F, 1+M1+M2]``   float32 the neighbour's vector *before* that event
 ``partner``      ``[N]``               int32   the other node of the owner's last event
+``count``        ``[N, M1]``           uint8   events with the key since it entered hop 1, at most
+                                               255; only with ``keep_count=True``
+``activity``     ``[N, 2, H]``         float32 events sent and received, each fading with the half
+                                               lives given, as of the owner's last event
 ``time``         ``[N, 1+M1+M2]``      int64 / time of that event; only with ``keep_time=True``
                                        float64
 ``clock``        ``[]``                int64   id of the latest event observed, plus one
@@ -37,6 +41,7 @@ that holds the same key, is always written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +57,7 @@ __all__ = ["CacheRows", "NCache"]
 
 _KEY_BITS, _SLOT_BITS = 31, 7
 _NO_TIME = np.empty((0, 0), dtype=np.int64)
+_NO_COUNT = np.empty((0, 0), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +68,11 @@ class CacheRows:
         node: int64 ``[R]``.
         key: int32 ``[R, 1+M1+M2]``; -1 marks an empty slot.
         stamp: int64 ``[R, 1+M1+M2]``.
-        vector: ``[R, F, 1+M1+M2]`` as stored.
+        vector: ``[R, F, 1+M1+M2]`` as stored, or ``None`` if nobody asked.
         partner: int32 ``[R]``; -1 for a node without history.
         time: ``[R, 1+M1+M2]`` or ``None``.
+        count: uint8 ``[R, M1]`` or ``None``.
+        activity: ``[R, 2, H]`` as of each node's last event.
     """
 
     node: Tensor
@@ -73,6 +81,8 @@ class CacheRows:
     vector: Tensor
     partner: Tensor
     time: Tensor | None = None
+    count: Tensor | None = None
+    activity: Tensor | None = None
 
 
 class NCache(nn.Module):
@@ -85,6 +95,8 @@ class NCache(nn.Module):
         replace_prob: Chance that a new key evicts another one on a collision.
         keep_time: Keep the time of each event beside its id.
         time_dtype: ``torch.int64`` or ``torch.float64``.
+        keep_count: Count the events with every key of hop 1.
+        half_lives: Half lives of the activity, in events of the stream; may be empty.
         allow_self: Let a node enter its own hop-2 dictionary (as the authors' code does).
         seed: Seed of the hash and of the coins.
 
@@ -104,6 +116,8 @@ class NCache(nn.Module):
         replace_prob: float = 0.9,
         keep_time: bool = False,
         time_dtype: torch.dtype = torch.int64,
+        keep_count: bool = False,
+        half_lives: Sequence[float] = (),
         allow_self: bool = False,
         seed: int = 0,
     ) -> None:
@@ -133,6 +147,14 @@ class NCache(nn.Module):
         self.register_buffer("partner", torch.empty(num_nodes, dtype=torch.int32))
         time = torch.empty(num_nodes, width, dtype=time_dtype) if keep_time else None
         self.register_buffer("time", time)
+        count = torch.empty(num_nodes, m1, dtype=torch.uint8) if keep_count else None
+        self.register_buffer("count", count)
+        if any(not half_life > 0 for half_life in half_lives):
+            raise GraphError("half_lives", "not positive", got=tuple(half_lives))
+        self.register_buffer("activity", torch.empty(num_nodes, 2, len(half_lives)))
+        self.register_buffer(
+            "half_lives", torch.tensor(half_lives, dtype=torch.float32), persistent=False
+        )
         self.register_buffer("clock", torch.empty((), dtype=torch.int64))
         self.register_buffer("num_superseded", torch.empty((), dtype=torch.int64))
         # What hop 1 would be asked again and again; one byte per node, derived, not saved.
@@ -144,7 +166,15 @@ class NCache(nn.Module):
         """Empties every dictionary."""
         self.key.fill_(-1)
         self.partner.fill_(-1)
-        for buffer in (self.stamp, self.vector, self.time, self.clock, self.num_superseded):
+        for buffer in (
+            self.stamp,
+            self.vector,
+            self.time,
+            self.count,
+            self.activity,
+            self.clock,
+            self.num_superseded,
+        ):
             if buffer is not None:
                 buffer.zero_()
 
@@ -160,7 +190,16 @@ class NCache(nn.Module):
     @property
     def bytes_per_node(self) -> int:
         """Bytes of state per node."""
-        buffers = (self.key, self.stamp, self.vector, self.partner, self.time)
+        buffers = (
+            self.key,
+            self.stamp,
+            self.vector,
+            self.partner,
+            self.time,
+            self.count,
+            self.activity,
+            self.slot1,
+        )
         return sum(b[0].numel() * b.element_size() for b in buffers if b is not None)
 
     def read(self, nodes: Tensor) -> CacheRows:
@@ -172,7 +211,14 @@ class NCache(nn.Module):
             self.vector.index_select(0, nodes),
             self.partner.index_select(0, nodes),
             None if self.time is None else self.time.index_select(0, nodes),
+            None if self.count is None else self.count.index_select(0, nodes),
+            self.activity.index_select(0, nodes),
         )
+
+    def fading(self, rows: CacheRows) -> Tensor:
+        """``[R, 2 H]``, the activity of nodes as of now."""
+        age = self.clock - (rows.stamp[:, :1] >> 1)
+        return (rows.activity * torch.exp2(-(age / self.half_lives)).unsqueeze(1)).flatten(1)
 
     @torch.no_grad()
     def write(
@@ -222,7 +268,8 @@ class NCache(nn.Module):
         )  # fmt: skip
         # Every record writes what its slot's winner has to say, so records that share a slot agree.
         self._write_hop0(batch)
-        self._write_hop1(batch)
+        held = self._write_hop1(batch)
+        self._write_counts(batch, held)
         if self.num_slots[1]:
             self._write_hop2(batch)
         torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
@@ -240,12 +287,20 @@ class NCache(nn.Module):
         keep_time = self.time is not None
         buffers = (self.key, self.stamp, self.time, self.vector, self.partner)
         read = (rows.node, rows.key, rows.stamp, rows.time)
+        counts = (_NO_COUNT if v is None else v.numpy() for v in (self.count, rows.count))
+        count, row_count = counts
         order = event_id.argsort(stable=True)
         moment = event_id if t is None else t.to(self.time.dtype) if keep_time else t
         overruled = write_records(
-            *(_NO_TIME if b is None else b.numpy() for b in (*buffers, *read)),
+            *(_NO_TIME if b is None else b.numpy() for b in buffers),
+            count,
+            self.activity.numpy(),
+            *(_NO_TIME if b is None else b.numpy() for b in read),
+            row_count,
+            rows.activity.numpy(),
             updated.detach().numpy(),
             *(v.numpy() for v in (src_row, dst_row, event_id, moment, order, self.slot1)),
+            self.half_lives.numpy(),
             *self.num_slots,
             self.replace_prob,
             self.allow_self,
@@ -268,8 +323,8 @@ class NCache(nn.Module):
         self.vector[:, :, 0].index_copy_(0, batch.owner, vector.t())
         self.partner.index_copy_(0, batch.owner, batch.partner[last].to(torch.int32))
 
-    def _write_hop1(self, batch: _Records) -> None:
-        """Every record offers the partner to the owner's hop 1."""
+    def _write_hop1(self, batch: _Records) -> Tensor:
+        """Every record offers the partner to the owner's hop 1; returns what the slots held."""
         width, m1 = self.key.shape[1], self.num_slots[0]
         slot = self.slot1[batch.partner].to(torch.int64)
         place = batch.owner * width + 1 + slot
@@ -300,6 +355,31 @@ class NCache(nn.Module):
         channel = torch.arange(self.channels, device=place.device) * width
         start = (batch.owner * (width * self.channels) + 1 + slot).unsqueeze(1)
         self.vector.view(-1)[start + channel] = vector
+        return held
+
+    def _write_counts(self, batch: _Records, held: Tensor) -> None:
+        """How often, whatever of it was overruled."""
+        m1, rows = self.num_slots[0], batch.rows
+        if self.count is not None:
+            slot = self.slot1[batch.partner].to(torch.int64)
+            key = self.key.view(-1)[batch.owner * self.key.shape[1] + 1 + slot]
+            again = torch.zeros(batch.num_groups * m1, dtype=torch.int64, device=key.device)
+            cell = batch.group * m1 + slot
+            again.scatter_add_(0, cell, (batch.partner == key).to(torch.int64))
+            before = rows.count.view(-1)[batch.row * m1 + slot] * (held == key)
+            count = (before + again[cell]).clamp_(max=255).to(torch.uint8)
+            self.count.view(-1)[batch.owner * m1 + slot] = count
+        if self.half_lives.numel():
+            last = self.stamp[:, 0].index_select(0, batch.owner) >> 1
+            weight = torch.exp2(-((last - batch.event).unsqueeze(1) / self.half_lives))
+            role = torch.arange(batch.event.numel(), device=last.device) >= len(batch.event) // 2
+            gained = self.activity.new_zeros(batch.num_groups * 2, len(self.half_lives))
+            gained.index_add_(0, batch.group * 2 + role, weight)
+            late = last - (rows.stamp[:, 0].index_select(0, batch.row) >> 1)
+            fade = torch.exp2(-(late.unsqueeze(1) / self.half_lives)).unsqueeze(1)
+            before = rows.activity.index_select(0, batch.row) * fade
+            gained = gained.view(batch.num_groups, 2, -1).index_select(0, batch.group)
+            self.activity.index_copy_(0, batch.owner, before + gained)
 
     def _write_hop2(self, batch: _Records) -> None:
         """Every record offers the partner's hop 1 to the owner's hop 2."""

@@ -33,6 +33,7 @@ UNWANTED = [
     "biotite",
     "obonet",
     "matplotlib",
+    "numba",
 ]
 
 

@@ -25,6 +25,7 @@ OPTIONAL = [
     "obonet",
     "matplotlib",
     "triton",
+    "numba",
 ]
 FAILURES = {
     "absent": "ModuleNotFoundError(f'No module named {name!r}', name=name)",

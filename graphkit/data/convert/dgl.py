@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,7 +42,7 @@ def from_dgl(
     """
     from graphkit.data.temporal_graph import TemporalGraph
 
-    dgl = require("dgl", extra="dgl")
+    dgl = _dgl()
     if not isinstance(graph, dgl.DGLGraph) or not graph.is_homogeneous:
         raise GraphError(
             "graph",
@@ -74,7 +76,7 @@ def to_dgl(graph: TemporalGraph) -> Any:
     Raises:
         MissingPackageError: DGL is not installed or cannot be loaded.
     """
-    dgl = require("dgl", extra="dgl")
+    dgl = _dgl()
     warn_left_out(graph, ("node_events", "signal"), "DGL")
     out = dgl.graph((graph.src, graph.dst), num_nodes=graph.num_nodes)
     out.edata["t"] = graph.t
@@ -83,3 +85,9 @@ def to_dgl(graph: TemporalGraph) -> Any:
             if (value := getattr(graph, column)) is not None:
                 frame[column] = value
     return out
+
+
+def _dgl() -> ModuleType:
+    # Otherwise DGL says that it chose a back end, and writes the choice into the home directory.
+    os.environ.setdefault("DGLBACKEND", "pytorch")
+    return require("dgl", extra="dgl")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +20,8 @@ Same = Callable[..., None]
 
 
 @pytest.fixture
-def dgl() -> Any:
+def dgl(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("DGLBACKEND", "pytorch")  # or DGL writes into the home directory
     try:
         import dgl
     except (ImportError, OSError, RuntimeError) as error:
@@ -73,3 +78,21 @@ def test_without_dgl(events: TemporalGraph, monkeypatch: pytest.MonkeyPatch, bro
         events.to_dgl()
     with pytest.raises(MissingPackageError, match="libgraphbolt" if broken else "not installed"):
         TemporalGraph.from_dgl(object())
+
+
+@pytest.mark.extras
+def test_dgl_leaves_the_home_directory_alone(dgl: Any, tmp_path: Path) -> None:
+    program = (
+        "from graphkit import TemporalGraph\n"
+        "print(TemporalGraph([0, 1], [1, 2], [3, 4]).to_dgl().num_edges())"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DGL")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**environment, "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2"]
+    assert not (tmp_path / ".dgl").exists()

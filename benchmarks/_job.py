@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ class Job:
 
     def checkpoints(self, model: str, seed: int) -> Path:
         """Folder of the checkpoints of a model and a seed."""
-        return self.folder / "checkpoints" / f"{model}-seed{seed}"
+        name = re.sub(r"[^\w.=+-]+", "_", model)
+        return self.folder / "checkpoints" / f"{name}-seed{seed}"
 
     def add(self, result: Result) -> None:
         """Keep a result, on disk at once."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from graphkit.errors import GraphError, UnknownNameError
 
-__all__ = ["CONFIGS", "Settings", "apply", "known_settings", "parse", "read"]
+__all__ = ["CONFIGS", "Settings", "apply", "known_settings", "parse", "parse_sweep", "read"]
 
 CONFIGS = Path(__file__).parent / "configs"
 _PARTS = ("model", "fit", "task")
@@ -73,6 +74,24 @@ def parse(assignments: list[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise GraphError("--set", "not an assignment", expected="key=value", got=assignment)
         found[key.strip()] = _value(text.strip())
+    return found
+
+
+def parse_sweep(assignments: list[str]) -> dict[str, dict[str, Any]]:
+    """``["clock=time,absolute"]`` as ``{"clock": {"time": "time", "absolute": "absolute"}}``.
+
+    Commas inside brackets belong to a value: ``num_slots=[16,8],[64,32]``.
+
+    Raises:
+        GraphError: An assignment has no ``=`` or no value.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        key, _, text = assignment.partition("=")
+        choices = [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+        if not key.strip() or not choices:
+            raise GraphError("--sweep", "no values", expected="key=a,b,c", got=assignment)
+        found.setdefault(key.strip(), {}).update({choice: _value(choice) for choice in choices})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import subprocess
 import sys
@@ -21,6 +22,7 @@ _DEFAULTS = {
     "inductive": False,
     "candidates": 100,
     "set": [],
+    "sweep": [],
 }
 _FALLBACK = "triadic"
 _PREFERRED = "collegemsg"
@@ -49,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of fit, of the task or of the model: lr=1e-3, nat.readout=sum",
     )
+    add(
+        "--sweep",
+        action="append",
+        metavar="KEY=A,B,C",
+        help="also train with each of these values in turn, every other setting as it is",
+    )
     add("--json", metavar="PATH", help="also write the results here")
     add("--plot", metavar="PATH", help="write the curves here")
     add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
@@ -67,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
     plans = _plan(models, options)
     graph, note = _graph(options.get("data"))
     try:
-        for model in models:
+        for label, (model, plan) in plans.items():
             for seed in seeds:
-                if job.find(model, seed) is None:
-                    job.add(_train(model, seed, graph, plans[model](graph.name), options, job))
+                if job.find(label, seed) is None:
+                    job.add(_train(model, label, seed, graph, plan(graph.name), options, job))
     except KeyboardInterrupt:
         _report(job, note, args)
-        total = len(models) * len(seeds)
+        total = len(plans) * len(seeds)
         if job.leads:
             print(f"\nInterrupted: {len(job.done)} of {total} trainings are done. Go on with")
             print(f"  python {sys.argv[0]} link_pred --resume {job.folder}")
@@ -84,7 +92,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    """For each model a function from the data set's name to its settings. Checks every name."""
+    """For each row of the table its model, and its settings as a function of the data set's name.
+
+    Checks every name.
+    """
     from benchmarks import _settings
     from graphkit import LinkPrediction, fit, registry
 
@@ -95,12 +106,12 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     fit_names = set(inspect.signature(fit).parameters) - ours
     task_names = set(inspect.signature(LinkPrediction).parameters) - {"graph"}
 
-    def settings(model: str, dataset: str) -> _settings.Settings:
+    def settings(model: str, dataset: str, **changes: Any) -> _settings.Settings:
         found = _settings.read(model, dataset)
         _settings.apply(
             found,
             model,
-            values,
+            {**values, **changes},
             model_names=known[model],
             fit_names=fit_names,
             task_names=task_names,
@@ -111,13 +122,29 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
                 found.fit[name] = options[name]
         return found
 
-    for model in models:  # a wrong setting is an error now, not after the first model
-        settings(model, options.get("data") or _PREFERRED)
-    return {model: lambda dataset, model=model: settings(model, dataset) for model in models}
+    changes: dict[str, dict[str, Any]] = {model: {} for model in models}
+    for key, choices in _settings.parse_sweep(options["sweep"]).items():
+        owner, _, name = key.rpartition(".")
+        for model in models:
+            if owner in ("", model) and (known[model] is None or name in known[model] | fit_names):
+                for text, value in choices.items():
+                    changes[f"{model} {name}={text}"] = {f"{model}.{name}": value}
+    plans = {}
+    for label, change in changes.items():
+        model = label.partition(" ")[0]
+        settings(model, options.get("data") or _PREFERRED, **change)  # wrong: an error now
+        plans[label] = (model, functools.partial(settings, model, **change))
+    return plans
 
 
 def _train(
-    model: str, seed: int, graph: TemporalGraph, settings: Any, options: dict[str, Any], job: Job
+    model: str,
+    label: str,
+    seed: int,
+    graph: TemporalGraph,
+    settings: Any,
+    options: dict[str, Any],
+    job: Job,
 ) -> Result:
     from graphkit import LinkPrediction, fit, registry, seed_everything
 
@@ -139,15 +166,15 @@ def _train(
         task,
         **{"threads": threads, **settings.fit},
         seed=seed,
-        checkpoint_dir=job.checkpoints(model, seed),
+        checkpoint_dir=job.checkpoints(label, seed),
         resume=True,
-        name=model,
+        name=label,
     )
     result.versions |= _commit()
     result.settings["model"] = settings.model
     result.settings["task"] = settings.task
     kind = "inductive" if options["inductive"] else "transductive"
-    if options["negatives"] == "random":
+    if options["negatives"] == "random" and label == model:
         result.published = settings.published.get(kind, {})
     return result
 

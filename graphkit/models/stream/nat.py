@@ -58,7 +58,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError
+from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
     CodeReadout,
@@ -89,8 +89,7 @@ class _Reading:
     vector_sum: Tensor  # [F, R]
     self_vector: Tensor  # [R, S]
     row_of: Tensor  # int64, the row of each node that was asked for
-    t: Tensor  # the times of the queries
-    one_row_per_node: bool
+    now: Tensor | None = None  # the time of each row's query; None: one row per node, for all
     valid: Tensor | None = None  # [R, W], 1 in slots that hold something, else 0
     vector: Tensor | None = None  # [F, R, W]; or listed, as
     cell: Tensor | None = None  # int64 [n], row * W + column, and
@@ -101,7 +100,7 @@ class _Reading:
         """``[F, R, W]``, the updated vectors for writing."""
         if self.vector is not None:
             return self.vector[:channels]
-        dense = torch.zeros(channels, self.group.numel())
+        dense = self.entry.new_zeros(channels, self.group.numel())
         dense.scatter_(1, self.cell.expand(channels, -1), self.entry.detach())
         return dense.view(channels, *self.group.shape)
 
@@ -133,6 +132,11 @@ class NAT(nn.Module):
         time_dtype: ``torch.int64`` or ``torch.float64``.
         seed: Seed of the hash and of the coins (not of the parameters).
 
+    Raises:
+        GraphError: An option is out of range; a node id is (checked on the CPU only, elsewhere the
+            host would have to wait); an event has no row in ``edge_attr``; or float times reach a
+            model for integer times.
+
     Shapes:
         - **score:** ``src [B]``, ``dst [B]`` or ``[B, C]``, ``t [B]``; logits shaped as ``dst``
         - **observe:** an event batch with ``src``, ``dst``, ``t``, ``event_id``, each ``[B]``
@@ -152,7 +156,7 @@ class NAT(nn.Module):
         clock: str = "events",
         readout: str = "recency",
         replace_prob: float = 1.0,
-        dropout: float = 0.1,
+        dropout: float = 0.3,
         directed: bool = True,
         hop2_pending: bool = False,
         allow_self: bool = False,
@@ -164,11 +168,21 @@ class NAT(nn.Module):
     ) -> None:
         super().__init__()
         if clock not in _CLOCKS:
-            raise GraphError("clock", f"there is no clock {clock!r}", expected=" or ".join(_CLOCKS))
+            raise UnknownNameError("clock", clock, _CLOCKS)
         if readout not in _READOUTS:
-            raise GraphError(
-                "readout", f"there is no readout {readout!r}", expected=" or ".join(_READOUTS)
-            )
+            raise UnknownNameError("readout", readout, _READOUTS)
+        for name, size in {
+            "neighbor_channels": neighbor_channels,
+            "self_channels": self_channels,
+            "time_channels": time_channels,
+            "hidden_channels": hidden_channels,
+        }.items():
+            if size < 1:
+                raise GraphError(name, "is too small", expected=">= 1", got=size)
+        if not 0 <= dropout < 1:
+            raise GraphError("dropout", "is a chance", expected="0 <= dropout < 1", got=dropout)
+        if not tick > 0:
+            raise GraphError("tick", "is a span of time", expected="> 0", got=tick)
         self.num_nodes, self.clock, self.tick = num_nodes, clock, float(tick)
         self.neighbor_channels, self.self_channels = neighbor_channels, self_channels
         self.hop2_pending, self.dropout, self.directed = hop2_pending, dropout, directed
@@ -204,7 +218,7 @@ class NAT(nn.Module):
         head_channels = self_channels + 2 * len(half_lives) + node_channels
         self.node_lin = nn.Linear(head_channels, 2 * hidden_channels)
         self.score_lin = nn.Linear(hidden_channels, 1)
-        self._memo: tuple[Any, ...] | None = None
+        self._memo: tuple[int, _Reading, tuple[int, ...]] | None = None
         self.reset_parameters()
 
     @classmethod
@@ -240,9 +254,9 @@ class NAT(nn.Module):
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         reading = self._read(torch.cat([src, candidates.reshape(-1)]), t, num_candidates)
-        self._memo = (src, dst, reading, self._versions())
+        self._memo = (num_candidates, reading, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
-        if num_candidates > 1:
+        if num_candidates != 1:
             u = u.unsqueeze(1).expand(-1, num_candidates).reshape(-1)
         z = self.readout(self._join(reading, u, v))
         z = nn.functional.dropout(z, self.dropout, self.training)
@@ -277,17 +291,17 @@ class NAT(nn.Module):
         """Enters events that have been scored; the only method that writes state."""
         if batch.src.numel() == 0:
             return
+        self._check_events(batch)
         src_row, dst_row, reading = self._recall(batch)
-        self.cache.write(
+        row = self.cache.write(
             reading.rows,
             reading.updated(self.neighbor_channels),
             src_row,
             dst_row,
             batch.event_id,
             batch.t,
-            reading.one_row_per_node,
+            reading.now is None,
         )
-        row = torch.cat([src_row, dst_row])
         self.self_vector.index_copy_(
             0, reading.rows.node[row], reading.self_vector.index_select(0, row)
         )
@@ -297,16 +311,17 @@ class NAT(nn.Module):
         """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
         size = batch.src.numel()
         if self._memo is not None and batch.src.device.type == "cpu":
-            src, dst, reading, versions = self._memo
-            first = dst if dst.dim() == 1 else dst[:, 0]
-            if (
-                versions == self._versions()
-                and (self.clock != "time" or reading.t is batch.t)
-                and torch.equal(src, batch.src)
-                and torch.equal(first, batch.dst)
-            ):
-                stride = 1 if dst.dim() == 1 else dst.shape[1]
-                return reading.row_of[:size], reading.row_of[size::stride], reading
+            stride, reading, versions = self._memo
+            row, node = reading.row_of, reading.rows.node
+            if stride and row.numel() == size * (1 + stride) and versions == self._versions():
+                # Contiguous, so that the compiled loop meets one layout only.
+                src_row, dst_row = row[:size], row[size::stride].contiguous()
+                if (
+                    (reading.now is None or torch.equal(reading.now[:size], batch.t))
+                    and torch.equal(node[src_row], batch.src)
+                    and torch.equal(node[dst_row], batch.dst)
+                ):
+                    return src_row, dst_row, reading
         reading = self._read(torch.cat([batch.src, batch.dst]), batch.t, 1)
         return reading.row_of[:size], reading.row_of[size:], reading
 
@@ -316,21 +331,60 @@ class NAT(nn.Module):
         state = (self.cache.key, self.cache.stamp, self.cache.vector, self.self_vector)
         return tuple(tensor._version for tensor in (*cells, *state))
 
+    def _check_events(self, batch: Any) -> None:
+        event_id = getattr(batch, "event_id", None)
+        if event_id is None:
+            raise GraphError(
+                "event_id",
+                "the batch does not number its events",
+                expected="int64 [B], the row of each event in the stream",
+                fix="Use graph.batches(), or EventBatch(src, dst, t, event_id).",
+            )
+        if self.edge_attr is not None and event_id.device.type == "cpu":
+            low, high = (int(v) for v in event_id.aminmax())
+            if low < 0 or high >= self.edge_attr.shape[0]:
+                raise GraphError(
+                    "edge_attr",
+                    "an event has no row in the feature table",
+                    expected=f"0 <= event id < {self.edge_attr.shape[0]}",
+                    got=low if low < 0 else high,
+                    fix="Give the features of the whole stream, unsliced.",
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_memo": None}  # copies and pickles hold no autograd graph
+
     # ---------------------------------------------------------------- read
     def _read(self, nodes: Tensor, t: Tensor, num_candidates: int) -> _Reading:
-        shared = self.clock != "time" and nodes.device.type == "cpu"
+        on_cpu = nodes.device.type == "cpu"
+        if on_cpu and nodes.numel():  # compiled loops would read whatever is there
+            low, high = (int(v) for v in nodes.aminmax())
+            if low < 0 or high >= self.num_nodes:
+                raise GraphError(
+                    "nodes",
+                    "a node id is out of range",
+                    expected=f"0 <= id < {self.num_nodes}",
+                    got=low if low < 0 else high,
+                    fix="Make the model for the whole graph.",
+                )
+        shared = self.clock != "time" and on_cpu
         if not shared:
             row_of = torch.arange(nodes.numel(), device=nodes.device)
             now = torch.cat([t, t.repeat_interleave(num_candidates)])
-            return self._read_dense(nodes, row_of, t, now)
+            return self._read_dense(nodes, row_of, now)
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
-        listed = isinstance(self.readout, RecencyReadout) and self.x is None
-        if listed and self.clock == "events" and use_compiled(self.self_vector, node):
-            return self._read_listed(node, row_of, t)
-        return self._read_dense(node, row_of, t, None)
+        listed = (
+            self.clock == "events"
+            and isinstance(self.readout, RecencyReadout)
+            and self.x is None
+            and self.cache.vector.dtype == torch.float32
+        )
+        if listed and use_compiled(self.self_vector, node):
+            return self._read_listed(node, row_of)
+        return self._read_dense(node, row_of, None)
 
-    def _read_listed(self, node: Tensor, row_of: Tensor, t: Tensor) -> _Reading:
+    def _read_listed(self, node: Tensor, row_of: Tensor) -> _Reading:
         """Looks at occupied slots only."""
         cache, channels = self.cache, self.neighbor_channels
         width = cache.key.shape[1]
@@ -358,14 +412,12 @@ class NAT(nn.Module):
             vector_sum=rest.scatter_add(1, owner, entry),
             self_vector=self._self_vectors(rows, group[:, 0]),
             row_of=row_of,
-            t=t,
-            one_row_per_node=True,
             cell=cell,
             entry=entry,
             counts=counts,
         )
 
-    def _read_dense(self, node: Tensor, row_of: Tensor, t: Tensor, now: Tensor | None) -> _Reading:
+    def _read_dense(self, node: Tensor, row_of: Tensor, now: Tensor | None) -> _Reading:
         """Looks at all slots: static shapes, and no wait for the device."""
         rows = self.cache.read(node)
         channels, width = self.neighbor_channels, rows.key.shape[1]
@@ -399,8 +451,7 @@ class NAT(nn.Module):
             vector_sum=vector.sum(2),
             self_vector=self._self_vectors(rows, group[:, 0]),
             row_of=row_of,
-            t=t,
-            one_row_per_node=now is None,
+            now=now,
             valid=valid,
             vector=vector,
         )
@@ -415,9 +466,12 @@ class NAT(nn.Module):
         time: Tensor | None,
     ) -> Tensor:
         """``[F, E]``: the GRU step on entries with a pending event."""
-        cell = self.neighbor_cell
+        cell, known = self.neighbor_cell, self.self_vector
+        if key.numel() < self.num_nodes:  # the work does not grow with the graph
+            known = known.index_select(0, key)
+            key = torch.arange(key.numel(), device=key.device)
         return gru_lookup(
-            cell.in_weight @ self.self_vector.t(),
+            cell.in_weight @ known.t(),
             key,
             cell.by_age(),
             group,

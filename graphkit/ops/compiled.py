@@ -17,6 +17,8 @@ import torch
 
 __all__ = ["compiled", "use_compiled"]
 
+_TYPES = {torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool}
+
 
 @functools.cache
 def _numba() -> Any | None:
@@ -30,8 +32,13 @@ def _numba() -> Any | None:
 
 
 def use_compiled(*tensors: torch.Tensor | None) -> bool:
-    """Whether compiled loops can take these tensors: numba is there and all are on the CPU."""
-    return _numba() is not None and all(t is None or t.device.type == "cpu" for t in tensors)
+    """Whether compiled loops can take these tensors: on the CPU, of a type that they know.
+
+    Always false where numba is absent or switched off.
+    """
+    return _numba() is not None and all(
+        t is None or (t.device.type == "cpu" and t.dtype in _TYPES) for t in tensors
+    )
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphkit.errors import GraphError
 from graphkit.ops.cache_loops import find_shared_keys
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.joint_bag import joint_bag, sparse_bag
@@ -75,7 +76,7 @@ class JointView:
         """float ``[R, 3 * num_groups]``: how many entries each (hop, age group) holds."""
         if self.counts is not None:
             return self.counts
-        counts = torch.zeros(self.key.shape[0], NUM_HOPS * self.num_groups, device=self.key.device)
+        counts = self.valid.new_zeros(self.key.shape[0], NUM_HOPS * self.num_groups)
         return counts.scatter_add_(1, self.hop * self.num_groups + self.group, self.valid)
 
     def bits(self) -> tuple[Tensor, Tensor]:
@@ -217,7 +218,7 @@ class CodeReadout(nn.Module):
         total = view.vector_sum.t()
         vectors = total.index_select(0, view.u) + total.index_select(0, view.v)
         code, counted = unique_codes(view)
-        histogram = torch.zeros(code.shape[0], self.code.num_embeddings, device=code.device)
+        histogram = vectors.new_zeros(code.shape[0], self.code.num_embeddings)
         histogram.scatter_add_(1, code, counted.to(histogram.dtype))
         return self.lin(torch.cat([vectors, histogram @ self.code.weight], dim=1))
 
@@ -226,7 +227,7 @@ class AttentionReadout(nn.Module):
     r"""Softmax-weighted mean over the entries of a pair, one weight per entry and head.
 
     .. math::
-        r_i = [\, x_i \,\|\, \mathrm{emb}(c_i) \,\|\, \mathrm{emb}(g_i) \,], \quad
+        r_i = [\, x_i \,\|\, \mathrm{emb}(c_i) + \mathrm{emb}(g_i) \,], \quad
         \alpha_i = \mathrm{softmax}_i\big(\mathrm{LeakyReLU}(a^\top W r_i)\big), \quad
         z_{uv} = \sum_i \alpha_i \, W r_i
 
@@ -249,6 +250,13 @@ class AttentionReadout(nn.Module):
         heads: int = 2,
     ) -> None:
         super().__init__()
+        if out_channels % heads:
+            raise GraphError(
+                "out_channels",
+                "the heads share the width evenly",
+                expected=f"a multiple of heads={heads}",
+                got=out_channels,
+            )
         self.heads = heads
         self.code = nn.Embedding(1 << 2 * NUM_HOPS, code_channels)
         self.age = nn.Embedding(num_groups, code_channels)

@@ -122,6 +122,8 @@ class NCache(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if len(num_slots) != 2:
+            raise GraphError("num_slots", "name two sizes", expected="(M1, M2)", got=num_slots)
         m1, m2 = num_slots
         if not 1 <= num_nodes < 2**_KEY_BITS:
             raise GraphError("num_nodes", "out of range", expected="1..2**31-1", got=num_nodes)
@@ -133,7 +135,7 @@ class NCache(nn.Module):
                 got=tuple(num_slots),
             )
         if not 0 <= replace_prob <= 1:
-            raise GraphError("replace_prob", "not a probability", got=replace_prob)
+            raise GraphError("replace_prob", "not a probability", expected="0..1", got=replace_prob)
         if time_dtype not in (torch.int64, torch.float64):
             raise GraphError(
                 "time_dtype", "times would lose digits", expected="int64 or float64", got=time_dtype
@@ -230,7 +232,7 @@ class NCache(nn.Module):
         event_id: Tensor,
         t: Tensor | None = None,
         one_row_per_node: bool = True,
-    ) -> None:
+    ) -> Tensor:
         """Enters the events of a batch.
 
         Args:
@@ -240,21 +242,40 @@ class NCache(nn.Module):
             dst_row: int64 ``[B]``, likewise its destination.
             event_id: int64 ``[B]``, ascending with time: the order of the events.
             t: ``[B]`` times, needed with ``keep_time=True``.
-            one_row_per_node: Whether ``rows.node`` is free of duplicates. If it is not, all rows
-                of one node must be equal, and events may name any of them.
+            one_row_per_node: Whether ``rows.node`` is free of duplicates. If it is not, events may
+                name any row of a node; rows of one node may differ in ``updated`` only (they may
+                have been read at different times), and what the winning event names is written.
+
+        Returns:
+            int64 ``[2B]``, for every record, sources first, the row that the latest event of its
+            owner names.
+
+        Raises:
+            GraphError: The times are missing, or floats where the cache keeps integers.
         """
-        if self.time is not None and t is None:
-            raise TypeError("This cache keeps times: pass t= to write().")
-        if one_row_per_node and use_compiled(self.key, rows.key, src_row, updated):
+        if self.time is not None:
+            if t is None:
+                raise GraphError("t", "this cache keeps times", fix="Pass t= to write().")
+            if t.is_floating_point() and not self.time.is_floating_point():
+                raise GraphError(
+                    "t",
+                    "this cache was made for integer times",
+                    expected=self.time.dtype,
+                    got=t.dtype,
+                    fix="Make it with time_dtype=torch.float64.",
+                )
+        row = torch.cat([src_row, dst_row])
+        if event_id.numel() == 0:
+            return row
+        if one_row_per_node and use_compiled(self.key, self.vector, rows.key, src_row, updated):
             self._write_loop(rows, updated, src_row, dst_row, event_id, t)
-            return
+            return row
         # Two records an event, (owner, partner): sources first, then destinations. The rank of a
         # record orders it by event; the two records of a self loop are equal.
         position = event_id.argsort(stable=True)
         record_of = torch.stack([position, position + event_id.numel()], dim=1).flatten()
         rank = torch.empty_like(record_of)
         rank[record_of] = torch.arange(record_of.numel(), device=rank.device)
-        row = torch.cat([src_row, dst_row])
         partner_row = torch.cat([dst_row, src_row])
         group = row if one_row_per_node else _first_of_equal(rows.node)[row]
         event = torch.cat([event_id, event_id])
@@ -267,12 +288,13 @@ class NCache(nn.Module):
             record_of, event, stamps,
         )  # fmt: skip
         # Every record writes what its slot's winner has to say, so records that share a slot agree.
-        self._write_hop0(batch)
+        speaker = self._write_hop0(batch)
         held = self._write_hop1(batch)
         self._write_counts(batch, held)
         if self.num_slots[1]:
             self._write_hop2(batch)
         torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
+        return speaker
 
     def _write_loop(
         self,
@@ -290,7 +312,7 @@ class NCache(nn.Module):
         counts = (_NO_COUNT if v is None else v.numpy() for v in (self.count, rows.count))
         count, row_count = counts
         order = event_id.argsort(stable=True)
-        moment = event_id if t is None else t.to(self.time.dtype) if keep_time else t
+        moment = t.to(self.time.dtype) if keep_time else event_id
         overruled = write_records(
             *(_NO_TIME if b is None else b.numpy() for b in buffers),
             count,
@@ -304,7 +326,7 @@ class NCache(nn.Module):
             *self.num_slots,
             self.replace_prob,
             self.allow_self,
-            self.seed & 0xFFFFFFFFFFFFFFFF if self.seed >= 0 else self.seed + (1 << 64),
+            np.uint64(self.seed & 0xFFFFFFFFFFFFFFFF),
             keep_time,
         )
         self.num_superseded += overruled
@@ -312,16 +334,18 @@ class NCache(nn.Module):
         for buffer in (self.key, self.vector):  # written behind autograd's back
             torch._C._increment_version([buffer])
 
-    def _write_hop0(self, batch: _Records) -> None:
+    def _write_hop0(self, batch: _Records) -> Tensor:
         latest = batch.latest(batch.group, batch.rank, batch.num_groups)
         last = batch.record_of[latest]
         self.num_superseded += (last != batch.record_of[batch.rank]).sum()
         self.key[:, 0].index_copy_(0, batch.owner, batch.owner.to(torch.int32))
         for buffer, _, value in batch.stamps:
             buffer[:, 0].index_copy_(0, batch.owner, value[last])
-        vector = batch.updated[:, :, 0].index_select(1, batch.row)
+        speaker = batch.row[last]
+        vector = batch.updated[:, :, 0].index_select(1, speaker)
         self.vector[:, :, 0].index_copy_(0, batch.owner, vector.t())
         self.partner.index_copy_(0, batch.owner, batch.partner[last].to(torch.int32))
+        return speaker
 
     def _write_hop1(self, batch: _Records) -> Tensor:
         """Every record offers the partner to the owner's hop 1; returns what the slots held."""
@@ -336,7 +360,7 @@ class NCache(nn.Module):
         best = batch.latest(batch.group * m1 + slot, word, batch.num_groups * m1)
         winner = batch.record_of[best.clamp(min=0)]
         key = batch.partner[winner].to(torch.int32)
-        source = batch.row * width + 1 + slot
+        source = batch.row[winner] * width + 1 + slot
         vector = batch.updated.reshape(self.channels, -1).index_select(1, source)
         vector = (vector * (held == key)).t()
         stamps = [value[winner] for _, _, value in batch.stamps]

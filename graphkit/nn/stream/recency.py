@@ -30,5 +30,5 @@ def recency_bucket(age: Tensor, tick: float = 1.0) -> Tensor:
         int64 ``[...]`` in ``0..num_buckets() - 1``; the last bucket holds all higher ages.
     """
     steps = age if tick == 1.0 else age / tick
-    bits = (steps + 1).to(torch.float32).view(torch.int32)
+    bits = (steps.to(torch.float32) + 1).view(torch.int32)  # an int64 might overflow
     return (bits >> 22).sub_(127 << 1).clamp_(0, _HIGHEST - 1).to(torch.int64)

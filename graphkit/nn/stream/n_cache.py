@@ -7,24 +7,24 @@ there is no probing and no chain: the loser of a collision is dropped.
 
 State of ``N`` nodes with ``M1`` and ``M2`` slots and vectors of ``F`` channels:
 
-================ ===================== ======= ====================================================
-buffer           shape                 dtype   content
-================ ===================== ======= ====================================================
-``key``          ``[N, 1+M1+M2]``      int32   the neighbour in the slot; -1: empty
-``stamp``        ``[N, 1+M1+M2]``      int64   the event that was last written there: twice its id,
+================== =================== ======= ====================================================
+buffer             shape               dtype   content
+================== =================== ======= ====================================================
+``key``            ``[N, 1+M1+M2]``    int32   the neighbour in the slot; -1: empty
+``stamp``          ``[N, 1+M1+M2]``    int64   the event that was last written there: twice its id,
                                                plus one if the owner was its destination
-``vector``       ``[N, F, 1+M1+M2]``   float32 the neighbour's vector *before* that event
-``partner``      ``[N]``               int32   the other node of the owner's last event
-``count``        ``[N, M1]``           uint8   events with the key since it entered hop 1, at most
+``vector``         ``[N, F, 1+M1+M2]`` float32 the neighbour's vector *before* that event
+``partner``        ``[N]``             int32   the other node of the owner's last event
+``count``          ``[N, M1]``         uint8   events with the key since it entered hop 1, at most
                                                255; only with ``keep_count=True``
-``activity``     ``[N, 2, H]``         float32 events sent and received, each fading with the half
+``activity``       ``[N, 2, H]``       float32 events sent and received, each fading with the half
                                                lives given, as of the owner's last event
-``time``         ``[N, 1+M1+M2]``      int64 / time of that event; only with ``keep_time=True``
+``time``           ``[N, 1+M1+M2]``    int64 / time of that event; only with ``keep_time=True``
                                        float64
-``clock``        ``[]``                int64   id of the latest event observed, plus one
+``clock``          ``[]``              int64   id of the latest event observed, plus one
 ``num_superseded`` ``[]``              int64   records so far that a later one of the same owner
                                                and batch overruled (the price of large batches)
-================ ===================== ======= ====================================================
+================== =================== ======= ====================================================
 
 **Lazy update.** A slot holds the state before its last event and the event itself. Who reads it
 applies the event (a GRU step in :class:`~graphkit.models.stream.NAT`); only a later write makes the

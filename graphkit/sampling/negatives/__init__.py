@@ -32,7 +32,7 @@ def create(name: str, /, *args: Any, **settings: Any) -> Any:
     Args:
         name: ``"random"``, ``"historical"``, ``"inductive"``, ``"fixed"``, or what a plug-in has
             registered as ``"negatives"``.
-        *args, **settings: see the class of that name.
+        args, settings: see the class of that name.
 
     Raises:
         UnknownNameError: if there is no such kind.

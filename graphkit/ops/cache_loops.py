@@ -237,20 +237,19 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
 
     Returns:
         key int32 ``[R, W]`` and stamp int64 ``[R, W]`` as stored; group int64 ``[R, W]``, the age
-        group ``direction * num_buckets + bucket`` of every entry; counts float32
-        ``[R, 3 * groups]``, how many entries each (hop, group) holds; rest float32 ``[F, R]``, the
-        sum of the vectors from column ``pending`` on; and, listed for the ``n`` occupied slots
-        before that column: cell int64 ``[n]`` (``row * W + column``), key int32 ``[n]``, bucket
-        int64 ``[n]`` and state float32 ``[F, n]``.
+        group ``direction * num_buckets + bucket`` of every entry; rest float32 ``[F, R]``, the sum
+        of the vectors from column ``pending`` on. Listed for the ``m`` occupied slots: int64
+        ``[m]`` ``hop * groups + group``, and int64 ``[m]`` row. Listed for the ``n`` of them before
+        that column: cell int64 ``[n]`` (``row * W + column``), key int32 ``[n]``, group int64
+        ``[n]`` and state float32 ``[F, n]``.
     """
     num_rows, width, channels = node.shape[0], key.shape[1], vector.shape[1]
     groups = 2 * num_buckets if directed else num_buckets
     row_key = np.empty((num_rows, width), dtype=np.int32)
     row_stamp = np.empty((num_rows, width), dtype=np.int64)
     group = np.empty((num_rows, width), dtype=np.int64)
-    counts = np.zeros((num_rows, 3 * groups), dtype=np.float32)
     rest = np.zeros((channels, num_rows), dtype=np.float32)
-    total = 0
+    occupied, total = 0, 0
     for r in range(num_rows):
         n = node[r]
         for c in range(width):
@@ -260,6 +259,7 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
             if k < 0:
                 group[r, c] = 0
                 continue
+            occupied += 1
             if c < pending:
                 total += 1
             else:
@@ -271,21 +271,27 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
             if directed:
                 b += num_buckets * (stamp[n, c] & 1)
             group[r, c] = b
-            hop = 0 if c == 0 else (1 if c <= m1 else 2)
-            counts[r, hop * groups + b] += 1.0
+    place = np.empty(occupied, dtype=np.int64)
+    place_row = np.empty(occupied, dtype=np.int64)
     cell = np.empty(total, dtype=np.int64)
     entry_key = np.empty(total, dtype=np.int32)
     bucket = np.empty(total, dtype=np.int64)
     state = np.empty((channels, total), dtype=np.float32)
-    i = 0
+    i = j = 0
     for r in range(num_rows):
         n = node[r]
-        for c in range(pending):
-            if row_key[r, c] >= 0:
+        for c in range(width):
+            if row_key[r, c] < 0:
+                continue
+            hop = 0 if c == 0 else (1 if c <= m1 else 2)
+            place[j] = hop * groups + group[r, c]
+            place_row[j] = r
+            j += 1
+            if c < pending:
                 cell[i] = r * width + c
                 entry_key[i] = row_key[r, c]
                 bucket[i] = group[r, c]
                 for f in range(channels):
                     state[f, i] = vector[n, f, c]
                 i += 1
-    return row_key, row_stamp, group, counts, rest, cell, entry_key, bucket, state
+    return row_key, row_stamp, group, rest, place, place_row, cell, entry_key, bucket, state

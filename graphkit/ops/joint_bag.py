@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from graphkit.ops.compiled import compiled, use_compiled
 
 __all__ = ["joint_bag", "sparse_bag"]
 
@@ -56,12 +59,28 @@ class _SparseBag(torch.autograd.Function):
     @staticmethod
     def forward(ctx, table: Tensor, index: Tensor, row: Tensor, num_rows: int) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(index, row)
-        ctx.table_shape = table.shape
-        out = torch.zeros(num_rows, table.shape[1], dtype=table.dtype)
-        return out.index_add_(0, row, table.index_select(0, index))
+        ctx.num_rows = table.shape[0]
+        return _add_rows(num_rows, row, table, index)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         index, row = ctx.saved_tensors
-        out = torch.zeros(ctx.table_shape, dtype=grad.dtype)
-        return out.index_add_(0, index, grad.index_select(0, row)), None, None, None
+        return _add_rows(ctx.num_rows, index, grad, row), None, None, None
+
+
+def _add_rows(num_rows: int, to: Tensor, source: Tensor, index: Tensor) -> Tensor:
+    """``[num_rows, D]``: ``out[to[i]] += source[index[i]]``."""
+    out = torch.zeros(num_rows, source.shape[1], dtype=source.dtype)
+    if use_compiled(source):
+        _add_rows_loop(*(v.numpy() for v in (out, to, source.detach().contiguous(), index)))
+        return out
+    return out.index_add_(0, to, source.index_select(0, index))
+
+
+@compiled
+def _add_rows_loop(out, to, source, index):  # type: ignore[no-untyped-def]
+    for i in range(to.shape[0]):
+        a, b = to[i], index[i]
+        for d in range(out.shape[1]):
+            out[a, d] += source[b, d]

@@ -94,7 +94,7 @@ class _Reading:
     vector: Tensor | None = None  # [F, R, W]; or listed, as
     cell: Tensor | None = None  # int64 [n], row * W + column, and
     entry: Tensor | None = None  # [F, n]
-    counts: Tensor | None = None  # [R, 3 * groups]
+    places: tuple[Tensor, Tensor] | None = None  # see JointView
 
     def updated(self, channels: int) -> Tensor:
         """``[F, R, W]``, the updated vectors for writing."""
@@ -281,7 +281,7 @@ class NAT(nn.Module):
             v=v,
             num_slots=self.cache.num_slots,
             slot1=self.cache.slot1,
-            counts=reading.counts,
+            places=reading.places,
             strength=None if reading.rows.count is None else strength(reading.rows.count),
         )
 
@@ -396,7 +396,7 @@ class NAT(nn.Module):
             num_buckets(),
             self.directed,
         )
-        key, stamp, group, counts, rest, cell, entry_key, entry_group, state = (
+        key, stamp, group, rest, *places, cell, entry_key, entry_group, state = (
             torch.from_numpy(v) for v in found
         )
         partner = cache.partner.index_select(0, node)
@@ -414,7 +414,7 @@ class NAT(nn.Module):
             row_of=row_of,
             cell=cell,
             entry=entry,
-            counts=counts,
+            places=tuple(places),
         )
 
     def _read_dense(self, node: Tensor, row_of: Tensor, now: Tensor | None) -> _Reading:

@@ -47,7 +47,8 @@ class JointView:
         u, v: int64 ``[P]``, the rows of the two nodes of each pair.
         num_slots: ``(M1, M2)``.
         slot1: uint8 ``[N]``, the slot of every node in hop 1.
-        counts: float ``[R, 3 * num_groups]``, entries per (hop, group), if known already.
+        places: The entries listed, if they are known: int64 ``[n]`` ``hop * num_groups + group``
+            and int64 ``[n]`` row.
         strength: uint8 ``[R, M1]``, how often the owner met each key of hop 1, as
             :func:`strength` gives it, or ``None``.
     """
@@ -62,7 +63,7 @@ class JointView:
     v: Tensor
     num_slots: tuple[int, int]
     slot1: Tensor
-    counts: Tensor | None = None
+    places: tuple[Tensor, Tensor] | None = None
     strength: Tensor | None = None
 
     @functools.cached_property
@@ -74,8 +75,6 @@ class JointView:
 
     def histogram(self) -> Tensor:
         """float ``[R, 3 * num_groups]``: how many entries each (hop, age group) holds."""
-        if self.counts is not None:
-            return self.counts
         counts = self.valid.new_zeros(self.key.shape[0], NUM_HOPS * self.num_groups)
         return counts.scatter_add_(1, self.hop * self.num_groups + self.group, self.valid)
 
@@ -94,8 +93,8 @@ class JointView:
 
 def strength(count: Tensor) -> Tensor:
     """Counts as uint8 classes of doubling width: 1 gives 0, 2..3 give 1, ..., from 32 on 5."""
-    shifts = torch.arange(1, NUM_STRENGTHS, device=count.device)
-    return ((count.unsqueeze(-1) >> shifts) > 0).sum(-1, dtype=torch.uint8)
+    exponent = (count.to(torch.float32).view(torch.int32) >> 23).sub_(127)
+    return exponent.clamp_(0, NUM_STRENGTHS - 1).to(torch.uint8)
 
 
 class RecencyReadout(nn.Module):
@@ -138,8 +137,13 @@ class RecencyReadout(nn.Module):
         nn.init.normal_(self.joint_table, std=0.1)
 
     def forward(self, view: JointView) -> Tensor:
-        summary = torch.cat([view.vector_sum.t(), view.histogram()], dim=1)
-        of_u, of_v = (summary @ self.node_table).chunk(2, dim=1)
+        by_vector, by_place = self.node_table.split([self.channels, NUM_HOPS * self.num_groups])
+        if view.places is None:
+            node = view.histogram() @ by_place
+        else:
+            node = sparse_bag(by_place, *view.places, view.key.shape[0])
+        node = torch.addmm(node, view.vector_sum.t(), by_vector)
+        of_u, of_v = node.chunk(2, dim=1)
         return of_u.index_select(0, view.u) + of_v.index_select(0, view.v) + self.joint(view)
 
     def joint(self, view: JointView) -> Tensor:

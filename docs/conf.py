@@ -1,11 +1,13 @@
 """Sphinx settings. Everything is built offline; tutorials are executed, and an exception fails."""
 
-from importlib.metadata import version as installed_version
+import os
+
+import graphkit
 
 project = "graphkit"
 author = "graphkit developers"
 copyright = author
-version = release = installed_version("graphkit")
+version = release = graphkit.__version__
 
 extensions = [
     "myst_nb",
@@ -25,11 +27,15 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_execution_in_temp = True
+nb_render_markdown_format = "myst"  # tables made by cells
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # the kernels have no widgets
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_custom_sections = ["Shapes"]
+napoleon_use_ivar = True  # attributes described twice, in the class and by a property, are one
 default_role = "code"
 
 html_theme = "furo"

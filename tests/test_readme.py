@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import graphkit
+from graphkit.engine import load_results
 
 ROOT = Path(graphkit.__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +32,7 @@ def test_the_code_runs(tmp_path: Path) -> None:
     assert "TemporalGraph 'triadic' (300 nodes, 6,000 events" in done.stdout
     assert re.search(r"^ap +0\.\d{4} +0\.\d{4}$", done.stdout, re.MULTILINE)
     assert "EventBatch(200 events" in done.stdout
-    (result,) = graphkit.engine.load_results(tmp_path / "result.json")
+    (result,) = load_results(tmp_path / "result.json")
     assert result.metrics["test"]["ap"] > 0.5
 
 

@@ -152,7 +152,7 @@ class NCache(nn.Module):
         count = torch.empty(num_nodes, m1, dtype=torch.uint8) if keep_count else None
         self.register_buffer("count", count)
         if any(not half_life > 0 for half_life in half_lives):
-            raise GraphError("half_lives", "not positive", got=tuple(half_lives))
+            raise GraphError("half_lives", "not positive", expected="> 0", got=tuple(half_lives))
         self.register_buffer("activity", torch.empty(num_nodes, 2, len(half_lives)))
         self.register_buffer(
             "half_lives", torch.tensor(half_lives, dtype=torch.float32), persistent=False

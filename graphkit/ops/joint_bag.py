@@ -34,10 +34,7 @@ def joint_bag(table: Tensor, mask: Tensor, index: Callable[[Tensor, Tensor], Ten
         cell = mask.view(-1).nonzero().squeeze(1)
         row, column = torch.div(cell, width, rounding_mode="floor"), cell % width
         return sparse_bag(table, index(row, column), row, num_rows)
-    row = torch.arange(num_rows, device=mask.device).unsqueeze(1).expand(-1, width)
-    column = torch.arange(width, device=mask.device).expand(num_rows, -1)
-    weight = (mask != 0).to(table.dtype)
-    return F.embedding_bag(index(row, column), table, per_sample_weights=weight, mode="sum")
+    return _dense_bag(table, mask, index)
 
 
 def sparse_bag(table: Tensor, index: Tensor, row: Tensor, num_rows: int) -> Tensor:
@@ -53,6 +50,14 @@ def sparse_bag(table: Tensor, index: Tensor, row: Tensor, num_rows: int) -> Tens
         ``[P, D]``.
     """
     return _SparseBag.apply(table, index, row, num_rows)
+
+
+def _dense_bag(table: Tensor, mask: Tensor, index: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    num_rows, width = mask.shape
+    row = torch.arange(num_rows, device=mask.device).unsqueeze(1).expand(-1, width)
+    column = torch.arange(width, device=mask.device).expand(num_rows, -1)
+    weight = (mask != 0).to(table.dtype)
+    return F.embedding_bag(index(row, column), table, per_sample_weights=weight, mode="sum")
 
 
 class _SparseBag(torch.autograd.Function):

@@ -1,0 +1,92 @@
+"""When loops are compiled, and what happens where they cannot be."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from graphkit.ops import compiled as module
+from graphkit.ops.compiled import compiled, use_compiled
+
+numba = pytest.importorskip("numba")
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch):
+    """Whether numba is there is asked once a process; here it is asked again."""
+    module._numba.cache_clear()
+    yield monkeypatch
+    monkeypatch.undo()
+    module._numba.cache_clear()
+
+
+def add(a, b):
+    """Adds."""
+    return a + b
+
+
+def test_compiles_once_and_keeps_name_and_docstring(fresh):
+    calls = []
+
+    def njit(**options):
+        calls.append(options)
+        return lambda function: function
+
+    fresh.setenv("GRAPHKIT_COMPILED", "1")
+    fresh.setattr(numba, "njit", njit)
+    plus = compiled(add)
+    assert not calls, "nothing is compiled when a module is imported"
+    assert plus(1, 2) == 3
+    assert plus(3, 4) == 7
+    assert calls == [{"cache": True, "nogil": True}]
+    assert (plus.__name__, plus.__doc__) == ("add", "Adds.")
+
+
+def test_a_folder_that_cannot_be_written_to(fresh):
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    fresh.setattr(numba, "njit", njit)
+    assert compiled(add)(1, 2) == 3
+
+
+def test_really_compiles(fresh):
+    fresh.setenv("GRAPHKIT_COMPILED", "1")
+    assert compiled(add)(2**40, 1) == 2**40 + 1
+
+
+def test_switched_off(fresh):
+    fresh.setenv("GRAPHKIT_COMPILED", "0")
+    assert not use_compiled(torch.zeros(1))
+    assert compiled(add)("plain ", "Python") == "plain Python"
+
+
+@pytest.mark.parametrize("broken", [None, "raises"])
+def test_numba_absent_or_broken(fresh, broken):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "numba":
+                raise AttributeError("built for another numpy")
+
+    fresh.delenv("GRAPHKIT_COMPILED", raising=False)
+    if broken is None:
+        fresh.setitem(sys.modules, "numba", None)
+    else:
+        fresh.delitem(sys.modules, "numba")
+        fresh.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert not use_compiled(torch.zeros(1))
+    assert compiled(add)("plain ", "Python") == "plain Python"
+
+
+def test_tensors_that_loops_can_take(fresh):
+    fresh.setenv("GRAPHKIT_COMPILED", "1")
+    assert use_compiled()
+    assert use_compiled(torch.zeros(1), None, torch.zeros(1, dtype=torch.int32))
+    assert use_compiled(torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.uint8))
+    assert not use_compiled(torch.zeros(1), torch.zeros(1, device="meta"))
+    for dtype in (torch.bfloat16, torch.float16):
+        assert not use_compiled(torch.zeros(1, dtype=dtype))

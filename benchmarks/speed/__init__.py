@@ -80,12 +80,19 @@ def cells(row: dict[str, Any]) -> list[str]:
     target = row.get("target")
     return [
         row["name"],
-        seconds(row.get("ours_s")),
-        seconds(row.get("baseline_s")),
+        amount(row.get("ours_s"), row.get("unit", "s")),
+        amount(row.get("baseline_s"), row.get("unit", "s")),
         "–" if row.get("ratio") is None else f"{row['ratio']:.2f}x",
         "–" if target is None else str(target),
         str(row.get("note") or ""),
     ]
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Seconds, or a whole number of something else."""
+    if value is None or unit == "s":
+        return seconds(value)
+    return f"{value:,.0f} {unit}"
 
 
 def seconds(value: float | None) -> str:

@@ -63,6 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     except GraphError as error:
         print(f"run.py {args.command}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"run.py {args.command}: {error}", file=sys.stderr)  # it names the file
+        return 1
 
 
 def listing(known: dict[str, ModuleType]) -> str:

@@ -120,7 +120,7 @@ def locate(
                     progress=progress,
                 )
             except DownloadError as error:
-                reason = str(error)
+                reason = error.problem
     raise DatasetNotFoundError(
         source.name,
         f"not found in {', '.join(map(str, places))}, and {reason}",

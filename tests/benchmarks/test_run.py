@@ -66,6 +66,13 @@ def test_wrong_arguments_suggest_the_closest(main, capsys, arguments, hint):
     assert hint in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(main, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "folder")
+    assert main(["link_pred", "--model", "edgebank", *SMALL, "--resume", folder]) == 1
+    assert folder in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments, hint",
     [

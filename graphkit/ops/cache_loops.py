@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkit.ops.compiled import compiled
 
-__all__ = ["find_shared_keys", "read_rows", "write_records"]
+__all__ = ["count_codes", "find_shared_keys", "read_rows", "write_records"]
 
 
 @compiled
@@ -229,6 +229,75 @@ def find_shared_keys(key, slot1, group, strength, u, v, m1, m2, num_groups, coar
                         )
                         n += 1
     return pair, cell
+
+
+@compiled
+def count_codes(key, slot1, u, v, m1, m2):  # type: ignore[no-untyped-def]
+    """How many keys of each pair have each distance-encoding code; every key counts once.
+
+    Args:
+        key: int32 ``[R, W]``; column 0 is the node itself.
+        slot1: uint8 ``[N]``.
+        u, v: int64 ``[P]``, rows.
+        m1, m2: Slots of hop 1 and hop 2.
+
+    Returns:
+        float32 ``[P, 64]``.
+    """
+    width = 1 + m1 + m2
+    num_rows, num_pairs = key.shape[0], u.shape[0]
+    nested = m2 > 0 and m1 % m2 == 0
+    # Which hops of its own row hold each key.
+    own = np.zeros((num_rows, width), dtype=np.uint8)
+    for r in range(num_rows):
+        for c in range(width):
+            a = key[r, c]
+            if a < 0:
+                continue
+            found = 1 if a == key[r, 0] else 0
+            column = c
+            if c == 0 or c > m1:
+                column = 1 + np.int64(slot1[a])
+            if key[r, column] == a:
+                found |= 2
+            if nested:
+                if key[r, 1 + m1 + (column - 1) % m2] == a:
+                    found |= 4
+            else:
+                for s in range(1 + m1, width):
+                    if key[r, s] == a:
+                        found |= 4
+            own[r, c] = found
+    counts = np.zeros((num_pairs, 64), dtype=np.float32)
+    for p in range(num_pairs):
+        for side in range(2):
+            a_row = u[p] if side == 0 else v[p]
+            b_row = v[p] if side == 0 else u[p]
+            for c in range(width):
+                a = key[a_row, c]
+                if a < 0:
+                    continue
+                found = 1 if a == key[b_row, 0] else 0
+                column = c
+                if c == 0 or c > m1:
+                    column = 1 + np.int64(slot1[a])
+                if key[b_row, column] == a:
+                    found |= 2
+                if nested:
+                    if key[b_row, 1 + m1 + (column - 1) % m2] == a:
+                        found |= 4
+                else:
+                    for s in range(1 + m1, width):
+                        if key[b_row, s] == a:
+                            found |= 4
+                mine = own[a_row, c]
+                hop = 0 if c == 0 else (1 if c <= m1 else 2)
+                if mine & ((1 << hop) - 1):
+                    continue  # an earlier hop of this side has it
+                if side == 1 and found > 0:
+                    continue  # u has it
+                counts[p, mine | found << 3 if side == 0 else mine << 3 | found] += 1.0
+    return counts
 
 
 @compiled

@@ -120,6 +120,22 @@ def test_the_suffix_follows_the_chosen_negatives(graph):
     assert list(found) == ["ap", "auc", "ap_random", "auc_random"]
 
 
+def test_true_events_may_be_drawn_only_when_asked(graph):
+    """With few destinations, blind draws hit events of the same source and time; others never."""
+    events = set(zip(graph.src.tolist(), graph.dst.tolist(), graph.t.tolist(), strict=True))
+
+    def hits(task):
+        test = task.split.test
+        drawn = columns(task, "test")[:, 1]
+        rows = zip(test.src.tolist(), drawn.tolist(), test.t.tolist(), strict=True)
+        return sum(row in events for row in rows)
+
+    blind = LinkPrediction(graph, allow_true=True)
+    assert hits(LinkPrediction(graph)) == 0 < hits(blind)
+    assert blind.protocol()["true_events_as_negatives"] is True
+    assert blind.identity() != LinkPrediction(graph).identity()
+
+
 def test_batch_means_only_under_their_own_name(graph):
     task = LinkPrediction(graph, batch_mean=True)
     scores = torch.rand(len(task.split.test), 2)

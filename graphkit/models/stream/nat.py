@@ -376,7 +376,7 @@ class NAT(nn.Module):
         node, row_of = torch.unique(nodes, return_inverse=True)
         listed = (
             self.clock == "events"
-            and isinstance(self.readout, RecencyReadout)
+            and not isinstance(self.readout, AttentionReadout)
             and self.x is None
             and self.cache.vector.dtype == torch.float32
         )

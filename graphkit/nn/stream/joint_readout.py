@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.ops.cache_loops import find_shared_keys
+from graphkit.ops.cache_loops import count_codes, find_shared_keys
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.joint_bag import joint_bag, sparse_bag
 from graphkit.ops.membership import membership
@@ -221,10 +221,16 @@ class CodeReadout(nn.Module):
     def forward(self, view: JointView) -> Tensor:
         total = view.vector_sum.t()
         vectors = total.index_select(0, view.u) + total.index_select(0, view.v)
+        return self.lin(torch.cat([vectors, self.histogram(view) @ self.code.weight], dim=1))
+
+    def histogram(self, view: JointView) -> Tensor:
+        """float ``[P, 64]``: how many keys have each code."""
+        if use_compiled(view.key, self.code.weight) and view.vector_sum.dtype == torch.float32:
+            tensors = (view.key, view.slot1, view.u, view.v)
+            return torch.from_numpy(count_codes(*(v.numpy() for v in tensors), *view.num_slots))
         code, counted = unique_codes(view)
-        histogram = vectors.new_zeros(code.shape[0], self.code.num_embeddings)
-        histogram.scatter_add_(1, code, counted.to(histogram.dtype))
-        return self.lin(torch.cat([vectors, histogram @ self.code.weight], dim=1))
+        histogram = view.vector_sum.new_zeros(code.shape[0], self.code.num_embeddings)
+        return histogram.scatter_add_(1, code, counted.to(histogram.dtype))
 
 
 class AttentionReadout(nn.Module):

@@ -1,0 +1,169 @@
+r"""Ranking of all pairs of a snapshot: MAP and row-MRR of EvolveGCN, without an N x N array.
+
+Average precision is taken over all :math:`N^2` ordered pairs of a step (self pairs among them):
+:math:`\sum_k (R_k - R_{k-1}) P_k` over the distinct scores, as scikit-learn defines it. Recall
+moves at scores of positives only, so counting how many pairs reach each of those is enough, and the
+pairs pass by tile by tile.
+
+MRR is, for each source with a positive, the mean of 1 / rank over its positives among all N
+destinations, averaged over the sources. Unfiltered, as in the paper, a positive competes with the
+other positives of its source; filtered, it does not. Ties get the mean of the ranks that they share
+(the authors' code breaks them by index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+from graphkit.metrics.checks import refuse_nan
+
+__all__ = ["PairRanking", "rank_all_pairs"]
+
+
+class PairRanking(NamedTuple):
+    """What one step comes to.
+
+    Attributes:
+        ap: Average precision over all pairs.
+        mrr: Unfiltered row-MRR.
+        mrr_filtered: The same without the other positives of the row.
+        num_pairs: Pairs, the weight of the step in MAP.
+    """
+
+    ap: float
+    mrr: float
+    mrr_filtered: float
+    num_pairs: int
+
+
+def rank_all_pairs(
+    score: Callable[[Tensor], Tensor],
+    num_rows: int,
+    src: Tensor,
+    dst: Tensor,
+    *,
+    position: Tensor | None = None,
+    size: Tensor | None = None,
+    tile: int = 1 << 22,
+    keep: int = 1 << 24,
+) -> PairRanking:
+    """Rank the positive pairs of a step among all pairs.
+
+    Args:
+        score: ``score(rows [R]) -> [R, n]``, the scores of some rows as sources with all rows as
+            destinations; the same each time.
+        num_rows: ``n``.
+        src: Sources of the positives, node ids int64 ``[P]``.
+        dst: Destinations; every pair once.
+        position: int64 ``[N]``, the row of each node, where nodes share rows.
+        size: int64 ``[n]``, how many nodes share each row.
+        tile: Scores at a time.
+        keep: Keep the scores of a step of up to so many; beyond, they are computed twice.
+
+    Raises:
+        GraphError: There is no positive, a pair occurs twice, or a score is NaN.
+    """
+    device = src.device
+    if src.numel() == 0:
+        raise GraphError("src", "a step without a positive pair has no ranks")
+    if size is None:
+        size = torch.ones(num_rows, dtype=torch.int64, device=device)
+    num_nodes = int(size.sum())
+    pair = src * num_nodes + dst
+    if pair.unique().numel() != pair.numel():
+        raise GraphError("src", "a pair occurs twice", fix="Give every pair once.")
+    row, column = (src, dst) if position is None else (position[src], position[dst])
+
+    # The rows of positives first: their scores are the thresholds of everything else.
+    with_positive = torch.zeros(num_rows, dtype=torch.bool, device=device)
+    with_positive[row] = True
+    order = torch.cat([with_positive.nonzero().squeeze(1), (~with_positive).nonzero().squeeze(1)])
+    place = torch.empty_like(order)
+    place[order] = torch.arange(num_rows, device=device)
+    step = max(1, tile // max(num_rows, 1))
+    tiles = _Tiles(score, order, step, kept=num_rows * num_rows <= keep)
+
+    by_place = place[row].sort().indices
+    value = above = equal = None
+    for start, scores in tiles.until(int(with_positive.sum())):
+        if value is None:
+            value = scores.new_zeros(src.numel())
+            above = torch.zeros(src.numel(), dtype=torch.float64, device=device)
+            equal = torch.zeros_like(above)
+        at = place[row[by_place]]
+        a, b = torch.searchsorted(at, torch.tensor([start, start + len(scores)], device=device))
+        for chosen in by_place[int(a) : int(b)].split(step):
+            line = scores[place[row[chosen]] - start]
+            mine = line.gather(1, column[chosen].unsqueeze(1))
+            value[chosen] = mine.squeeze(1)
+            above[chosen] = _count(line > mine, size)
+            equal[chosen] = _count(line == mine, size)
+
+    threshold, level = value.unique(return_inverse=True)
+    counts = torch.zeros(threshold.numel() + 1, dtype=torch.float64, device=device)
+    weight = size.double()
+    for start, scores in tiles.until(num_rows):
+        reached = torch.searchsorted(threshold, scores.reshape(-1), right=True)
+        owner = weight[order[start : start + len(scores)]]
+        pairs = (owner.unsqueeze(1) * weight).reshape(-1)
+        counts += torch.bincount(reached, weights=pairs, minlength=counts.numel())
+    # counts[k]: pairs that reach exactly the k lowest thresholds.
+    reaching = counts.flip(0).cumsum(0).flip(0)[1:]
+    here = torch.bincount(level, minlength=threshold.numel()).double()
+    true = here.flip(0).cumsum(0).flip(0)
+    ap = float((here * true / reaching).sum() / src.numel())
+
+    unfiltered = 1 + above + 0.5 * (equal - 1)
+    rivals_above, rivals_equal = _among_own(src, level)
+    filtered = unfiltered - rivals_above - 0.5 * rivals_equal
+    return PairRanking(ap, _row_mrr(src, unfiltered), _row_mrr(src, filtered), num_nodes**2)
+
+
+class _Tiles:
+    """Scores of all rows in order, some rows at a time; kept if that is allowed."""
+
+    def __init__(
+        self, score: Callable[[Tensor], Tensor], order: Tensor, step: int, kept: bool
+    ) -> None:
+        self._score, self._order, self._step = score, order, step
+        self._kept: dict[int, Tensor] | None = {} if kept else None
+
+    def until(self, stop: int) -> Iterator[tuple[int, Tensor]]:
+        """Tiles with their first place, up to the one that holds place ``stop - 1``."""
+        for start in range(0, stop, self._step):
+            if self._kept is not None and start in self._kept:
+                yield start, self._kept[start]
+                continue
+            scores = self._score(self._order[start : start + self._step])
+            refuse_nan(scores, "scores")
+            if self._kept is not None:
+                self._kept[start] = scores
+            yield start, scores
+
+
+def _count(mask: Tensor, size: Tensor) -> Tensor:
+    return torch.where(mask, size, 0).sum(dim=1).double()
+
+
+def _among_own(src: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    """For each positive: its source's other positives with a higher, and with the same score."""
+    width = int(level.max()) + 1
+    key = src * width + level
+    ranked = key.sort().values
+    source = src.sort().values
+    upto = torch.searchsorted(ranked, key, right=True)
+    equal = upto - torch.searchsorted(ranked, key) - 1
+    above = torch.searchsorted(source, src, right=True) - upto
+    return above.double(), equal.double()
+
+
+def _row_mrr(src: Tensor, rank: Tensor) -> float:
+    """Mean over sources of the mean of 1 / rank."""
+    _, owner, count = src.unique(return_inverse=True, return_counts=True)
+    total = torch.zeros(count.numel(), dtype=torch.float64, device=src.device)
+    return float((total.index_add_(0, owner, rank.reciprocal()) / count).mean())

@@ -1,0 +1,218 @@
+r"""EvolveGCN: graph convolutions whose weights are evolved by a recurrent cell.
+
+Pareja, Domeniconi, Chen, Ma, Suzumura, Kanezashi, Kaler, Schardl, Leiserson: "EvolveGCN: Evolving
+Graph Convolutional Networks for Dynamic Graphs", AAAI 2020, arXiv 1902.10191.
+
+Snapshots :math:`(A_t, X_t)` may have node sets that change completely: nothing is remembered per
+node. The recurrence runs over the weight matrices of the layers instead,
+
+.. math::
+    W_t^{(l)} &= \mathrm{cell}\big(\text{summary of } H_t^{(l)},\; W_{t-1}^{(l)}\big)
+        \quad\text{(-H)} \\
+    W_t^{(l)} &= \mathrm{cell}\big(W_{t-1}^{(l)}\big) \quad\text{(-O)} \\
+    H_t^{(l+1)} &= \sigma\big(\hat{A}_t H_t^{(l)} W_t^{(l)}\big)
+
+bottom-up in the layers and left to right in time; the weight evolves before it convolves, and
+:math:`W_0^{(l)}` is a parameter.
+
+**What -O knows of the past.** Its weights depend on how many steps they have evolved, and on
+nothing else. Run on a window of ``h + 1`` snapshots from :math:`W_0`, as the authors' code does, it
+is a static graph convolution of the last snapshot with the (h + 1)-fold iterate of the cell: no
+earlier snapshot can change its output, and its gradient with respect to their features is exactly
+0. So none of them is convolved here, which changes no number. In -H the past matters through the
+summaries that feed the weights, and only the last layer's convolutions of the past are left out.
+
+Departures from the authors' code: ReLU instead of RReLU, which there draws random slopes in
+evaluation too (``activation="rrelu"`` is here, and deterministic in evaluation); ties among the top
+k are broken by node id; no crash without active nodes; no unused scorer in -O. From the paper: -O
+evolves by a GRU, as in the code that made the published numbers (``cell="lstm"`` is the paper's);
+the last layer is activated too, as in the code (``activate_last=False`` is the paper's).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.snapshot import EGCU, PairMLP, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot.columns import uniform_by_columns
+from graphkit.registry import register
+
+__all__ = ["EvolveGCNH", "EvolveGCNO"]
+
+_ACTIVATIONS = {"relu": nn.ReLU, "rrelu": nn.RReLU, "identity": nn.Identity}
+
+
+class _EvolveGCN(nn.Module):
+    """What -H and -O share: layers, state, output."""
+
+    summarize: bool
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        num_layers: int = 2,
+        *,
+        cell: Any = "gru",
+        activation: str = "relu",
+        activate_last: bool = True,
+        projection: int | None = None,
+    ) -> None:
+        super().__init__()
+        if activation not in _ACTIVATIONS:
+            raise UnknownNameError("activation", activation, _ACTIVATIONS)
+        if num_layers < 1:
+            raise GraphError("num_layers", "no layer is left", expected=">= 1", got=num_layers)
+        self.in_channels, self.out_channels = in_channels, hidden_channels
+        self.activate_last = activate_last
+        self.projection = None
+        if projection is not None:
+            self.projection = nn.Parameter(torch.empty(in_channels, projection))
+            uniform_by_columns(self.projection)
+        widths = [projection or in_channels] + [hidden_channels] * num_layers
+        self.layers = nn.ModuleList(
+            EGCU(a, b, cell, self.summarize) for a, b in itertools.pairwise(widths)
+        )
+        self.activation = _ACTIVATIONS[activation]()
+
+    @classmethod
+    def from_task(
+        cls, task: Any, *, classifier_channels: int = 100, **settings: Any
+    ) -> SnapshotPredictor:
+        """The model with a classifier of pairs, for a task on snapshots.
+
+        Args:
+            task: Read are ``in_channels``, ``num_classes``, ``num_nodes`` and ``mode``.
+            classifier_channels: Width of the classifier's hidden layer.
+            settings: Arguments of the class (``hidden_channels`` is 100 unless given).
+        """
+        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        head = PairMLP(encoder.out_channels, classifier_channels, task.num_classes)
+        return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        if self.projection is not None:
+            uniform_by_columns(self.projection)
+        for layer in self.layers:
+            layer.reset_parameters()
+
+    def start(self, num_nodes: int | None = None) -> tuple[Any, ...]:
+        """The state before the first snapshot: that of each layer's cell, its weight first."""
+        return tuple(layer.start() for layer in self.layers)
+
+    def _features(self, snapshot: Any) -> Tensor:
+        x = snapshot.x
+        if self.projection is None:
+            return x
+        return x @ self.projection if x.is_floating_point() else self.projection[x]
+
+    def _activate(self, h: Tensor, layer: int) -> Tensor:
+        last = layer == len(self.layers) - 1
+        return self.activation(h) if self.activate_last or not last else h
+
+
+def _check(snapshots: Sequence[Any], outputs: str) -> None:
+    if outputs not in ("last", "all"):
+        raise UnknownNameError("outputs", outputs, ("last", "all"))
+    if not len(snapshots):
+        raise GraphError("snapshots", "there is none", expected="at least one snapshot")
+
+
+@register("model", "evolvegcn_o")
+class EvolveGCNO(_EvolveGCN):
+    r"""EvolveGCN-O: weights that evolve by themselves.
+
+    What it knows of the past: nothing but its length, see the module's docstring.
+
+    Args:
+        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
+        hidden_channels: Size of every layer's output.
+        num_layers: Layers.
+        cell: ``"gru"`` (the authors' code), ``"lstm"`` (the paper), or a module that steps; see
+            :func:`~graphkit.nn.snapshot.make_cell`.
+        activation: ``"relu"``, ``"rrelu"`` or ``"identity"``.
+        activate_last: Activate the last layer too.
+        projection: Width of a linear map of the features before the first layer, whose cell has 6
+            squares of its input width as parameters; not in the paper.
+
+    Shapes:
+        - **input:** snapshots, PyG ``Data`` or :class:`~graphkit.nn.snapshot.Snapshot`, oldest
+          first; state, of an earlier call or ``None`` to begin at :math:`W_0`
+        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
+          of all), and the state after it
+    """
+
+    summarize = False
+
+    def weights(self, steps: int, state: Any = None) -> list[tuple[Any, ...]]:
+        """The states after 1, 2, ... ``steps`` snapshots, whatever is in them."""
+        found = []
+        state = self.start() if state is None else state
+        for _ in range(steps):
+            state = tuple(layer.evolve(s) for layer, s in zip(self.layers, state))
+            found.append(state)
+        return found
+
+    def forward(
+        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """See the class."""
+        _check(snapshots, outputs)
+        states = self.weights(len(snapshots), state)
+        if outputs == "last":
+            return self._convolve(snapshots[-1], states[-1]), states[-1]
+        return [self._convolve(s, weights) for s, weights in zip(snapshots, states)], states[-1]
+
+    def _convolve(self, snapshot: Any, states: tuple[Any, ...]) -> Tensor:
+        snapshot = as_snapshot(snapshot)
+        h = self._features(snapshot)
+        for index, state in enumerate(states):
+            h = self._activate(graph_convolution(snapshot, h, state[0]), index)
+        return h
+
+
+@register("model", "evolvegcn_h")
+class EvolveGCNH(_EvolveGCN):
+    r"""EvolveGCN-H: weights that evolve by what the most telling nodes of each snapshot are like.
+
+    Args:
+        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
+        hidden_channels: Size of every layer's output; also k, the nodes in a summary.
+        num_layers: Layers.
+        cell: As for :class:`EvolveGCNO`; ``"lstm"`` is not in the paper here.
+        activation: As for :class:`EvolveGCNO`.
+        activate_last: As for :class:`EvolveGCNO`.
+        projection: As for :class:`EvolveGCNO`.
+
+    Shapes:
+        - **input:** as for :class:`EvolveGCNO`
+        - **output:** as for :class:`EvolveGCNO`
+    """
+
+    summarize = True
+
+    def forward(
+        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """See the class."""
+        _check(snapshots, outputs)
+        states = list(self.start() if state is None else state)
+        found = []
+        for t in range(len(snapshots)):
+            snapshot = as_snapshot(snapshots[t])
+            h = self._features(snapshot)
+            wanted = outputs == "all" or t == len(snapshots) - 1
+            for index, layer in enumerate(self.layers):
+                states[index] = layer.evolve(states[index], h, snapshot.active)
+                if wanted or index < len(self.layers) - 1:
+                    h = self._activate(graph_convolution(snapshot, h, states[index][0]), index)
+            if wanted:
+                found.append(h)
+        return (found[-1] if outputs == "last" else found), tuple(states)

@@ -1,0 +1,95 @@
+r"""A graph convolution of the last snapshot alone: the baseline without time.
+
+.. math:: H^{(l+1)} = \sigma\big(\hat{A}_t H^{(l)} W^{(l)}\big)
+
+Kipf and Welling: "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017,
+arXiv 1609.02907, as the baseline GCN of EvolveGCN (arXiv 1902.10191, section 4.2): one model for
+all snapshots, the same features and classifier.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.snapshot import PairMLP, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot.columns import uniform_by_columns
+from graphkit.registry import register
+
+__all__ = ["SnapshotGCN"]
+
+
+@register("model", "gcn_snapshot")
+class SnapshotGCN(nn.Module):
+    """GCN on each snapshot by itself; what came before does not matter.
+
+    Args:
+        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
+        hidden_channels: Size of every layer's output.
+        num_layers: Layers.
+        activate_last: Activate the last layer too, as the code of EvolveGCN does.
+
+    Shapes:
+        - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`; state, ignored
+        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
+          of all), and the empty state
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        num_layers: int = 2,
+        *,
+        activate_last: bool = True,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, hidden_channels
+        self.activate_last = activate_last
+        widths = [in_channels] + [hidden_channels] * num_layers
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.empty(a, b)) for a, b in itertools.pairwise(widths)
+        )
+        self.reset_parameters()
+
+    @classmethod
+    def from_task(
+        cls, task: Any, *, classifier_channels: int = 100, **settings: Any
+    ) -> SnapshotPredictor:
+        """The model with a classifier of pairs; see :meth:`EvolveGCNO.from_task`."""
+        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        head = PairMLP(encoder.out_channels, classifier_channels, task.num_classes)
+        return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        for weight in self.weights:
+            uniform_by_columns(weight)
+
+    def start(self, num_nodes: int | None = None) -> tuple[()]:
+        """There is no state."""
+        return ()
+
+    def forward(
+        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
+    ) -> tuple[Any, tuple[()]]:
+        """See the class."""
+        if not len(snapshots):
+            raise GraphError("snapshots", "there is none", expected="at least one snapshot")
+        if outputs == "last":
+            return self._convolve(snapshots[-1]), ()
+        return [self._convolve(s) for s in snapshots], ()
+
+    def _convolve(self, snapshot: Any) -> Tensor:
+        snapshot = as_snapshot(snapshot)
+        h = snapshot.x
+        for index, weight in enumerate(self.weights):
+            h = graph_convolution(snapshot, h, weight)
+            if self.activate_last or index < len(self.weights) - 1:
+                h = torch.relu(h)
+        return h

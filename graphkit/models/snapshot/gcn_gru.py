@@ -1,0 +1,106 @@
+r"""GCN-GRU: a graph convolution per snapshot, then a recurrent state per node.
+
+.. math::
+    Z_t = \mathrm{GCN}(A_t, X_t), \qquad h_{t,v} = \mathrm{GRU}(Z_{t,v}, h_{t-1,v})
+
+The baseline GCN-GRU of EvolveGCN (Pareja et al., AAAI 2020, arXiv 1902.10191, section 4.2; there
+after Seo et al. 2016 with one GCN for all snapshots). Its state is one row per node, so a node must
+be known over time, which is what EvolveGCN does without.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.snapshot import PairMLP, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot.columns import uniform_by_columns
+from graphkit.registry import register
+
+__all__ = ["GCNGRU"]
+
+
+@register("model", "gcn_gru")
+class GCNGRU(nn.Module):
+    """GCN layers, then a GRU over time for every node.
+
+    Args:
+        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
+        hidden_channels: Size of every layer's output and of the GRU's state.
+        num_layers: Graph convolutions.
+        num_gru_layers: Layers of the GRU.
+
+    Shapes:
+        - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`, all of one node
+          set; state ``(h,)`` with h ``[num_gru_layers, N, hidden_channels]``
+        - **output:** ``[N, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
+          of all), and the state
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        num_layers: int = 2,
+        *,
+        num_gru_layers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, hidden_channels
+        widths = [in_channels] + [hidden_channels] * num_layers
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.empty(a, b)) for a, b in itertools.pairwise(widths)
+        )
+        self.gru = nn.GRU(hidden_channels, hidden_channels, num_gru_layers)
+        for weight in self.weights:
+            uniform_by_columns(weight)
+
+    @classmethod
+    def from_task(
+        cls, task: Any, *, classifier_channels: int = 100, **settings: Any
+    ) -> SnapshotPredictor:
+        """The model with a classifier of pairs; see :meth:`EvolveGCNO.from_task`."""
+        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        head = PairMLP(encoder.out_channels, classifier_channels, task.num_classes)
+        return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        for weight in self.weights:
+            uniform_by_columns(weight)
+        self.gru.reset_parameters()
+
+    def start(self, num_nodes: int) -> tuple[Tensor]:
+        """The state before the first snapshot: zeros."""
+        like = self.weights[0]
+        return (like.new_zeros(self.gru.num_layers, num_nodes, self.out_channels),)
+
+    def forward(
+        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
+    ) -> tuple[Any, tuple[Tensor]]:
+        """See the class."""
+        if not len(snapshots):
+            raise GraphError("snapshots", "there is none", expected="at least one snapshot")
+        seen = torch.stack([self._convolve(s) for s in snapshots])
+        (first,) = self.start(seen.shape[1]) if state is None else state
+        if first.shape[1] != seen.shape[1]:
+            raise GraphError(
+                "snapshots",
+                "a state per node needs the same nodes at every step",
+                expected=f"{first.shape[1]} nodes",
+                got=seen.shape[1],
+            )
+        out, last = self.gru(seen, first)
+        return (out[-1] if outputs == "last" else list(out)), (last,)
+
+    def _convolve(self, snapshot: Any) -> Tensor:
+        snapshot = as_snapshot(snapshot)
+        h = snapshot.x
+        for weight in self.weights:
+            h = torch.relu(graph_convolution(snapshot, h, weight))
+        return h if snapshot.position is None else h.index_select(0, snapshot.position)

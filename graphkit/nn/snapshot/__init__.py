@@ -1,0 +1,30 @@
+"""Pieces of snapshot models: normalised snapshots, cells that evolve weights, summaries, heads."""
+
+from graphkit.nn.snapshot.column_cell import ColumnCell
+from graphkit.nn.snapshot.columns import Columns
+from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
+from graphkit.nn.snapshot.matrix_gru import MatrixGRU
+from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
+from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
+from graphkit.nn.snapshot.predictor import SnapshotPredictor, detach_state
+from graphkit.nn.snapshot.snapshot import Snapshot, as_snapshot, out_degree
+from graphkit.nn.snapshot.summarize import TopKSummary
+
+__all__ = [
+    "CELLS",
+    "EGCU",
+    "ColumnCell",
+    "Columns",
+    "MatrixGRU",
+    "MatrixLSTM",
+    "PairMLP",
+    "PairMargins",
+    "Snapshot",
+    "SnapshotPredictor",
+    "TopKSummary",
+    "as_snapshot",
+    "detach_state",
+    "graph_convolution",
+    "make_cell",
+    "out_degree",
+]

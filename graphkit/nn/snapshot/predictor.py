@@ -1,0 +1,82 @@
+"""A snapshot model with its head, as the engine trains it; and the state that it carries along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from graphkit.nn.snapshot.snapshot import Snapshot
+
+__all__ = ["SnapshotPredictor", "detach_state"]
+
+
+class SnapshotPredictor(nn.Module):
+    """A snapshot model and a head.
+
+    The model's state is an argument and a result, never an attribute of the model. In a window
+    every target begins afresh. Along a carried timeline somebody has to hold the state between two
+    targets: this module does, in buffers, so that checkpoints and ``state_dict`` have it.
+
+    Args:
+        encoder: ``encoder(snapshots, state=None) -> (h, state)``, h of the last snapshot.
+        head: Makes logits of h, such as :class:`~graphkit.nn.snapshot.PairMLP`.
+        num_nodes: Give it to carry the state along the timeline; ``None`` begins every call afresh.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, num_nodes: int | None = None) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+        self.carries = num_nodes is not None
+        self._leaves = 0
+        if num_nodes is not None:
+            leaves, self._form = pytree.tree_flatten(encoder.start(num_nodes))
+            self._leaves = len(leaves)
+            self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
+            for i, leaf in enumerate(leaves):
+                self.register_buffer(f"carried_{i}", torch.zeros_like(leaf.detach()))
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters of model and head anew."""
+        self.encoder.reset_parameters()
+        self.head.reset_parameters()
+
+    def reset_state(self) -> None:
+        """Go back to the beginning of the timeline."""
+        if self.carries:
+            self.begun.fill_(False)
+            for i in range(self._leaves):
+                getattr(self, f"carried_{i}").zero_()
+
+    @property
+    def state(self) -> Any:
+        """The carried state, ``None`` at the beginning of the timeline."""
+        if not self.carries or not bool(self.begun):
+            return None
+        leaves = [getattr(self, f"carried_{i}") for i in range(self._leaves)]
+        return pytree.tree_unflatten(leaves, self._form)
+
+    def forward(self, snapshots: Sequence[Snapshot]) -> Tensor:
+        """Embeddings of the last snapshot's rows, from the carried state if there is one.
+
+        Pure: only :meth:`observe` moves the carried state.
+        """
+        return self.encoder(snapshots, self.state)[0]
+
+    @torch.no_grad()
+    def observe(self, snapshot: Snapshot | None) -> None:
+        """Move the carried state past a snapshot; ``None``, as in a window, moves nothing."""
+        if not self.carries or snapshot is None:
+            return
+        _, state = self.encoder([snapshot], self.state)
+        for i, leaf in enumerate(pytree.tree_leaves(state)):
+            getattr(self, f"carried_{i}").copy_(leaf)
+        self.begun.fill_(True)
+
+
+def detach_state(state: Any) -> Any:
+    """The state cut off from its past, for truncated backpropagation through time."""
+    return pytree.tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)

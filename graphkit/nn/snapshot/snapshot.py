@@ -1,0 +1,174 @@
+r"""One snapshot as the models eat it: normalised adjacency, features, who is active.
+
+.. math::
+    \hat{A} = \tilde{D}^{-1/2} (A + I) \tilde{D}^{-1/2}, \qquad
+    \tilde{D} = \mathrm{diag}((A + I) \mathbf{1})
+
+is computed once per snapshot. The diagonal is kept apart, so that the self loop that every node
+has costs no gather, and a node without an edge costs nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["Snapshot", "as_snapshot", "out_degree"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of ``n`` rows, ready for a model.
+
+    Attributes:
+        x: Features: float ``[n, d]``; or int64 ``[n]``, the column of the 1 in a one-hot row.
+        edge_index: int64 ``[2, E]`` without self loops; ``(u, v)`` is the entry in row ``u`` of A:
+            ``u`` gathers from ``v``.
+        edge_coef: ``[E]``, the entries of the normalised adjacency off its diagonal.
+        self_coef: ``[n]``, its diagonal.
+        active: bool ``[n]``, the nodes that take part (an edge at either end, unless given).
+        position: int64 ``[N]``, the row of each node, where rows and nodes differ; otherwise None.
+        size: int64 ``[n]``, how many nodes share a row, where rows and nodes differ.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    edge_coef: Tensor
+    self_coef: Tensor
+    active: Tensor
+    position: Tensor | None = None
+    size: Tensor | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows, ``n``."""
+        return self.self_coef.numel()
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes, ``N``: as many as rows unless idle nodes share one."""
+        return self.num_rows if self.position is None else self.position.numel()
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether ``x`` holds columns of one-hot rows instead of features."""
+        return not self.x.is_floating_point()
+
+    def propagate(self, h: Tensor) -> Tensor:
+        """The normalised adjacency times ``h`` ``[n, d]``."""
+        out = self.self_coef.unsqueeze(1) * h
+        if self.edge_index.shape[1] == 0:
+            return out
+        row, column = self.edge_index
+        return out.index_add(0, row, self.edge_coef.unsqueeze(1) * h.index_select(0, column))
+
+    def dense(self) -> Tensor:
+        """The normalised adjacency, ``[n, n]``; for looking at small graphs."""
+        return self.propagate(torch.eye(self.num_rows, dtype=self.self_coef.dtype))
+
+    def to(self, device: torch.device | str) -> Snapshot:
+        """The snapshot on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Snapshot(**{k: v if v is None else v.to(device) for k, v in moved.items()})
+
+    def shared(self) -> Snapshot:
+        """The same snapshot with one row for all idle nodes of equal features.
+
+        Exact: an idle node's only neighbour is itself, so such nodes have equal embeddings in
+        every layer. Rows of active nodes stay in the order of their ids. Only for one-hot features
+        of which all idle nodes have the same; otherwise the snapshot is returned as it is.
+        """
+        idle = ~self.active
+        count = int(idle.sum())
+        if count < 2 or not self.one_hot or self.position is not None:
+            return self
+        first = int(idle.nonzero()[0])
+        same = (self.x[idle] == self.x[first]) & (self.self_coef[idle] == self.self_coef[first])
+        if not bool(same.all()):
+            return self
+        keep = torch.cat([self.active.nonzero().squeeze(1), idle.nonzero()[0]])
+        last = keep.numel() - 1
+        position = torch.full_like(self.x, last)
+        position[keep] = torch.arange(last + 1, device=keep.device)
+        size = torch.ones_like(keep)
+        size[last] = count
+        return Snapshot(
+            x=self.x[keep],
+            edge_index=position[self.edge_index],
+            edge_coef=self.edge_coef,
+            self_coef=self.self_coef[keep],
+            active=self.active[keep],
+            position=position,
+            size=size,
+        )
+
+
+def as_snapshot(data: Any) -> Snapshot:
+    """A :class:`Snapshot` of a PyG ``Data`` (or of anything with its attributes).
+
+    Args:
+        data: ``edge_index`` int64 ``[2, E]``; ``x`` as in :class:`Snapshot`; optionally
+            ``edge_weight`` ``[E]`` (1 by default; parallel edges add up), ``node_mask`` bool
+            ``[n]``, the nodes that take part, and ``num_nodes``. A :class:`Snapshot` is returned
+            as it is.
+
+    Raises:
+        GraphError: There are no features, or a node's edges do not weigh more than -1 in all.
+    """
+    if isinstance(data, Snapshot):
+        return data
+    x, edge_index = getattr(data, "x", None), data.edge_index
+    if x is None or x.dim() not in (1, 2) or (x.dim() == 1) == x.is_floating_point():
+        raise GraphError(
+            "x",
+            "a snapshot needs features",
+            expected="float [n, d], or int64 [n]: the column of the 1 in each one-hot row",
+            got=None if x is None else f"{x.dtype} {list(x.shape)}",
+            fix="For one-hot degrees: data.x = out_degree(data.edge_index, n).clamp(max=..)",
+        )
+    n = x.shape[0]
+    weight = getattr(data, "edge_weight", None)
+    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+    if weight is None:
+        weight = torch.ones(edge_index.shape[1], dtype=dtype, device=edge_index.device)
+    weight = weight.to(dtype)
+    row, column = edge_index
+    loop = row == column
+    total = torch.ones(n, dtype=dtype, device=x.device).index_add(0, row, weight)
+    if bool((total <= 0).any()):
+        bad = int((total <= 0).nonzero()[0])
+        raise GraphError(
+            "edge_weight",
+            "the weights of a node's edges and its self loop add up to nothing positive",
+            row=bad,
+            expected="a sum above -1",
+            got=float(total[bad]) - 1,
+            fix="Use counts (reduce='count'), or weights that are not negative.",
+        )
+    scale = total.rsqrt()
+    own = torch.ones(n, dtype=dtype, device=x.device).index_add(0, row[loop], weight[loop])
+    active = getattr(data, "node_mask", None)
+    if active is None:
+        active = torch.zeros(n, dtype=torch.bool, device=x.device)
+        active[edge_index.reshape(-1)] = True
+    row, column, weight = row[~loop], column[~loop], weight[~loop]
+    return Snapshot(
+        x=x,
+        edge_index=torch.stack([row, column]),
+        edge_coef=scale[row] * weight * scale[column],
+        self_coef=own / total,
+        active=active,
+    )
+
+
+def out_degree(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """int64 ``[N]``, the number of (different) edges that leave each node."""
+    one = torch.ones_like(edge_index[0])
+    return torch.zeros(num_nodes, dtype=torch.int64, device=one.device).index_add(
+        0, edge_index[0], one
+    )

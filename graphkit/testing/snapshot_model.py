@@ -1,0 +1,216 @@
+"""What every snapshot model promises, as checks that an author can run on their own model.
+
+A snapshot model maps a sequence of snapshots and a state to an output and a state, and holds no
+state of its own. ``check_snapshot_model(MyModel)`` calls ``MyModel(in_channels, hidden_channels)``
+and raises an ``AssertionError`` that says which promise was broken.
+
+Example:
+    >>> from graphkit.models.snapshot import EvolveGCNH
+    >>> from graphkit.testing.snapshot_model import check_snapshot_model
+    >>> check_snapshot_model(EvolveGCNH)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from torch_geometric.data import Data
+
+from graphkit.nn.snapshot import as_snapshot, out_degree
+
+__all__ = ["SNAPSHOT_MODEL_CHECKS", "check_snapshot_model", "random_snapshots"]
+
+Factory = Callable[[int, int], nn.Module]
+_CHANNELS, _HIDDEN = 5, 4
+
+
+def random_snapshots(
+    steps: int = 4,
+    num_nodes: int = 11,
+    num_edges: int = 18,
+    channels: int = _CHANNELS,
+    *,
+    one_hot: bool = False,
+    seed: int = 0,
+) -> list[Data]:
+    """Small weighted snapshots with idle nodes; the third of them has no edge at all."""
+    draw = torch.Generator().manual_seed(seed)
+    found = []
+    for step in range(steps):
+        edges = num_edges if step != 2 else 0
+        pair = torch.randint((num_nodes - 2) ** 2, (edges,), generator=draw).unique()
+        edge_index = torch.stack([pair // (num_nodes - 2), pair % (num_nodes - 2)])
+        weight = torch.rand(pair.numel(), generator=draw) + 0.5
+        if one_hot:
+            x = out_degree(edge_index, num_nodes).clamp(max=channels - 1)
+        else:
+            x = torch.randn(num_nodes, channels, generator=draw)
+        found.append(Data(x=x, edge_index=edge_index, edge_weight=weight))
+    return found
+
+
+def _model(factory: Factory, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return factory(_CHANNELS, _HIDDEN).eval()
+
+
+def _close(a: Any, b: Any, promise: str) -> None:
+    left, right = pytree.tree_leaves(a), pytree.tree_leaves(b)
+    assert len(left) == len(right), promise
+    for x, y in zip(left, right):
+        torch.testing.assert_close(
+            x, y, rtol=1e-4, atol=1e-6, msg=lambda m: f"{promise}: {m}", check_device=False
+        )
+
+
+def check_shapes(factory: Factory) -> None:
+    """One row per node, finite, for float and for one-hot features, with and without edges."""
+    model = _model(factory)
+    for one_hot in (False, True):
+        snapshots = random_snapshots(one_hot=one_hot)
+        for stop in range(1, 5):
+            out, _ = model(snapshots[:stop])
+            assert out.shape == (11, _HIDDEN), f"output {tuple(out.shape)}"
+            assert bool(out.isfinite().all()), "the output is not finite"
+        every, _ = model(snapshots, outputs="all")
+        assert len(every) == 4, "outputs='all' gives one output per snapshot"
+        _close(every[-1], out, "the last of all outputs is the last output")
+
+
+def check_one_hot(factory: Factory) -> None:
+    """One-hot rows given by their column equal one-hot rows."""
+    model = _model(factory)
+    short = random_snapshots(one_hot=True)
+    long = [s.clone() for s in short]
+    for s in long:
+        s.x = nn.functional.one_hot(s.x, _CHANNELS).float()
+    _close(model(short), model(long), "a one-hot row and its column mean the same")
+
+
+def check_shared_rows(factory: Factory) -> None:
+    """Idle nodes that share a row get the output that they have in rows of their own."""
+    model = _model(factory)
+    snapshots = [as_snapshot(s) for s in random_snapshots(one_hot=True)]
+    shared = [s.shared() for s in snapshots]
+    out, want = model(shared)[0], model(snapshots)[0]
+    if out.shape[0] != want.shape[0]:
+        out = out[shared[-1].position]
+    _close(out, want, "sharing rows changes nothing")
+
+
+def check_state(factory: Factory) -> None:
+    """The state is all there is: going on from it equals going through in one piece."""
+    model, snapshots = _model(factory), random_snapshots()
+    whole = model(snapshots)
+    for stop in (1, 2, 3):
+        _, state = model(snapshots[:stop])
+        _close(model(snapshots[stop:], state), whole, "a call goes on from the state")
+    _close(model(snapshots), whole, "a call leaves nothing behind in the model")
+
+
+def check_pure(factory: Factory) -> None:
+    """Two calls in evaluation agree to the bit and change no parameter or buffer."""
+    model, snapshots = _model(factory), random_snapshots()
+    before = {n: v.clone() for n, v in model.state_dict().items()}
+    first, second = model(snapshots)[0], model(snapshots)[0]
+    assert torch.equal(first, second), "two outputs of the same snapshots differ"
+    for name, value in model.state_dict().items():
+        assert torch.equal(before[name], value), f"a call changes '{name}'"
+
+
+def check_past_only(factory: Factory) -> None:
+    """An output does not depend on later snapshots."""
+    model, snapshots = _model(factory), random_snapshots()
+    other = random_snapshots(seed=1)
+    mixed = snapshots[:2] + other[2:]
+    for a, b in zip(model(snapshots, outputs="all")[0][:2], model(mixed, outputs="all")[0][:2]):
+        assert torch.equal(a, b), "an output depends on a later snapshot"
+
+
+def check_gradients(factory: Factory) -> None:
+    """Every matrix of parameters gets a finite gradient, again at a second backward pass."""
+    model, snapshots = _model(factory).train(), random_snapshots(num_edges=30)
+    for _ in range(2):
+        model.zero_grad(set_to_none=True)
+        model(snapshots)[0].square().sum().backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, f"parameter '{name}' gets no gradient"
+            assert bool(parameter.grad.isfinite().all()), f"gradient of '{name}' is not finite"
+            if parameter.dim() > 1:
+                assert bool(parameter.grad.any()), f"the gradient of '{name}' is zero"
+
+
+def check_state_dict(factory: Factory) -> None:
+    """A state dict carries a model over to the bit; a deep copy goes its own way."""
+    model, other = _model(factory), _model(factory, seed=1)
+    snapshots = random_snapshots()
+    other.load_state_dict(model.state_dict())
+    want = model(snapshots)[0]
+    assert torch.equal(want, other(snapshots)[0]), "a loaded state dict restores everything"
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.add_(1)
+    assert torch.equal(want, model(snapshots)[0]), "changing a copy changes the original"
+
+
+def check_reset_parameters(factory: Factory) -> None:
+    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
+    model, drawn = _model(factory), []
+    for seed in (7, 7, 8):
+        torch.manual_seed(seed)
+        model.reset_parameters()
+        drawn.append([p.detach().clone() for p in model.parameters()])
+        for parameter in model.parameters():
+            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
+            with torch.no_grad():
+                parameter.fill_(float("nan"))
+    assert all(torch.equal(a, b) for a, b in zip(drawn[0], drawn[1])), "one seed, two draws"
+    assert any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2])), "seed has no effect"
+
+
+def check_devices(factory: Factory) -> None:
+    """CPU and GPU agree closely. Passes where there is no GPU."""
+    if not torch.cuda.is_available():
+        return
+    model, snapshots = _model(factory), random_snapshots()
+    want = model(snapshots)[0]
+    got: Tensor = model.to("cuda")([s.to("cuda") for s in snapshots])[0]
+    _close(got.cpu(), want, "CPU and GPU agree")
+
+
+SNAPSHOT_MODEL_CHECKS: dict[str, Callable[[Factory], None]] = {
+    check.__name__.removeprefix("check_"): check
+    for check in (
+        check_shapes,
+        check_one_hot,
+        check_shared_rows,
+        check_state,
+        check_pure,
+        check_past_only,
+        check_gradients,
+        check_state_dict,
+        check_reset_parameters,
+        check_devices,
+    )
+}
+"""The checks by name, each called as ``check(factory)``."""
+
+
+def check_snapshot_model(factory: Factory, *, only: Iterable[str] | None = None) -> None:
+    """Runs all checks on a snapshot model.
+
+    Args:
+        factory: Makes a model of ``(in_channels, hidden_channels)``.
+        only: Names out of :data:`SNAPSHOT_MODEL_CHECKS`; all of them by default.
+
+    Raises:
+        AssertionError: A promise is broken; the message says which.
+    """
+    for name in SNAPSHOT_MODEL_CHECKS if only is None else only:
+        SNAPSHOT_MODEL_CHECKS[name](factory)

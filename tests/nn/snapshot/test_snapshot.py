@@ -1,0 +1,82 @@
+"""Normalised snapshots against the dense formula; rows shared by idle nodes."""
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphkit.errors import GraphError
+from graphkit.nn.snapshot import as_snapshot, graph_convolution, out_degree
+
+
+def dense_formula(edge_index, weight, n):
+    a = torch.zeros(n, n)
+    for (u, v), w in zip(edge_index.T.tolist(), weight.tolist()):
+        a[u, v] += w
+    a += torch.eye(n)
+    d = a.sum(dim=1).rsqrt()
+    return d.unsqueeze(1) * a * d
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_normalisation_equals_the_dense_formula(weighted, symmetric):
+    draw = torch.Generator().manual_seed(3)
+    edge_index = torch.randint(6, (2, 14), generator=draw)  # self loops and parallel edges occur
+    weight = torch.rand(14, generator=draw) * 3
+    if symmetric:
+        edge_index = torch.cat([edge_index, edge_index.flip(0)], dim=1)
+        weight = weight.repeat(2)
+    data = Data(x=torch.eye(8), edge_index=edge_index)
+    if weighted:
+        data.edge_weight = weight
+    snapshot = as_snapshot(data)
+    want = dense_formula(edge_index, weight if weighted else torch.ones_like(weight), 8)
+    torch.testing.assert_close(snapshot.dense(), want)
+    assert not (snapshot.edge_index[0] == snapshot.edge_index[1]).any()
+    assert want[7].tolist() == [0] * 7 + [1]  # an isolated node has its self loop, once
+    assert snapshot.active.nonzero().squeeze(1).tolist() == edge_index.unique().tolist()
+    assert as_snapshot(snapshot) is snapshot
+    assert snapshot.to("cpu").dense().equal(snapshot.dense())
+
+
+@pytest.mark.parametrize("d_in, d_out", [(3, 5), (5, 3)])
+def test_convolution_in_either_order(d_in, d_out):
+    torch.manual_seed(0)
+    x, w = torch.randn(6, d_in), torch.randn(d_in, d_out)
+    snapshot = as_snapshot(Data(x=x, edge_index=torch.tensor([[0, 1, 4], [1, 2, 0]])))
+    torch.testing.assert_close(graph_convolution(snapshot, x, w), snapshot.dense() @ x @ w)
+
+
+def test_shared_rows():
+    edge_index = torch.tensor([[2, 5], [5, 2]])
+    data = Data(x=out_degree(edge_index, 8), edge_index=edge_index)
+    snapshot = as_snapshot(data)
+    assert snapshot.x.tolist() == [0, 0, 1, 0, 0, 1, 0, 0]
+    shared = snapshot.shared()
+    assert shared.num_rows == 3
+    assert shared.num_nodes == 8
+    assert shared.position.tolist() == [2, 2, 0, 2, 2, 1, 2, 2]
+    assert shared.size.tolist() == [1, 1, 6]
+    weight = torch.randn(2, 3)
+    torch.testing.assert_close(
+        graph_convolution(shared, shared.x, weight)[shared.position],
+        graph_convolution(snapshot, snapshot.x, weight),
+    )
+    assert shared.shared() is shared
+    data.x = torch.arange(8)  # idle nodes that differ keep their rows
+    other = as_snapshot(data)
+    assert other.shared() is other
+    data.x = torch.randn(8, 2)
+    other = as_snapshot(data)
+    assert other.shared() is other
+
+
+def test_errors_say_what_to_do():
+    edge_index = torch.tensor([[0], [1]])
+    for x in (None, torch.zeros(3), torch.zeros(3, 2, dtype=torch.int64)):
+        with pytest.raises(GraphError, match="a snapshot needs features"):
+            as_snapshot(Data(x=x, edge_index=edge_index))
+    with pytest.raises(GraphError, match=r"row 0.*nothing positive.*reduce='count'"):
+        as_snapshot(
+            Data(x=torch.zeros(3, 1), edge_index=edge_index, edge_weight=torch.tensor([-2.0]))
+        )

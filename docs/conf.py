@@ -12,11 +12,13 @@ version = release = graphkit.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+templates_path = ["_templates"]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -31,6 +33,8 @@ nb_execution_in_temp = True
 nb_render_markdown_format = "myst"  # tables made by cells
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # the kernels have no widgets
 
+# The reference is every module of the package: adding one needs no line here.
+autosummary_generate_overwrite = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

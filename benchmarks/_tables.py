@@ -17,6 +17,7 @@ _LABELS = {
     "ap_inductive": "AP induct.",
     "mrr": "MRR",
     "hits@10": "hits@10",
+    "accuracy": "accuracy",
 }
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from graphkit.registry import entries, get, names
-from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS
+from graphkit.testing import (
+    STATIC_CASES,
+    STATIC_MODEL_CHECKS,
+    STREAM_CASES,
+    STREAM_MODEL_CHECKS,
+)
 
 
 def is_stream_model(name: str) -> bool:
@@ -14,13 +19,18 @@ def is_stream_model(name: str) -> bool:
 
 STREAM_MODELS = [name for name in names("model") if is_stream_model(name)]
 
+# Models of a static graph: called with features and edges.
+STATIC_MODELS = [e.name for e in entries("model") if ".models.static." in e.make.__module__]
+
 # Rooms whose models a harness of their own runs: tests/models/<room>/test_harness.py.
 ELSEWHERE = ("graphkit.models.snapshot.",)
 
 
 def test_every_model_is_covered():
     others = {e.name for e in entries("model") if e.make.__module__.startswith(ELSEWHERE)}
-    assert set(names("model")) == {*STREAM_MODELS, *others}, "a model that no harness runs"
+    assert set(names("model")) == {*STREAM_MODELS, *STATIC_MODELS, *others}, (
+        "a model that no harness runs"
+    )
 
 
 @pytest.mark.parametrize("case", STREAM_CASES)
@@ -47,3 +57,12 @@ def test_stream_model_options(name: str, settings: dict, check: str):
         return get("model", name).from_graph(graph, **settings)
 
     STREAM_MODEL_CHECKS[check](factory, STREAM_CASES["features"])
+
+
+@pytest.mark.parametrize("case", STATIC_CASES)
+@pytest.mark.parametrize("check", STATIC_MODEL_CHECKS)
+@pytest.mark.parametrize("name", STATIC_MODELS)
+def test_static_model(name: str, check: str, case: str):
+    if check == "compile" and case != "weighted":  # seconds each, and one graph tells it all
+        return
+    STATIC_MODEL_CHECKS[check](get("model", name).from_graph, STATIC_CASES[case])

@@ -21,6 +21,8 @@ from graphkit.datasets import (  # imported to register
     enron,
     generators,
     jodie,
+    npz_graphs,
+    planetoid,
     snap,
     sociopatterns,
 )
@@ -39,6 +41,8 @@ __all__ = [
     "enron",
     "generators",
     "jodie",
+    "npz_graphs",
+    "planetoid",
     "snap",
     "sociopatterns",
 ]

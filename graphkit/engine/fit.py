@@ -35,6 +35,7 @@ def fit(
     clip_norm: float | None = None,
     patience: int | None = 5,
     tolerance: float = 1e-3,
+    mean_window: int | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     precision: str = "32-true",
@@ -67,6 +68,8 @@ def fit(
         clip_norm: Largest norm of the gradient, ``None`` for no limit.
         patience: Epochs without improvement before stopping; ``None`` never stops early.
         tolerance: Smallest relative improvement of the validation metric that renews patience.
+        mean_window: Also stop, after half the epochs, at the first epoch whose validation metric is
+            below its mean over so many epochs before it; ``None`` for no such rule.
         seed: Seeds Python, NumPy and torch at the beginning.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
@@ -93,7 +96,12 @@ def fit(
         "clip_norm": clip_norm,
         "precision": precision,
     }
-    stopping = {"epochs": epochs, "patience": patience, "tolerance": tolerance}
+    stopping = {
+        "epochs": epochs,
+        "patience": patience,
+        "tolerance": tolerance,
+        "mean_window": mean_window,
+    }
     with threads_set(threads) as used_threads:
         reset_peak_rss()
         runtime = Runtime.start(device, precision)
@@ -110,7 +118,7 @@ def fit(
             optimizer=make_optimizer(optimizer, parameters, lr, weight_decay)
             if parameters
             else None,
-            selection=Selection(patience, tolerance),
+            selection=Selection(patience, tolerance, mean_window, settled=epochs // 2),
             progress=Progress(name or model_name(model), progress and runtime.leads),
             cadence=Cadence(checkpoint_every),
             checkpoints=None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,17 +21,30 @@ class Selection:
     Args:
         patience: Epochs without such an improvement before stopping; ``None`` never stops.
         tolerance: The smallest relative improvement that counts.
+        mean_window: Also stop when the metric is worse than its mean over so many epochs before,
+            once ``settled`` epochs are done: the rule of many full-batch models, whose metric
+            wavers too much for patience.
+        settled: Epochs that ``mean_window`` leaves alone.
     """
 
     patience: int | None = 5
     tolerance: float = 1e-3
+    mean_window: int | None = None
+    settled: int = 0
     best_epoch: int | None = None
     best_value: float = -math.inf
     reference: float = -math.inf
     waited: int = 0
+    recent: list[float] = field(default_factory=list)
+    declined: bool = False
 
     def update(self, epoch: int, value: float) -> bool:
         """Take an epoch's validation metric; true if this epoch is to be kept."""
+        if self.mean_window is not None:
+            before = self.recent[-self.mean_window :]
+            if epoch >= self.settled and before:
+                self.declined = value < math.fsum(before) / len(before)
+            self.recent = [*before, value]
         needed = self.reference + self.tolerance * abs(self.reference)
         if self.reference == -math.inf or value > needed:
             self.reference, self.waited = value, 0
@@ -44,17 +57,18 @@ class Selection:
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience has run out."""
-        return self.patience is not None and self.waited >= self.patience
+        """Whether patience has run out, or the metric has fallen below its recent mean."""
+        return self.declined or (self.patience is not None and self.waited >= self.patience)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where a checkpoint left off; patience and tolerance stay as they are now."""
-        for name in ("best_epoch", "best_value", "reference", "waited"):
-            setattr(self, name, state[name])
+        """Take up where a checkpoint left off; what was set stays as it is now."""
+        for name in ("best_epoch", "best_value", "reference", "waited", "recent", "declined"):
+            if name in state:  # a checkpoint may be older than the name
+                setattr(self, name, state[name])
 
 
 def copy_state(model: nn.Module, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ def test_every_file_in_the_tree_is_sound(settings):
             assert name == "default" or name in registry.names("dataset"), (path, name)
             found = settings.read(path.stem, name)
             for kind, metrics in found.published.items():
-                assert kind in ("transductive", "inductive")
+                assert kind in ("transductive", "inductive", "public", "random")
                 for entry in metrics.values():
                     assert 0 < entry["value"] < 1
                     assert len(entry["source"]) > 20

@@ -63,3 +63,28 @@ def test_a_copy_of_the_state_is_a_copy():
     assert again["running_mean"].data_ptr() == storage
     model.running_mean = torch.arange(5.0)  # a buffer that has grown
     assert torch.equal(copy_state(model, into=again)["running_mean"], torch.arange(5.0))
+
+
+def test_mean_window_is_the_rule_of_the_papers():
+    """After half the epochs, stop when the metric is below its mean over the window before."""
+    import random
+
+    draw = random.Random(3)
+    values = [draw.random() for _ in range(40)]
+    selection = Selection(None, mean_window=5, settled=20)
+    stopped = None
+    for epoch, value in enumerate(values):
+        selection.update(epoch, value)
+        if selection.exhausted:
+            stopped = epoch
+            break
+    expected = next(
+        epoch for epoch in range(20, 40) if values[epoch] < sum(values[epoch - 5 : epoch]) / 5
+    )
+    assert stopped == expected
+    assert selection.best_value == max(values[: stopped + 1])
+    again = Selection(None, mean_window=5, settled=20)
+    again.load_state_dict(selection.state_dict())
+    assert again.exhausted
+    old = {k: v for k, v in selection.state_dict().items() if k not in ("recent", "declined")}
+    Selection().load_state_dict(old)

@@ -1,0 +1,73 @@
+r"""APPNP: an MLP, then personalised PageRank.
+
+Johannes Gasteiger (Klicpera), Aleksandar Bojchevski, Stephan Günnemann, "Predict then Propagate:
+Graph Neural Networks meet Personalized PageRank", ICLR 2019, arXiv 1810.05997. PyG's layer behind
+an MLP: with :math:`Z = \mathrm{MLP}(X)`,
+:math:`H_{l} = (1 - \alpha) \hat A H_{l-1} + \alpha Z`. The nearest relative of DAGNN: its hops are
+weighted by one number that is set, those of DAGNN by gates that are learned. Departure: edges are
+not dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch_geometric.nn import APPNP as Propagation
+
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.static_sizes import static_sizes
+from graphkit.registry import register
+
+__all__ = ["APPNP"]
+
+
+@register("model", "appnp")
+class APPNP(nn.Module):
+    r"""APPNP (Gasteiger et al. 2019): an MLP, then personalised PageRank (PyG's layer).
+
+    Args:
+        in_channels: Features of a node.
+        hidden_channels: Width of the MLP.
+        out_channels: Classes.
+        K: Hops.
+        alpha: Probability to return, :math:`\alpha`.
+        dropout: Probability to drop an input and a hidden channel.
+
+    Shapes:
+        - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
+          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+        - **output:** logits :math:`(n, C')`
+    """
+
+    accepts_sparse = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        K: int = 10,
+        alpha: float = 0.1,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.lin1 = SparseLinear(in_channels, hidden_channels, dropout=dropout)
+        self.lin2 = nn.Linear(hidden_channels, out_channels)
+        self.conv = Propagation(K, alpha)
+
+    @classmethod
+    def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> APPNP:
+        """A model for the features and classes of ``graph``."""
+        return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        self.lin1.reset_parameters()
+        self.lin2.reset_parameters()
+        self.conv.reset_parameters()
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        hidden = fast_dropout(self.lin1(x).relu(), self.dropout if self.training else 0.0)
+        return self.conv(self.lin2(hidden), edge_index, edge_weight)

@@ -1,0 +1,187 @@
+r"""DAGNN: transform once, propagate far, and let each node choose how far.
+
+Meng Liu, Hongyang Gao, Shuiwang Ji, "Towards Deeper Graph Neural Networks", KDD 2020, pp. 338-348,
+arXiv 2007.09296. (Not the network for directed acyclic graphs of the same letters.)
+
+Deep GCNs get worse with depth mostly because every hop comes with weights and a nonlinearity.
+DAGNN takes the two apart: an MLP gives each node class scores, and these travel K hops without
+weights; a gate per node and hop decides what of them counts:
+
+.. math::
+    Z = \mathrm{MLP}(X), \quad H_l = \hat A^l Z, \quad
+    \mathrm{out} = \sum_{l=0}^{K} \sigma(H_l s + b) \odot H_l
+
+The number of parameters does not depend on K, and a hop moves only as many numbers per node as
+there are classes.
+
+Departures from the authors' code, none of which changes a number that theirs gets right: K = 0, one
+node and one class give what the formula says (theirs mixes up the axes); the graph is normalised
+once and not in every forward pass; features may be sparse (then dropout draws for the entries that
+are not zero); logits come out, not their ``log_softmax``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.conv import DAGNNConv
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, sparse_linear
+from graphkit.nn.static_sizes import static_sizes
+from graphkit.ops.propagate import gated_propagation
+from graphkit.registry import register
+
+__all__ = ["DAGNN", "StackedDAGNN"]
+
+
+@register("model", "dagnn")
+class DAGNN(nn.Module):
+    r"""DAGNN (Liu et al. 2020): deep receptive fields by gated propagation of class scores.
+
+    Args:
+        in_channels: Features of a node.
+        hidden_channels: Width of the MLP.
+        out_channels: Classes.
+        K: Hops.
+        dropout: Probability to drop an input and a hidden channel of the MLP.
+        batch_norm: The authors' variant for ogbn-arxiv: batch normalisation of the hidden layer,
+            and no dropout of the input.
+
+    Shapes:
+        - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
+          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+        - **output:** logits :math:`(n, C')`
+
+    Example:
+        >>> model = DAGNN(1433, 64, 7, K=10, dropout=0.8)
+        >>> sum(p.numel() for p in model.parameters())
+        92239
+    """
+
+    accepts_sparse = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        K: int = 10,
+        dropout: float = 0.5,
+        *,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.K = K
+        self.dropout = dropout
+        self.lin1 = SparseLinear(
+            in_channels, hidden_channels, dropout=0.0 if batch_norm else dropout
+        )
+        self.norm = nn.BatchNorm1d(hidden_channels) if batch_norm else None
+        self.lin2 = nn.Linear(hidden_channels, out_channels)
+        self.conv = DAGNNConv(out_channels, K)
+
+    @classmethod
+    def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> DAGNN:
+        """A model for the features and classes of ``graph``."""
+        return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew, as torch draws those of linear layers."""
+        self.lin1.reset_parameters()
+        if self.norm is not None:
+            self.norm.reset_parameters()
+        self.lin2.reset_parameters()
+        self.conv.reset_parameters()
+
+    def transform(self, x: Tensor) -> Tensor:
+        """The MLP alone: :math:`Z`, ``[n, C']``."""
+        h = self.lin1(x)
+        if self.norm is not None:
+            h = self.norm(h)
+        return self.lin2(fast_dropout(h.relu(), self.dropout if self.training else 0.0))
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        return self.conv(self.transform(x), edge_index, edge_weight)
+
+    @staticmethod
+    def stack(models: list[DAGNN], seeds: list[int]) -> StackedDAGNN:
+        """Several models as one, see :class:`StackedDAGNN`."""
+        return StackedDAGNN(models, seeds)
+
+    def extra_repr(self) -> str:
+        return f"dropout={self.dropout}"
+
+
+class StackedDAGNN(nn.Module):
+    """Models of one shape that learn side by side on one graph, each as it would alone.
+
+    Parameters have a leading axis of models. All go through one propagation together, as a last
+    axis of channels. Each model draws its dropout from a generator of its own, which begins where
+    ``torch.manual_seed(seed)`` begins.
+
+    Args:
+        models: Models of equal sizes.
+        seeds: One for each.
+
+    Shapes:
+        - **input:** as for :class:`DAGNN`
+        - **output:** logits :math:`(r, n, C')` of r models
+
+    Raises:
+        GraphError: The models differ in shape, or have batch normalisation.
+    """
+
+    accepts_sparse = True
+
+    def __init__(self, models: list[DAGNN], seeds: list[int]) -> None:
+        super().__init__()
+        first = models[0]
+        shapes = {(m.K, m.dropout, *(p.shape for p in m.parameters())) for m in models}
+        if len(shapes) > 1 or len(models) != len(seeds):
+            raise GraphError("models", "they are not alike, or there is not one seed for each")
+        if first.norm is not None:
+            raise GraphError("models", "batch normalisation cannot be stacked")
+        self.K, self.dropout = first.K, first.dropout
+        self.names = [name for name, _ in first.named_parameters()]
+        self.values = nn.ParameterList(
+            nn.Parameter(torch.stack([m.get_parameter(name).detach() for m in models]))
+            for name in self.names
+        )
+        self.generators = [
+            torch.Generator(self.values[0].device).manual_seed(seed) for seed in seeds
+        ]
+        # For what they know of graph and features; in a tuple, so not parts of this module.
+        self._knowing = (first.conv, first.lin1)
+
+    def state_of(self, row: int) -> dict[str, Tensor]:
+        """A state dict for the model of a row (views)."""
+        return {name: value.detach()[row] for name, value in zip(self.names, self.values)}
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with some of the models only; parameters are new tensors."""
+        for i, value in enumerate(self.values):
+            self.values[i] = nn.Parameter(value.detach()[rows])
+        self.generators = [self.generators[row] for row in rows]
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        w1, b1, w2, b2, s, b = self.values
+        p = self.dropout if self.training else 0.0
+        conv, lin = self._knowing
+        sparse = x.layout == torch.sparse_csr
+        entries = lin.entries(x) if sparse else None
+        hidden = []
+        for run, generator in enumerate(self.generators):
+            if sparse:
+                h = sparse_linear(entries, w1[run], b1[run], p, generator)
+            else:
+                h = nn.functional.linear(fast_dropout(x, p, generator), w1[run], b1[run])
+            hidden.append(fast_dropout(h.relu(), p, generator))
+        z = torch.baddbmm(b2.unsqueeze(1), torch.stack(hidden), w2.transpose(1, 2))
+        adjacency = conv.adjacency(edge_index, x.shape[0], edge_weight, dtype=z.dtype)
+        # s is [r, 1, c], z [r, n, c]: the runs go last, where a hop reads them in one go.
+        z, s, b = z.permute(1, 2, 0), s.squeeze(1).t(), b.squeeze(1)
+        out = gated_propagation(z, s, b, adjacency, self.K)
+        return out.permute(2, 0, 1)

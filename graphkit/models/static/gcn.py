@@ -1,0 +1,78 @@
+r"""GCN: a linear map, one hop and a nonlinearity per layer.
+
+Thomas Kipf, Max Welling, "Semi-Supervised Classification with Graph Convolutional Networks",
+ICLR 2017, arXiv 1609.02907. PyG's ``GCNConv``; the first layer's linear map takes sparse features.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from torch import Tensor, nn
+from torch_geometric.nn import GCNConv
+
+from graphkit.errors import GraphError
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.static_sizes import static_sizes
+from graphkit.registry import register
+
+__all__ = ["GCN"]
+
+
+@register("model", "gcn")
+class GCN(nn.Module):
+    """GCN (Kipf and Welling 2017): each layer one hop, with weights (PyG's layer).
+
+    Args:
+        in_channels: Features of a node.
+        hidden_channels: Width.
+        out_channels: Classes.
+        num_layers: Layers, 1 or more; also the number of hops.
+        dropout: Probability to drop an input channel of a layer.
+
+    Shapes:
+        - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
+          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+        - **output:** logits :math:`(n, C')`
+
+    Raises:
+        GraphError: There is no layer.
+    """
+
+    accepts_sparse = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise GraphError("num_layers", "no layer", expected=">= 1", got=num_layers)
+        self.dropout = dropout
+        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
+        self.convs = nn.ModuleList(GCNConv(a, b) for a, b in itertools.pairwise(sizes))
+        self.convs[0].lin = SparseLinear(in_channels, sizes[1], bias=False, dropout=dropout)
+        self.reset_parameters()
+
+    @classmethod
+    def from_graph(cls, graph: Any, *, hidden_channels: int = 16, **settings: Any) -> GCN:
+        """A model for the features and classes of ``graph``."""
+        return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew: Glorot's uniform weights, as the paper's; biases are zero."""
+        for conv in self.convs:
+            conv.reset_parameters()
+        nn.init.xavier_uniform_(self.convs[0].lin.weight)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        x = self.convs[0](x, edge_index, edge_weight)
+        for conv in self.convs[1:]:
+            x = fast_dropout(x.relu(), self.dropout if self.training else 0.0)
+            x = conv(x, edge_index, edge_weight)
+        return x

@@ -1,0 +1,55 @@
+"""An MLP on node features, blind to edges: what the features alone are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.static_sizes import static_sizes
+from graphkit.registry import register
+
+__all__ = ["MLP"]
+
+
+@register("model", "mlp")
+class MLP(nn.Module):
+    """A two-layer MLP: the baseline that sees no edges.
+
+    Args:
+        in_channels: Features of a node.
+        hidden_channels: Width.
+        out_channels: Classes.
+        dropout: Probability to drop an input and a hidden channel.
+
+    Shapes:
+        - **input:** node features :math:`(n, C)`, strided or sparse CSR; edges are ignored
+        - **output:** logits :math:`(n, C')`
+    """
+
+    accepts_sparse = True
+
+    def __init__(
+        self, in_channels: int, hidden_channels: int, out_channels: int, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.lin1 = SparseLinear(in_channels, hidden_channels, dropout=dropout)
+        self.lin2 = nn.Linear(hidden_channels, out_channels)
+
+    @classmethod
+    def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> MLP:
+        """A model for the features and classes of ``graph``."""
+        return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        self.lin1.reset_parameters()
+        self.lin2.reset_parameters()
+
+    def forward(
+        self, x: Tensor, edge_index: Tensor | None = None, edge_weight: Tensor | None = None
+    ) -> Tensor:
+        hidden = self.lin1(x).relu()
+        return self.lin2(fast_dropout(hidden, self.dropout if self.training else 0.0))

@@ -1,0 +1,133 @@
+r"""Propagation over many hops, each let in by a learned gate: the layer of DAGNN.
+
+Meng Liu, Hongyang Gao, Shuiwang Ji, "Towards Deeper Graph Neural Networks", KDD 2020,
+arXiv 2007.09296.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+from graphkit.errors import GraphError
+from graphkit.nn.tensor_cache import TensorCache
+from graphkit.ops.csr import CSR
+from graphkit.ops.propagate import gated_propagation, normalized_adjacency, normalized_edges
+
+__all__ = ["DAGNNConv"]
+
+
+class DAGNNConv(MessagePassing):
+    r"""Adaptive propagation of "Towards Deeper Graph Neural Networks".
+
+    With :math:`\hat A = \tilde D^{-1/2} (A + I) \tilde D^{-1/2}` and :math:`H_l = \hat A^l X`
+
+    .. math::
+        X' = \sum_{l=0}^{K} \sigma(H_l s + b) \odot H_l
+
+    where :math:`s` and :math:`b` are the only parameters, however large K is. The gates are not
+    normalised over the hops. The published formula has no :math:`b`; the authors' code has.
+
+    The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
+    and nobody writes to them. Edges run from source to target; on a directed graph the degree of
+    both ends is that of incoming edges (:func:`graphkit.ops.propagate.normalized_edges`). Parallel
+    edges add up, and a self loop is added only where there is none.
+
+    Under ``torch.compile``, in ``torch_geometric.explain`` and where ``edge_weight`` needs a
+    gradient, messages are made one by one as in any PyG layer. A second derivative exists only
+    there.
+
+    Args:
+        in_channels: Channels of a node, in and out. Small is fast: DAGNN propagates class scores.
+        K: Number of hops, 0 or more.
+        add_self_loops: Whether to add the missing self loops.
+
+    Shapes:
+        - **input:** node features :math:`(n, C)`, edge indices :math:`(2, E)`, edge weights
+          :math:`(E)` (optional)
+        - **output:** node features :math:`(n, C)`
+
+    Raises:
+        GraphError: ``K`` is negative, or ``edge_index`` does not fit ``x``.
+
+    Example:
+        >>> conv = DAGNNConv(7, K=10)
+        >>> conv(torch.randn(100, 7), torch.randint(100, (2, 500))).shape
+        torch.Size([100, 7])
+    """
+
+    def __init__(self, in_channels: int, K: int, *, add_self_loops: bool = True) -> None:
+        super().__init__(aggr="add")
+        if K < 0:
+            raise GraphError("K", "not a number of hops", expected=">= 0", got=K)
+        self.in_channels = in_channels
+        self.out_channels = in_channels
+        self.K = K
+        self.add_self_loops = add_self_loops
+        self.gate = nn.Linear(in_channels, 1)
+        self._graphs = TensorCache()
+
+    def reset_parameters(self) -> None:
+        """Draws the gate anew, uniform in ``±1 / sqrt(in_channels)``."""
+        super().reset_parameters()
+        self.gate.reset_parameters()
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        learned = edge_weight is not None and edge_weight.requires_grad
+        if torch.compiler.is_compiling() or self.explain or learned:
+            return self._by_messages(x, edge_index, edge_weight)
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        adjacency = self.adjacency(edge_index, x.shape[0], edge_weight, dtype=dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            out = gated_propagation(
+                x.to(dtype).unsqueeze(2),
+                self.gate.weight.to(dtype).t(),
+                self.gate.bias.to(dtype),
+                adjacency,
+                self.K,
+            )
+        return out.squeeze(2).to(x.dtype)
+
+    def adjacency(
+        self,
+        edge_index: Tensor,
+        num_nodes: int,
+        edge_weight: Tensor | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> CSR:
+        """The normalised graph, from the cache if it is the one of the last call."""
+        return self._graphs.get(
+            (edge_index, edge_weight),
+            (num_nodes, dtype, self.add_self_loops),
+            lambda: normalized_adjacency(
+                edge_index, num_nodes, edge_weight, add_self_loops=self.add_self_loops, dtype=dtype
+            ),
+        )
+
+    def _by_messages(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> Tensor:
+        edge_index, weight = normalized_edges(
+            edge_index,
+            x.shape[0],
+            edge_weight,
+            add_self_loops=self.add_self_loops,
+            dtype=x.dtype,
+        )
+        if self.explain:  # PyG's masks want the edges without self loops, then a loop per node
+            own = edge_index[0] == edge_index[1]
+            loop = weight.new_zeros(x.shape[0]).index_add(0, edge_index[0, own], weight[own])
+            nodes = torch.arange(x.shape[0], device=x.device)
+            edge_index = torch.cat([edge_index[:, ~own], nodes.expand(2, -1)], dim=1)
+            weight = torch.cat([weight[~own], loop])
+        out = torch.sigmoid(self.gate(x)) * x
+        for _ in range(self.K):
+            x = self.propagate(edge_index, x=x, weight=weight, size=(x.shape[0], x.shape[0]))
+            out = out + torch.sigmoid(self.gate(x)) * x
+        return out
+
+    def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
+        return weight.unsqueeze(1) * x_j
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, K={self.K})"

@@ -1,0 +1,297 @@
+"""Node classification on a static graph: of which class is each node?"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.data import TemporalGraph
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.registry import register
+from graphkit.tasks.node_splits import (
+    RANDOM_OPTIONS,
+    NodeSplit,
+    given_split,
+    largest_component,
+    public_split,
+    random_split,
+)
+
+__all__ = ["NodeClassification", "NodeQuery"]
+
+_PARTS = ("train", "val", "test")
+_SELECTIONS = ("log_likelihood", "accuracy")
+_SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
+
+
+@dataclass(frozen=True)
+class NodeQuery:
+    """The nodes that are asked about, of the one graph.
+
+    Attributes:
+        node: int64 ``[Q]``.
+        y: int64 ``[Q]``, their classes.
+        graph: What the model is given: ``x``, ``sparse_x``, ``edge_index``, ``edge_weight``.
+        first: Position of row 0 among all nodes of the part.
+        events: None: there is nothing to observe.
+    """
+
+    node: Tensor
+    y: Tensor
+    graph: dict[str, Tensor | None]
+    first: int = 0
+    events: None = None
+
+    def __len__(self) -> int:
+        return self.node.shape[0]
+
+    def share(self, rank: int, world: int) -> NodeQuery:
+        """The contiguous rows that belong to one of ``world`` processes."""
+        a, b = len(self) * rank // world, len(self) * (rank + 1) // world
+        return NodeQuery(self.node[a:b], self.y[a:b], self.graph, self.first + a)
+
+
+@dataclass(frozen=True)
+class _OneBatch:
+    """A part of the nodes as a stream of one batch."""
+
+    query: NodeQuery
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def num_events(self) -> int:
+        return len(self.query)
+
+    @property
+    def num_queries(self) -> int:
+        return len(self.query)
+
+    def start(self, batch: int = 0) -> Iterator[NodeQuery]:
+        if batch == 0:
+            yield self.query
+
+
+@register("task", "node_classification")
+class NodeClassification:
+    r"""Tell the class of nodes of a graph that stands still, some of whose classes are known.
+
+    The model sees the whole graph and all features in every epoch; the loss is the negative log
+    likelihood of the training nodes' classes, the mean over them. The epoch is chosen by the log
+    likelihood of the validation nodes (as in most papers on these data), or by accuracy.
+
+    Scores ``[Q, C]`` are logits with that of the true class in column 0 (and that of class 0 in its
+    place). A node whose best logits tie counts as the share of ties that would be right.
+
+    Args:
+        graph: With ``x`` and ``y`` (negative: no label), such as ``load("cora")``.
+        split: ``"public"``, what was published with the data; ``"random"``; or three tensors of
+            node ids.
+        component: ``"largest"`` takes the nodes of a random split from the largest connected
+            component only. The graph stays whole: nothing travels between components.
+        normalize_features: Divide each node's features by the sum of their sizes.
+        selection: ``"log_likelihood"`` or ``"accuracy"``.
+        seed: Of a random split.
+        random_options: ``train_per_class``, ``val_per_class``, ``num_val``, ``num_test``: see
+            :func:`graphkit.tasks.node_splits.random_split`.
+
+    Raises:
+        GraphError: No features, no labels, or too few of a class.
+        UnknownNameError: No such split, selection or option.
+    """
+
+    name = "node_classification"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        split: str | tuple[Tensor, Tensor, Tensor] = "public",
+        component: str = "all",
+        normalize_features: bool = True,
+        selection: str = "log_likelihood",
+        seed: int = 0,
+        **random_options: int | None,
+    ) -> None:
+        _check_columns(graph)
+        if selection not in _SELECTIONS:
+            raise UnknownNameError("selection", selection, _SELECTIONS)
+        if component not in ("all", "largest"):
+            raise UnknownNameError("component", component, ("all", "largest"))
+        for option in random_options:
+            if option not in RANDOM_OPTIONS:
+                raise UnknownNameError("option of the split", option, RANDOM_OPTIONS)
+        self.graph = graph
+        self.dataset = graph.name or "graph"
+        self.selection = selection
+        self.seed = seed
+        self.normalize_features = normalize_features
+        self.component = component
+        self.split_name = split if isinstance(split, str) else "given"
+        self.split = self._make_split(split, random_options)
+        if len(self.split.train) == 0:
+            raise GraphError("train", "no node is left to train on")
+        self._placed: dict[torch.device, dict[str, NodeQuery]] = {}
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int = 0,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> _OneBatch:
+        """One batch with all nodes of a part; ``batch_size`` and ``epoch`` do not matter."""
+        if split not in _PARTS:
+            raise UnknownNameError("split", split, _PARTS)
+        device = torch.device(device)
+        if device not in self._placed:
+            self._placed[device] = self._place(device)
+        return _OneBatch(self._placed[device][split])
+
+    def history(self, split: str) -> list[Any]:
+        """Nothing: there is no stream."""
+        return []
+
+    def continues(self, split: str) -> bool:
+        """Always: a model of a static graph has no state."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: NodeQuery) -> Tensor:
+        """Logits ``[Q, C]`` of the nodes, the true class in column 0."""
+        return self.truth_first(self.logits(model, query), query)
+
+    def logits(self, model: nn.Module, query: NodeQuery) -> Tensor:
+        """Logits of all nodes, ``[N, C]``, classes in their own columns."""
+        graph = query.graph
+        sparse = graph["sparse_x"] is not None and getattr(model, "accepts_sparse", False)
+        inputs = [graph["sparse_x" if sparse else "x"], graph["edge_index"]]
+        if graph["edge_weight"] is not None:
+            inputs.append(graph["edge_weight"])
+        return model(*inputs)
+
+    def truth_first(self, logits: Tensor, query: NodeQuery) -> Tensor:
+        """The rows ``[Q, C]`` of the asked nodes with the true class and class 0 swapped."""
+        rows = logits[query.node]
+        columns = torch.arange(rows.shape[1], device=rows.device).repeat(len(query), 1)
+        columns.scatter_(1, query.y.unsqueeze(1), 0)
+        columns[:, 0] = query.y
+        return rows.gather(1, columns)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The share of these rows in the mean negative log likelihood of ``total`` rows."""
+        if scores.dtype in (torch.float16, torch.bfloat16):
+            scores = scores.float()
+        return -F.log_softmax(scores, dim=1)[:, 0].sum() / max(total, 1)
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """``accuracy`` and ``log_likelihood`` (the mean, natural logarithm).
+
+        Raises:
+            GraphError: A score is NaN.
+        """
+        if scores.shape[0] == 0:
+            return {}
+        if bool(scores.isnan().any()):
+            raise GraphError("scores", "a score is NaN", fix="Lower lr.")
+        best = scores.max(dim=1, keepdim=True).values == scores
+        right = best[:, 0].double() / best.sum(dim=1)
+        log = F.log_softmax(scores.double(), dim=1)[:, 0]
+        return {"accuracy": float(right.mean()), "log_likelihood": float(log.mean())}
+
+    # ---------------------------------------------------------------- record
+    def protocol(self) -> dict[str, Any]:
+        """Split, features and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers: everything in :meth:`protocol` but its summary."""
+        return {
+            "split": self.split_name,
+            "split_seed": self.seed if self.split_name == "random" else None,
+            "component": self.component,
+            "nodes": {part: len(ids) for part, ids in zip(_PARTS, self.split)},
+            "normalize_features": self.normalize_features,
+            "selection": self.selection,
+            "computed": {
+                "accuracy": "share of the part's nodes whose largest logit is the true class's, "
+                "ties shared",
+                "log_likelihood": "mean over the part's nodes, natural logarithm",
+            },
+            "split_sha256": self._fingerprint(),
+        }
+
+    def __repr__(self) -> str:
+        return f"NodeClassification({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _make_split(self, split: Any, options: dict[str, Any]) -> NodeSplit:
+        if not isinstance(split, str):
+            return given_split(self.graph, split)
+        if split == "random":
+            within = largest_component(self.graph) if self.component == "largest" else None
+            return random_split(self.graph, within=within, seed=self.seed, **options)
+        if split != "public":
+            raise UnknownNameError("split", split, ("public", "random"))
+        return public_split(self.graph)
+
+    def _place(self, device: torch.device) -> dict[str, NodeQuery]:
+        data = self.graph.static()
+        x = data.x.float() if not data.x.is_floating_point() else data.x
+        if self.normalize_features:
+            total = x.abs().sum(dim=1, keepdim=True)
+            x = x / torch.where(total > 0, total, 1)
+        sparse = None
+        if int(x.count_nonzero()) < _SPARSE * x.numel():
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+                sparse = x.to_sparse_csr().to(device)
+        graph = {
+            "x": x.to(device),
+            "sparse_x": sparse,
+            "edge_index": data.edge_index.to(device),
+            "edge_weight": None if data.edge_weight is None else data.edge_weight.to(device),
+        }
+        y = self.graph.y
+        return {
+            part: NodeQuery(ids.to(device), y[ids].to(device), graph)
+            for part, ids in zip(_PARTS, self.split)
+        }
+
+    def _summary(self) -> str:
+        train, val, test = (f"{len(ids):,}" for ids in self.split)
+        where = " of the largest component" if self.component == "largest" else ""
+        text = f"{self.split_name} split, {train} / {val} / {test} nodes{where}"
+        if self.split_name == "random":
+            text += f", seed {self.seed}"
+        return f"{text}, epoch chosen by validation {self.selection.replace('_', ' ')}"
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for part in self.split:
+            digest.update(part.numpy().tobytes() + b"|")
+        return digest.hexdigest()[:16]
+
+
+def _check_columns(graph: TemporalGraph) -> None:
+    for name, column, dim in (("x", graph.x, 2), ("y", graph.y, 1)):
+        if column is None or column.dim() != dim:
+            raise GraphError(
+                name,
+                "node classification needs features and classes",
+                expected="[N, C]" if dim == 2 else "[N] integers",
+                got=None if column is None else list(column.shape),
+            )
+    if graph.y.is_floating_point():
+        raise GraphError("y", "not classes", expected="integers", got=graph.y.dtype)

@@ -1,0 +1,265 @@
+"""What every model of a static graph promises, as checks for an author's own model.
+
+Such a model is called ``model(x, edge_index)`` or ``model(x, edge_index, edge_weight)`` and returns
+logits ``[n, C]``. ``check_static_model(MyModel.from_graph)`` raises an ``AssertionError`` that says
+which promise was broken.
+
+Example:
+    >>> from graphkit.models.static import DAGNN
+    >>> from graphkit.testing import check_static_model
+    >>> check_static_model(DAGNN.from_graph)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+__all__ = ["STATIC_CASES", "STATIC_MODEL_CHECKS", "StaticCase", "check_static_model"]
+
+Factory = Callable[[Data], nn.Module]
+
+
+@dataclass(frozen=True)
+class StaticCase:
+    """The graph that a check uses.
+
+    Attributes:
+        num_nodes: Nodes; the last one has no edge.
+        num_edges: Edges, both directions counted, before two self loops.
+        channels: Features of a node.
+        classes: Classes.
+        weighted: Whether edges have weights.
+        seed: Of graph and parameters.
+        device: Where the model runs.
+    """
+
+    num_nodes: int = 19
+    num_edges: int = 60
+    channels: int = 12
+    classes: int = 4
+    weighted: bool = False
+    seed: int = 0
+    device: str = "cpu"
+
+    def graph(self) -> Data:
+        """A random undirected graph with two self loops, and non-negative features, most zero."""
+        draw = torch.Generator().manual_seed(self.seed)
+        n, half = self.num_nodes, self.num_edges // 2
+        ends = torch.randint(max(1, n - 1), (2, half), generator=draw)
+        loops = torch.arange(min(2, max(0, n - 1))) if half else torch.arange(0)
+        src, dst = torch.cat([ends[0], ends[1], loops]), torch.cat([ends[1], ends[0], loops])
+        weight = torch.rand(half, generator=draw) + 0.5
+        columns = {}
+        if self.weighted:
+            columns["edge_weight"] = torch.cat([weight, weight, torch.ones(len(loops))])
+        x = torch.rand(n, self.channels, generator=draw)
+        x = x * (torch.rand(n, self.channels, generator=draw) < 0.3)
+        x[:, 0] += 0.1
+        y = torch.arange(n) % self.classes
+        y[-1] = self.classes - 1
+        return Data(x=x, y=y, edge_index=torch.stack([src, dst]), **columns)
+
+    def model(self, factory: Factory) -> nn.Module:
+        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        torch.manual_seed(self.seed)
+        return factory(self.graph()).to(self.device).eval()
+
+    def inputs(self) -> list[Tensor]:
+        """``x``, ``edge_index`` and, where the case has them, weights."""
+        data = self.graph()
+        inputs = [data.x, data.edge_index] + ([data.edge_weight] if self.weighted else [])
+        return [value.to(self.device) for value in inputs]
+
+
+STATIC_CASES: dict[str, StaticCase] = {
+    "plain": StaticCase(),
+    "weighted": StaticCase(weighted=True, seed=1),
+    "one_node": StaticCase(num_nodes=1, num_edges=0, classes=1, seed=2),
+    "no_edges": StaticCase(num_edges=0, seed=3),
+}
+"""The graphs that :func:`check_static_model` uses, by name."""
+
+
+def _close(a: Tensor, b: Tensor, promise: str) -> None:
+    torch.testing.assert_close(
+        a, b, rtol=1e-4, atol=1e-5, msg=lambda m: f"{promise}: {m}", check_device=False
+    )
+
+
+def check_shapes(factory: Factory, case: StaticCase) -> None:
+    """Logits are ``[n, C]``, floating point and finite."""
+    out = case.model(factory)(*case.inputs())
+    assert out.shape == (case.num_nodes, case.classes), f"logits are {tuple(out.shape)}"
+    assert out.is_floating_point()
+    assert bool(out.isfinite().all()), "a logit is not finite"
+
+
+def check_gradients(factory: Factory, case: StaticCase) -> None:
+    """The loss leaves a finite gradient on every parameter, twice in a row the same way."""
+    model, inputs = case.model(factory), case.inputs()
+    weight = torch.randn(
+        case.num_nodes, case.classes, generator=torch.Generator().manual_seed(5)
+    ).to(case.device)
+    for _ in range(2):
+        model.zero_grad(set_to_none=True)
+        (model(*inputs) * weight).sum().backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, f"parameter '{name}' gets no gradient"
+            assert bool(parameter.grad.isfinite().all()), f"gradient of '{name}' is not finite"
+            some = case.num_nodes > 1
+            assert not some or bool(parameter.grad.any()), f"gradient of '{name}' is zero"
+
+
+def check_modes(factory: Factory, case: StaticCase) -> None:
+    """Evaluation is deterministic; training with one seed too, and leaves evaluation as it was."""
+    model, inputs = case.model(factory), case.inputs()
+    first = model(*inputs)
+    assert torch.equal(first, model(*inputs)), "two evaluations differ"
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    runs = []
+    for _ in range(2):
+        model.load_state_dict(state)
+        torch.manual_seed(3)
+        runs.append(model.train()(*inputs))
+    assert torch.equal(*runs), "one seed, two results"
+    model.load_state_dict(state)
+    assert torch.equal(first, model.eval()(*inputs)), "train() leaves a trace"
+
+
+def check_state_dict(factory: Factory, case: StaticCase) -> None:
+    """A loaded state dict gives the same bits; it holds parameters and buffers, nothing else."""
+    model, other, inputs = case.model(factory), case.model(factory), case.inputs()
+    model(*inputs)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.fill_(0.5)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(model(*inputs), other(*inputs)), "a loaded state dict restores everything"
+    other = case.model(factory)
+    assert other.state_dict().keys() == model.state_dict().keys(), "a call adds to the state dict"
+
+
+def check_reset_parameters(factory: Factory, case: StaticCase) -> None:
+    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
+    model, drawn = case.model(factory), []
+    for seed in (7, 7):
+        torch.manual_seed(seed)
+        model.reset_parameters()
+        drawn.append([p.detach().clone() for p in model.parameters()])
+        for parameter in model.parameters():
+            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
+            with torch.no_grad():
+                parameter.fill_(float("nan"))
+    assert all(torch.equal(a, b) for a, b in zip(*drawn)), "one seed, two draws"
+
+
+def check_deepcopy(factory: Factory, case: StaticCase) -> None:
+    """A deep copy gives the same bits, before and after it was used, and goes its own way."""
+    model, inputs = case.model(factory), case.inputs()
+    early = copy.deepcopy(model)
+    out = model(*inputs)
+    twin = copy.deepcopy(model)
+    assert torch.equal(out, early(*inputs)), "a copy of a fresh model differs"
+    assert torch.equal(out, twin(*inputs)), "a copy differs"
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.add_(1)
+    assert torch.equal(out, model(*inputs)), "a copy shares parameters"
+
+
+def check_permutation(factory: Factory, case: StaticCase) -> None:
+    """Numbering nodes otherwise numbers rows otherwise; the order of edges does not matter."""
+    model, (x, edge_index, *weight) = case.model(factory), case.inputs()
+    draw = torch.Generator().manual_seed(case.seed)
+    nodes = torch.randperm(case.num_nodes, generator=draw).to(x.device)
+    edges = torch.randperm(edge_index.shape[1], generator=draw).to(x.device)
+    new = torch.empty_like(nodes)
+    new[nodes] = torch.arange(case.num_nodes, device=x.device)
+    out = model(x[nodes], new[edge_index][:, edges], *(w[edges] for w in weight))
+    _close(out, model(x, edge_index, *weight)[nodes], "permuted nodes")
+
+
+def check_other_graph(factory: Factory, case: StaticCase) -> None:
+    """Nothing of one graph stays for the next, not even when it is written over in place."""
+    model, (x, edge_index, *weight) = case.model(factory), case.inputs()
+    first = model(x, edge_index, *weight)
+    reduced = edge_index[:, ::2].contiguous()
+    halves = [w[::2].contiguous() for w in weight]
+    expected = case.model(factory)(x, reduced.clone(), *halves)
+    _close(model(x, reduced, *halves), expected, "another graph")
+    _close(model(x, edge_index, *weight), first, "the first graph again")
+    if edge_index.shape[1]:
+        edge_index[:, 0] = edge_index[:, -1]
+        expected = case.model(factory)(x, edge_index.clone(), *weight)
+        _close(model(x, edge_index, *weight), expected, "a graph written over")
+
+
+def check_sparse(factory: Factory, case: StaticCase) -> None:
+    """A model that says ``accepts_sparse`` gives for sparse features what it gives for dense."""
+    model, (x, *rest) = case.model(factory), case.inputs()
+    if getattr(model, "accepts_sparse", False):
+        _close(model(x.to_sparse_csr(), *rest), model(x, *rest), "sparse features")
+
+
+def check_compile(factory: Factory, case: StaticCase) -> None:
+    """The forward pass can be traced by ``torch.compile`` and gives the same."""
+    model, inputs = case.model(factory), case.inputs()
+    expected = model(*inputs)
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager")
+    _close(compiled(*inputs), expected, "compiled")
+    torch._dynamo.reset()
+
+
+def check_devices(factory: Factory, case: StaticCase) -> None:
+    """CPU and GPU agree closely. Passes where there is no GPU."""
+    if not torch.cuda.is_available():
+        return
+    gpu = replace(case, device="cuda")
+    a, b = case.model(factory), gpu.model(factory)
+    b.load_state_dict(a.state_dict())
+    _close(a(*case.inputs()), b(*gpu.inputs()).cpu(), "CPU and GPU agree")
+
+
+STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {
+    check.__name__.removeprefix("check_"): check
+    for check in (
+        check_shapes,
+        check_gradients,
+        check_modes,
+        check_state_dict,
+        check_reset_parameters,
+        check_deepcopy,
+        check_permutation,
+        check_other_graph,
+        check_sparse,
+        check_compile,
+        check_devices,
+    )
+}
+"""The checks by name, each called as ``check(factory, case)``."""
+
+
+def check_static_model(
+    factory: Factory, case: StaticCase | None = None, *, only: Iterable[str] | None = None
+) -> None:
+    """Runs all checks on a model of a static graph.
+
+    Args:
+        factory: Makes a model for a graph, such as ``MyModel.from_graph``.
+        case: Run on this one graph instead.
+        only: Names out of :data:`STATIC_MODEL_CHECKS`; all of them by default.
+
+    Raises:
+        AssertionError: A promise is broken; the message says which.
+    """
+    chosen = STATIC_MODEL_CHECKS if only is None else {n: STATIC_MODEL_CHECKS[n] for n in only}
+    for one in STATIC_CASES.values() if case is None else [case]:
+        for check in chosen.values():
+            check(factory, one)

@@ -1,0 +1,129 @@
+"""DAGNNConv in PyG code: caching, explain, compile, weights that learn."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.nn import Sequential
+from torch_geometric.utils import to_undirected
+
+from graphkit.errors import GraphError
+from graphkit.nn.conv import DAGNNConv
+
+
+@pytest.fixture
+def edge_index():
+    return to_undirected(torch.randint(12, (2, 25)))
+
+
+def test_message_passing_gives_the_same(edge_index):
+    conv, x = DAGNNConv(5, K=4), torch.randn(12, 5, requires_grad=True)
+    weight = torch.rand(edge_index.shape[1])
+    for given in ((edge_index,), (edge_index, weight), (edge_index[:, :0],)):
+        fast, slow = conv(x, *given), conv._by_messages(x, *(*given, None)[:2])
+        torch.testing.assert_close(fast, slow)
+        g = torch.randn_like(x)
+        inputs = [x, *conv.parameters()]
+        for a, b in zip(*(torch.autograd.grad((out * g).sum(), inputs) for out in (fast, slow))):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_edge_weight_that_learns(edge_index):
+    conv, x = DAGNNConv(3, K=2).double(), torch.randn(12, 3, dtype=torch.float64)
+    weight = torch.rand(edge_index.shape[1], dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(conv(x, edge_index, weight), conv(x, edge_index, weight.detach()))
+    assert torch.autograd.gradcheck(lambda w: conv(x, edge_index, w), [weight])
+
+
+def test_the_graph_is_kept_and_let_go(edge_index):
+    conv = DAGNNConv(3, K=3)
+    first = conv.adjacency(edge_index, 12)
+    assert conv.adjacency(edge_index, 12) is first
+    assert conv.adjacency(edge_index, 13) is not first
+    x = torch.randn(12, 3)
+    before = conv(x, edge_index)
+    fresh = DAGNNConv(3, K=3)
+    fresh.load_state_dict(conv.state_dict())
+    edge_index[:, 0] = torch.tensor([11, 11])
+    after = conv(x, edge_index)
+    assert not torch.equal(before, after)
+    assert torch.equal(after, fresh(x, edge_index.clone()))
+    assert set(conv.state_dict()) == {"gate.weight", "gate.bias"}
+    for twin in (copy.deepcopy(conv), pickle.loads(pickle.dumps(conv))):
+        assert torch.equal(twin(x, edge_index), after)
+
+
+def test_in_sequential(edge_index):
+    model = Sequential(
+        "x, edge_index",
+        [(nn.Linear(6, 4), "x -> x"), nn.ReLU(), (DAGNNConv(4, K=3), "x, edge_index -> x")],
+    )
+    assert model(torch.randn(12, 6), edge_index).shape == (12, 4)
+    assert repr(model[2]) == "DAGNNConv(4, K=3)"
+
+
+def test_compiles_without_breaks(edge_index):
+    conv, x = DAGNNConv(3, K=2), torch.randn(12, 3)
+    torch._dynamo.reset()
+    compiled = torch.compile(conv, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x, edge_index), conv(x, edge_index))
+    torch._dynamo.reset()
+
+
+def test_explained(edge_index):
+    from torch_geometric.explain import Explainer, GNNExplainer
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lin, self.conv = nn.Linear(4, 3), DAGNNConv(3, K=2)
+
+        def forward(self, x, edge_index):
+            return self.conv(self.lin(x), edge_index)
+
+    explainer = Explainer(
+        Net(),
+        GNNExplainer(epochs=3),
+        explanation_type="model",
+        edge_mask_type="object",
+        model_config={
+            "mode": "multiclass_classification",
+            "task_level": "node",
+            "return_type": "raw",
+        },
+    )
+    found = explainer(torch.randn(12, 4), edge_index)
+    assert found.edge_mask.shape == edge_index.shape[1:]
+    assert bool(found.edge_mask.any())
+
+
+def test_gate_that_sees_nothing_is_linear(edge_index):
+    """s = 0: every gate is sigmoid(b), whatever the node, so the layer is linear in x."""
+    conv = DAGNNConv(3, K=5)
+    with torch.no_grad():
+        conv.gate.weight.zero_()
+    x, y = torch.randn(12, 3), torch.randn(12, 3)
+    torch.testing.assert_close(
+        conv(2 * x + y, edge_index), 2 * conv(x, edge_index) + conv(y, edge_index)
+    )
+    only_mlp = DAGNNConv(3, K=0)
+    with torch.no_grad():
+        only_mlp.gate.weight.zero_()
+        only_mlp.gate.bias.fill_(40.0)
+    torch.testing.assert_close(only_mlp(x, edge_index), x)
+
+
+def test_half_precision(edge_index):
+    conv, x = DAGNNConv(3, K=2), torch.randn(12, 3)
+    out = conv(x.bfloat16(), edge_index)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), conv(x, edge_index), rtol=0.02, atol=0.02)
+
+
+def test_wrong_arguments(edge_index):
+    with pytest.raises(GraphError, match="'K'"):
+        DAGNNConv(3, K=-1)
+    with pytest.raises(GraphError, match="no such node"):
+        DAGNNConv(3, K=1)(torch.randn(3, 3), edge_index)

@@ -52,8 +52,8 @@ def fit_many(
         tasks: One :class:`graphkit.tasks.NodeClassification` per run, on one graph (the same one
             for all, if their splits are the same).
         seeds: One per run.
-        epochs, lr, weight_decay, optimizer, patience, tolerance, mean_window, device, threads,
-            progress, name: As for :func:`graphkit.fit`.
+        epochs, lr, weight_decay, optimizer, patience, tolerance: As for :func:`graphkit.fit`.
+        mean_window, device, threads, progress, name: As for :func:`graphkit.fit`.
 
     Returns:
         One result per run. ``timing["epoch_s"]`` holds the seconds of an epoch of the whole stack

@@ -171,7 +171,7 @@ def test_interrupted_says_where_to_go_on(tmp_path):
         time.sleep(0.5)
     finally:
         process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=100)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Interrupted: 1 of 2 trainings are done" in out
     assert "link_pred --resume there" in out

@@ -38,7 +38,7 @@ def start(out: Path, options: dict) -> subprocess.Popen:
 
 def finish(out: Path, options: dict) -> dict:
     process = start(out, options)
-    assert process.wait(timeout=200) == 0
+    assert process.wait(timeout=400) == 0
     return json.loads(out.read_text())
 
 

@@ -23,6 +23,7 @@ from graphkit.datasets import (  # imported to register
     jodie,
     npz_graphs,
     planetoid,
+    sbm,
     snap,
     sociopatterns,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "jodie",
     "npz_graphs",
     "planetoid",
+    "sbm",
     "snap",
     "sociopatterns",
 ]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
+from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 
-__all__ = ["LinkPrediction", "NodeClassification"]
+__all__ = [
+    "EdgeClassification",
+    "LinkPrediction",
+    "NodeClassification",
+    "SnapshotLinkPrediction",
+]

@@ -1,0 +1,271 @@
+"""Link prediction over snapshots: which pairs have an edge in the next step?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.data import TemporalGraph
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics.snapshot_ranking import rank_all_pairs
+from graphkit.nn.snapshot import Snapshot
+from graphkit.ops import counter_rng
+from graphkit.registry import register
+from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
+
+__all__ = ["SnapshotLinkPrediction"]
+
+_METRICS = ("map", "mrr", "mrr_filtered")
+
+
+@register("task", "snapshot_link_prediction")
+class SnapshotLinkPrediction:
+    r"""Rank all pairs of nodes by whether they have an edge in the next step.
+
+    The protocol of EvolveGCN (arXiv 1902.10191, section 4, and its code). Embeddings after step
+    :math:`\tau` answer for step :math:`\tau + 1`; one optimiser step per :math:`\tau`, in order of
+    time. Training tells the edges of a step from ``negatives`` times as many drawn pairs by a
+    cross-entropy in which class ``y`` weighs :math:`\alpha_y`; it is the mean over all pairs, not
+    divided by the sum of the weights, so its scale depends on ``negatives``. Validation and test
+    rank all :math:`N^2` ordered pairs:
+
+    - ``map``: average precision over all pairs of a step, averaged over the steps, weighted by
+      their numbers of pairs;
+    - ``mrr``: for each source with an edge the mean of 1 / rank over its edges among all
+      destinations, unfiltered, averaged over the sources and then over the steps;
+    - ``mrr_filtered``: the same, but an edge does not compete with the source's other edges.
+
+    Scores are ranked before the softmax, which saturates, and ties are averaged; see
+    :mod:`graphkit.metrics.snapshot_ranking`. Sources of negatives are drawn from those of the
+    step's edges, destinations from the ends of all edges in the window, both with multiplicity;
+    repetitions, self pairs and true edges are left out. Draws are a function of the seed, the epoch
+    and the step.
+
+    Args:
+        graph: The stream.
+        negatives: Drawn pairs per edge of a training step.
+        class_weights: :math:`\alpha` of no edge and of an edge.
+        selection: The validation metric that chooses the epoch.
+        seed: Of the negatives.
+        timeline: Arguments of :class:`~graphkit.tasks.snapshot_timeline.Timeline`: ``every`` or
+            ``count``, ``first``, ``history``, ``mode``, ``train``, ``val``, and so on.
+
+    Raises:
+        GraphError: A number is out of range, or a split has no step.
+    """
+
+    name = "snapshot_link_prediction"
+    num_classes = 2
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        negatives: int = 100,
+        class_weights: tuple[float, float] = (0.1, 0.9),
+        selection: str = "map",
+        seed: int = 0,
+        **timeline: Any,
+    ) -> None:
+        if negatives < 1:
+            raise GraphError("negatives", "nothing to tell apart", expected=">= 1", got=negatives)
+        if selection not in _METRICS:
+            raise UnknownNameError("selection", selection, _METRICS)
+        self.graph, self.dataset = graph, graph.name or "graph"
+        self.timeline = Timeline(graph, **timeline)
+        self.negatives, self.class_weights = negatives, tuple(class_weights)
+        self.selection, self.seed = selection, seed
+        self._most: dict[int, int] = {}
+        for split in ("train", "test"):
+            if not len(self._steps(split)):
+                raise GraphError(split, "no step is left for it")
+
+    # What a model is made for.
+    @property
+    def in_channels(self) -> int:
+        """Width of the nodes' features."""
+        return self.timeline.in_channels
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the graph."""
+        return self.timeline.num_nodes
+
+    @property
+    def mode(self) -> str:
+        """``"window"`` or ``"carry"``."""
+        return self.timeline.mode
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int = 1,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> SnapshotStream:
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        steps = self._steps(split)
+        whole = split != "train" or final
+        if whole:  # a step without an edge has no ranks
+            sizes = [int(self._edges(step + 1).shape[1] > 0) for step in steps]
+        else:
+            sizes = [self._edges(step + 1).shape[1] + self._wanted(step) for step in steps]
+        drawn_in = 0 if whole else epoch
+        return SnapshotStream(
+            self.timeline,
+            steps,
+            lambda step: self._drawn(step, drawn_in),
+            sizes,
+            sum(self._edges(step + 1).shape[1] for step in steps),
+            whole,
+            device,
+        )
+
+    def history(self, split: str) -> list[Any]:
+        """The steps that a carried state has gone through; nothing for windows."""
+        return self.timeline.before(split)
+
+    def continues(self, split: str) -> bool:
+        """The splits follow one another."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
+        """In training logits and label ``[M, 3]``; otherwise one row per step, float64 ``[1, 5]``:
+        average precision, MRR, filtered MRR, number of pairs, loss on drawn pairs."""
+        h = model(query.snapshots)
+        rows = row_of(h, query.snapshots[-1])
+        src, dst = (query.src, query.dst) if rows is None else (rows[query.src], rows[query.dst])
+        logits = model.head(h, src, dst)
+        scores = torch.cat([logits, query.label.to(logits.dtype).unsqueeze(1)], dim=1)
+        if not query.whole:
+            return scores
+        size = query.snapshots[-1].size if rows is not None else None
+        if rows is None:  # nodes that nothing has told apart are scored once
+            h, rows, size = h.unique(dim=0, return_inverse=True, return_counts=True)
+        true = query.label == 1
+        found = rank_all_pairs(
+            model.head.margins(h),
+            len(h),
+            query.src[true],
+            query.dst[true],
+            position=rows,
+            size=size,
+        )
+        row = [found.ap, found.mrr, found.mrr_filtered, found.num_pairs]
+        row.append(float(self.loss(scores, len(scores))))
+        return torch.tensor([row], dtype=torch.float64, device=h.device)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The part of the loss that these rows have, of ``total`` rows."""
+        if scores.shape[1] != 3:
+            return scores[:, 4].sum() / total
+        logits, label = scores[:, :2].float(), scores[:, 2].long()
+        weight = logits.new_tensor(self.class_weights)
+        return F.cross_entropy(logits, label, weight=weight, reduction="sum") / total
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """``map``, ``mrr`` and ``mrr_filtered`` of a split, from the rows of its steps."""
+        scores = scores.double()
+        pairs = scores[:, 3]
+        return {
+            "map": float((scores[:, 0] * pairs).sum() / pairs.sum()),
+            "mrr": float(scores[:, 1].mean()),
+            "mrr_filtered": float(scores[:, 2].mean()),
+        }
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """The part of :meth:`protocol` that decides the numbers."""
+        return {
+            **self.timeline.describe(),
+            "events": {s: self.stream(s).num_events for s in ("train", "val", "test")},
+            "targets": {s: len(self._steps(s)) for s in ("train", "val", "test")},
+            "negatives_per_edge": self.negatives,
+            "class_weights": list(self.class_weights),
+            "negatives_seed": self.seed,
+            "selection": self.selection,
+            "computed": {
+                "map": "average precision over all N^2 pairs of a step, mean over steps by pairs",
+                "mrr": "per source mean of 1/rank among all N, unfiltered, ties averaged, mean "
+                "over sources, then steps",
+                "mrr_filtered": "as mrr, without the source's other edges",
+            },
+        }
+
+    def protocol(self) -> dict[str, Any]:
+        """Split, negatives and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"SnapshotLinkPrediction({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _summary(self) -> str:
+        sizes = "/".join(str(len(self._steps(s))) for s in ("train", "val", "test"))
+        seen = f"{self.timeline.reach} steps seen, {self.mode}"
+        return f"{sizes} targets of {len(self.timeline)} steps, {seen}; all pairs ranked"
+
+    def _steps(self, split: str) -> range:
+        return self.timeline.steps(split, ahead=1)
+
+    def _edges(self, step: int) -> Tensor:
+        return self.timeline.edges[step]
+
+    def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The edges of the step after this one, and pairs without an edge."""
+        true = self._edges(step + 1)
+        keys = self._negatives(step, epoch)
+        n = self.num_nodes
+        label = torch.zeros(true.shape[1] + len(keys), dtype=torch.int64)
+        label[: true.shape[1]] = 1
+        src = torch.cat([true[0], torch.div(keys, n, rounding_mode="floor")])
+        return src, torch.cat([true[1], keys % n]), label
+
+    def _negatives(self, step: int, epoch: int) -> Tensor:
+        """Pairs as ``src * N + dst``, in the order in which they were drawn."""
+        true, n = self._edges(step + 1), self.num_nodes
+        wanted = self._wanted(step)
+        if wanted == 0:
+            return true.new_zeros(0)
+        ends = self._window(step)
+        known = (true[0] * n + true[1]).sort().values
+        for factor in (1.25, 4, 16, 64):
+            index = torch.arange(int(wanted * factor) + 16)
+            at = (self.seed, epoch, step)
+            src = true[0][counter_rng.integers(true.shape[1], *at, 0, index)]
+            dst = ends[counter_rng.integers(ends.numel(), *at, 1, index)]
+            key = src * n + dst
+            place = torch.searchsorted(known, key).clamp_(max=known.numel() - 1)
+            key = key[(src != dst) & (known[place] != key)]
+            ranked, order = key.sort(stable=True)
+            new = torch.ones_like(ranked, dtype=torch.bool)
+            torch.ne(ranked[1:], ranked[:-1], out=new[1:])
+            key = key[order[new].sort().values]
+            if key.numel() >= wanted:
+                break
+        return key[:wanted]
+
+    def _wanted(self, step: int) -> int:
+        """As many negatives as asked for, or half of what there is."""
+        if step not in self._most:
+            true = self._edges(step + 1)
+            room = true[0].unique().numel() * self._window(step).unique().numel() - true.shape[1]
+            self._most[step] = max(0, min(self.negatives * true.shape[1], room // 2))
+        return self._most[step]
+
+    def _window(self, step: int) -> Tensor:
+        """The ends of all edges that a window ending at a step holds."""
+        steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
+        return torch.cat([edge_index.reshape(-1) for edge_index in steps])
+
+
+def row_of(h: Tensor, snapshot: Snapshot) -> Tensor | None:
+    """The row of each node in ``h``: that of the snapshot, unless the model keeps one per node."""
+    return None if len(h) == snapshot.num_nodes else snapshot.position

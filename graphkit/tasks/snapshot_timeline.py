@@ -1,0 +1,306 @@
+"""The timeline of a snapshot task: steps, features, split, and what a model sees before a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.data import TemporalGraph
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.snapshot import Snapshot, as_snapshot, out_degree
+
+__all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
+
+SPLITS = ("train", "val", "test")
+
+
+class Timeline:
+    """A graph cut into steps that are ready for a model.
+
+    Parallel events of a step are one edge that weighs their number. The steps are split as in the
+    code of EvolveGCN: with ``last`` the number of the last step, counted from 0, training ends
+    before step ``floor(last * train)`` and validation before step ``floor(last * (train + val))``.
+
+    Args:
+        graph: The stream.
+        every: Length of a step, see :meth:`TemporalGraph.snapshots`.
+        count: Number of steps, instead of ``every``.
+        first: Use only so many steps from the start.
+        skip_empty: Leave out steps without an event.
+        train: Share of the steps for training.
+        val: Share for validation; the rest is the test.
+        history: Steps before the one whose embeddings are used: a window holds one more.
+        mode: ``"window"`` begins afresh for every target; ``"carry"`` carries the model's state
+            along the timeline.
+        bptt: In mode ``"carry"``: steps that a gradient goes back.
+        symmetric: Add every event in the other direction.
+        features: ``"degree"`` for one-hot out-degrees, ``"x"`` for the graph's own.
+        max_degree: Degrees above it count as it (``None``: the largest in training).
+        labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the
+            lowest class.
+
+    Raises:
+        GraphError: A number is out of range, or a split has no step.
+    """
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        every: str | int | float | None = None,
+        count: int | None = None,
+        first: int | None = None,
+        skip_empty: bool = False,
+        train: float = 0.7,
+        val: float = 0.1,
+        history: int = 10,
+        mode: str = "window",
+        bptt: int = 1,
+        symmetric: bool = True,
+        features: str = "degree",
+        max_degree: int | None = None,
+        labels: bool = False,
+    ) -> None:
+        if mode not in ("window", "carry"):
+            raise UnknownNameError("mode", mode, ("window", "carry"))
+        if features not in ("degree", "x"):
+            raise UnknownNameError("features", features, ("degree", "x"))
+        for name, value, least in (("history", history, 0), ("bptt", bptt, 1)):
+            if value < least:
+                raise GraphError(name, "out of range", expected=f">= {least}", got=value)
+        if not (0 < train < 1 and 0 <= val < 1 and train + val < 1):
+            raise GraphError("train", "not shares of the steps", expected="train + val < 1")
+        self.mode, self.history, self.features = mode, history, features
+        self.reach = history + 1 if mode == "window" else bptt
+        self.num_nodes = graph.num_nodes
+        self.num_classes = 0
+        self.edges, self.weights, self.labels, x = _cut(
+            graph, every, count, first, skip_empty, symmetric, labels
+        )
+        if labels:
+            self.num_classes = int(graph.edge_y.max()) + 1
+        last = len(self.edges) - 1
+        self.train_end = int(round(last * train, 9))
+        self.val_end = int(round(last * (train + val), 9))
+        if self.train_end < self.reach:
+            raise GraphError(
+                "history",
+                "no training step has so many steps before it",
+                expected=f"at most {self.train_end - 1} of {last + 1} steps, {self.train_end} of "
+                "them for training",
+                got=self.reach - 1,
+                fix="Use shorter steps (every=), or less history.",
+            )
+        if features == "x":
+            if graph.x is None:
+                raise GraphError("x", "the graph has no node features", fix="features='degree'")
+            self.x, self.in_channels = x, graph.x.shape[1]
+        else:
+            degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
+            if max_degree is None:
+                max_degree = max(int(d.max()) for d in degree[: self.train_end])
+            self.x = [d.clamp(max=max_degree) for d in degree]
+            self.in_channels = max_degree + 1
+        self._ready: dict[str, list[Snapshot]] = {}
+
+    def __len__(self) -> int:
+        """Number of steps."""
+        return len(self.edges)
+
+    def steps(self, split: str, ahead: int) -> range:
+        """The steps that a model sees last before it answers for step + ``ahead``."""
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
+        borders = (self.reach - 1, self.train_end, self.val_end, len(self) - ahead)
+        index = SPLITS.index(split)
+        return range(borders[index], borders[index + 1])
+
+    def snapshots(self, device: torch.device | str = "cpu") -> list[Snapshot]:
+        """All steps, normalised once; idle nodes of equal features share a row."""
+        key = str(device)
+        if key not in self._ready:
+            made = (
+                as_snapshot(_Step(x, edge_index, weight))
+                for x, edge_index, weight in zip(self.x, self.edges, self.weights)
+            )
+            self._ready[key] = [snapshot.shared().to(device) for snapshot in made]
+        return self._ready[key]
+
+    def seen(self, step: int, device: torch.device | str = "cpu") -> list[Snapshot]:
+        """What the model is given to answer after a step, the step itself last."""
+        return self.snapshots(device)[step - self.reach + 1 : step + 1]
+
+    def before(self, split: str) -> list[_Stretch]:
+        """The steps that a carried state has gone through before a split."""
+        if self.mode == "window":
+            return []
+        return [_Stretch(self.snapshots()[: self.steps(split, 0).start - self.reach + 1])]
+
+    def describe(self) -> dict[str, Any]:
+        """The timeline as plain values, for records."""
+        return {
+            "steps": len(self),
+            "mode": self.mode,
+            "history": self.history,
+            "steps_seen": self.reach,
+            "features": f"{self.features}, {self.in_channels} channels",
+            "train_end": self.train_end,
+            "val_end": self.val_end,
+        }
+
+
+@dataclass(frozen=True)
+class _Step:
+    x: Tensor
+    edge_index: Tensor
+    edge_weight: Tensor
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Steps to observe one by one, as the engine replays them."""
+
+    snapshots: list[Snapshot]
+
+    def batches(self, size: int) -> Iterator[Snapshot]:
+        return iter(self.snapshots)
+
+
+@dataclass
+class SnapshotQuery:
+    """The question of one step.
+
+    Attributes:
+        step: The step whose embeddings answer.
+        snapshots: What the model sees, that step last.
+        src, dst, label: Labelled pairs of nodes, int64 ``[M]``.
+        first: Position of row 0 among all queries of the split.
+        rows: Rows of scores that the query gives.
+        events: The snapshot that a carried state moves past, ``None`` in a window.
+        whole: Whether all pairs are ranked, one row of scores for the step; otherwise each labelled
+            pair has a row.
+    """
+
+    step: int
+    snapshots: list[Snapshot]
+    src: Tensor
+    dst: Tensor
+    label: Tensor
+    first: int
+    rows: int
+    events: Snapshot | None
+    whole: bool = False
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def share(self, rank: int, world: int) -> SnapshotQuery:
+        """The part of one of ``world`` processes: some of the pairs; of ranked steps, every
+        ``world``-th one."""
+        changes = dict(vars(self))
+        if self.whole:
+            changes["rows"] = int(self.first % world == rank)
+            return SnapshotQuery(**changes)
+        a, b = self.rows * rank // world, self.rows * (rank + 1) // world
+        for name in ("src", "dst", "label"):
+            changes[name] = changes[name][a:b]
+        return SnapshotQuery(**{**changes, "first": self.first + a, "rows": b - a})
+
+
+@dataclass(frozen=True)
+class SnapshotStream:
+    """The steps of a split in order, one query each.
+
+    Args:
+        timeline: What a model sees.
+        steps: The steps.
+        pairs: ``pairs(step) -> (src, dst, label)``.
+        sizes: Rows of each step's query (of pairs that are drawn: as many as can be asked for).
+        events: Edges in the split, what rates are about.
+        whole: See :class:`SnapshotQuery`.
+        device: Where the queries go.
+    """
+
+    timeline: Timeline
+    steps: range
+    pairs: Any
+    sizes: list[int]
+    events: int
+    whole: bool
+    device: torch.device | str = "cpu"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def num_events(self) -> int:
+        """Edges that are asked about."""
+        return self.events
+
+    @property
+    def num_queries(self) -> int:
+        """Rows of scores."""
+        return sum(self.sizes)
+
+    def __iter__(self) -> Iterator[SnapshotQuery]:
+        return self.start()
+
+    def start(self, batch: int = 0) -> Iterator[SnapshotQuery]:
+        """The queries from a step on; what comes does not depend on where it starts."""
+        first = sum(self.sizes[:batch])
+        for step, rows in zip(self.steps[batch:], self.sizes[batch:]):
+            seen = self.timeline.seen(step, self.device)
+            pairs = [part.to(self.device) for part in self.pairs(step)]
+            if not self.whole:
+                rows = len(pairs[0])
+            events = seen[0] if self.timeline.mode == "carry" else None
+            yield SnapshotQuery(step, seen, *pairs, first, rows, events, self.whole)
+            first += rows
+
+
+def _cut(
+    graph: TemporalGraph,
+    every: Any,
+    count: int | None,
+    first: int | None,
+    skip_empty: bool,
+    symmetric: bool,
+    labels: bool,
+) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+    """Edges, their weights and labels, and the nodes' features, of every step."""
+    src, dst, t, x = graph.src, graph.dst, graph.t, graph.x
+    votes = None
+    if labels:
+        if graph.edge_y is None or graph.edge_y.is_floating_point() or graph.edge_y.dim() != 1:
+            raise GraphError("edge_y", "edges need a class each", expected="int64 [E]")
+        votes = torch.nn.functional.one_hot(graph.edge_y.long()).float()
+    if symmetric:
+        src, dst, t = torch.cat([src, dst]), torch.cat([dst, src]), torch.cat([t, t])
+        votes = None if votes is None else torch.cat([votes, votes])
+    both = TemporalGraph(
+        src,
+        dst,
+        t,
+        edge_attr=votes,
+        x=x,
+        node_events=graph.node_events,
+        num_nodes=graph.num_nodes,
+        time_unit=str(graph.time_unit),
+    )
+    snapshots = both.snapshots(
+        every=every,
+        count=count,
+        reduce={"edge_weight": "count", "edge_attr": "sum"},
+        empty="skip" if skip_empty else "keep",
+    )[:first]
+    steps = list(snapshots)
+    return (
+        [s.edge_index for s in steps],
+        [s.edge_weight for s in steps],
+        [s.edge_attr.argmax(dim=1) for s in steps] if labels else [],
+        [s.x for s in steps] if x is not None else [],
+    )

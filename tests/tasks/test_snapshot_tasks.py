@@ -1,0 +1,268 @@
+"""Snapshot tasks: split, what is seen, negatives, metrics against brute force, whole runs."""
+
+import itertools
+
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, f1_score
+
+import graphkit
+from graphkit.data import TemporalGraph
+from graphkit.datasets.sbm import sbm
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
+from graphkit.tasks.edge_classification import EdgeClassification
+from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
+from graphkit.tasks.snapshot_timeline import Timeline
+
+MODELS = (EvolveGCNO, EvolveGCNH, SnapshotGCN, GCNGRU)
+
+
+def stream(num_events=600, num_nodes=40, steps=20, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    ends = (torch.rand(2, num_events, generator=draw).square() * num_nodes).long()
+    t = torch.randint(steps * 10, (num_events,), generator=draw).sort().values
+    t[0], t[-1] = 0, steps * 10 - 1
+    y = ((ends[0] + ends[1]) % 3 > 0).long()
+    return TemporalGraph(ends[0], ends[1], t, edge_y=y, num_nodes=num_nodes)
+
+
+def link(**settings):
+    return SnapshotLinkPrediction(
+        stream(), **{"every": 10, "history": 2, "negatives": 3, **settings}
+    )
+
+
+def model_for(task, make, seed=0):
+    torch.manual_seed(seed)
+    return make.from_task(task, hidden_channels=4, classifier_channels=5)
+
+
+def test_split_is_by_the_number_of_the_last_step():
+    line = Timeline(stream(), every=10, history=2)
+    assert len(line) == 20  # floor(19 * .7) = 13, floor(19 * .8) = 15
+    assert [list(line.steps(s, 1)) for s in ("train", "val", "test")] == [
+        list(range(2, 13)),
+        [13, 14],
+        [15, 16, 17, 18],
+    ]
+    assert line.steps("test", 0)[-1] == 19
+    carried = Timeline(stream(), every=10, mode="carry", bptt=3)
+    assert carried.steps("train", 1)[0] == 2
+
+
+def test_a_window_holds_history_and_one_more():
+    task = link(history=3)
+    query = next(iter(task.stream("train")))
+    assert query.step == 3
+    assert len(query.snapshots) == 4
+    every = task.timeline.snapshots()
+    assert all(a is b for a, b in zip(query.snapshots, every[:4]))
+    assert next(iter(link(history=0).stream("train"))).step == 0
+
+
+def test_edges_from_the_target_on_do_not_reach_the_model():
+    graph = stream()
+    later = graph.t >= 160
+    twisted = TemporalGraph(
+        torch.where(later, graph.dst, graph.src),
+        torch.where(later, (graph.src * 7 + 3) % 40, graph.dst),
+        graph.t,
+        num_nodes=40,
+    )
+    one = SnapshotLinkPrediction(graph, every=10, history=2, max_degree=5)
+    two = SnapshotLinkPrediction(twisted, every=10, history=2, max_degree=5)
+    model = model_for(one, EvolveGCNH)
+    first, second = (next(iter(task.stream("test"))) for task in (one, two))
+    assert first.step == 15  # the target is step 16, t from 160
+    assert torch.equal(model(first.snapshots), model(second.snapshots))
+    assert not torch.equal(first.dst, second.dst)
+
+
+def test_negatives():
+    task = link(negatives=4)
+    seen = []
+    for query in task.stream("train"):
+        true = set(zip(*(part[query.label == 1].tolist() for part in (query.src, query.dst))))
+        step = task.timeline.edges[query.step + 1]
+        assert true == set(zip(*step.tolist()))
+        drawn = list(zip(*(part[query.label == 0].tolist() for part in (query.src, query.dst))))
+        assert len(drawn) == 4 * len(true)
+        assert len(set(drawn)) == len(drawn)
+        assert not true & set(drawn)
+        assert all(u != v for u, v in drawn)
+        assert {u for u, _ in drawn} <= set(step[0].tolist())
+        window = task.timeline.edges[query.step - 2 : query.step + 1]
+        assert {v for _, v in drawn} <= set(torch.cat(window, dim=1).reshape(-1).tolist())
+        seen.append(drawn)
+    again = [q.dst for q in task.stream("train", epoch=0)]
+    other = [q.dst for q in task.stream("train", epoch=1)]
+    assert all(a.shape == b.shape for a, b in zip(again, other))
+    assert not all(torch.equal(a, b) for a, b in zip(again, other))
+    later = [q.dst for q in task.stream("train").start(3)]
+    assert all(torch.equal(a, b) for a, b in zip(again[3:], later))
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_metrics_equal_brute_force_over_all_pairs(make):
+    task = link()
+    model = model_for(task, make).eval()
+    aps, mrrs = [], []
+    for query in task.stream("val"):
+        with torch.no_grad():
+            h = model(query.snapshots)
+            rows = query.snapshots[-1].position
+            h = h if len(h) == 40 else h[rows]
+            node = torch.arange(40)
+            logits = model.head(h, node.repeat_interleave(40), node.repeat(40))
+        scores = (logits[:, 1] - logits[:, 0]).double().view(40, 40)
+        scores = scores.mul(1e5).round()  # equal up to the order of float sums
+        true = torch.zeros(40, 40, dtype=torch.bool)
+        true[tuple(task.timeline.edges[query.step + 1])] = True
+        aps.append(average_precision_score(true.view(-1).numpy(), scores.view(-1).numpy()))
+        of_rows = []
+        for line, hits in zip(scores, true):
+            if hits.any():
+                above = (line > line[hits].unsqueeze(1)).sum(dim=1)
+                equal = (line == line[hits].unsqueeze(1)).sum(dim=1)
+                of_rows.append((1 / (1 + above + (equal - 1) / 2)).mean().item())
+        mrrs.append(sum(of_rows) / len(of_rows))
+    from graphkit.engine.passes import score_pass
+    from graphkit.engine.runtime import Runtime
+
+    found = score_pass(model, task, task.stream("val"), Runtime.start("cpu"))
+    metrics = task.metrics(found, "val")
+    assert metrics["map"] == pytest.approx(sum(aps) / len(aps), abs=2e-3)
+    assert metrics["mrr"] == pytest.approx(sum(mrrs) / len(mrrs), abs=2e-3)
+    assert metrics["mrr_filtered"] >= metrics["mrr"]
+
+
+@pytest.mark.parametrize("mode", ["window", "carry"])
+def test_a_run_trains_selects_and_resumes(mode, tmp_path):
+    def run(epochs, resume=False, where="a"):
+        task = link(mode=mode)
+        return graphkit.fit(
+            model_for(task, EvolveGCNH), task, epochs=epochs, lr=0.01, threads=1, progress=False,
+            device="cpu", checkpoint_dir=tmp_path / where, resume=resume,
+        )  # fmt: skip
+
+    whole = run(4)
+    assert set(whole.metrics["test"]) == {"map", "mrr", "mrr_filtered"}
+    assert whole.curves["train_loss"][-1] < whole.curves["train_loss"][0]
+    run(2, where="b")
+    resumed = run(4, resume=True, where="b")
+    assert resumed.metrics == whole.metrics
+    assert resumed.curves == whole.curves
+
+
+@pytest.mark.parametrize("make", [EvolveGCNH, GCNGRU])
+def test_a_carried_state_is_that_of_the_whole_timeline(make):
+    task = link(mode="carry", bptt=2)
+    model = model_for(task, make).eval()
+    snapshots = task.timeline.snapshots()
+    want = model.encoder(snapshots, outputs="all")[0]
+    for stretch in task.history("val"):
+        for snapshot in stretch.batches(1):
+            model.observe(snapshot.to("cpu"))
+    for query in task.stream("val"):
+        torch.testing.assert_close(model(query.snapshots), want[query.step])
+        model.observe(query.events)
+    alone = graphkit.evaluate(model, task, "test", device="cpu")
+    assert alone == graphkit.evaluate(model, task, "test", device="cpu")
+
+
+def test_shares_of_processes_add_up():
+    task = link()
+    model = model_for(task, EvolveGCNO)
+    query = next(iter(task.stream("train")))
+    total = len(query)
+    whole = task.loss(task.score(model, query), total)
+    parts = [task.loss(task.score(model, query.share(r, 3)), total) for r in range(3)]
+    torch.testing.assert_close(sum(parts), whole)
+    steps = list(task.stream("val"))
+    assert [sum(len(q.share(r, 2)) for r in range(2)) for q in steps] == [1, 1]
+
+
+# ------------------------------------------------------------------ edge classification
+def test_labels_are_majorities():
+    graph = TemporalGraph(
+        [0, 0, 0, 1, 1, 2, 2],
+        [1, 1, 1, 2, 2, 0, 0],
+        [0, 0, 0, 0, 0, 9, 29],
+        edge_y=torch.tensor([1, 0, 1, 1, 0, 2, 2]),
+    )
+    line = Timeline(graph, every=5, history=0, labels=True, symmetric=False)
+    assert line.num_classes == 3
+    assert line.edges[0].tolist() == [[0, 1], [1, 2]]
+    assert line.weights[0].tolist() == [3, 2]
+    assert line.labels[0].tolist() == [1, 0]  # a tie goes to the lowest class
+    assert line.labels[1].tolist() == [2]
+
+
+def test_edge_classification_runs_and_counts():
+    task = EdgeClassification(stream(), every=10, history=2, class_weights=(0.8, 0.2))
+    assert task.target == 0
+    model = model_for(task, EvolveGCNH)
+    result = graphkit.fit(model, task, epochs=3, lr=0.01, threads=1, progress=False, device="cpu")
+    assert set(result.metrics["test"]) == {"f1", "precision", "recall", "f1_macro", "f1_micro"}
+    logits = torch.randn(50, 2)
+    label = torch.randint(2, (50,))
+    found = task.metrics(torch.cat([logits, label.unsqueeze(1).float()], dim=1), "test")
+    guess = logits.argmax(dim=1)
+    assert found["f1"] == pytest.approx(f1_score(label, guess, pos_label=0))
+    assert found["f1_macro"] == pytest.approx(f1_score(label, guess, average="macro"))
+    assert found["f1_micro"] == pytest.approx(f1_score(label, guess, average="micro"))
+
+
+def test_the_step_itself_is_seen_when_its_edges_are_classified():
+    task = EdgeClassification(stream(), every=10, history=2)
+    query = next(iter(task.stream("test")))
+    assert torch.equal(torch.stack([query.src, query.dst]), task.timeline.edges[query.step])
+
+
+# ------------------------------------------------------------------ options and errors
+def test_own_features_and_varying_degrees():
+    graph = stream()
+    with pytest.raises(GraphError, match="no node features"):
+        SnapshotLinkPrediction(graph, every=10, history=2, features="x")
+    task = link()
+    assert task.in_channels == 1 + max(
+        int(e[0].bincount().max()) for e in task.timeline.edges[: task.timeline.train_end]
+    )
+    assert link(max_degree=2).in_channels == 3
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"history": 13}, "no training step"),
+        ({"negatives": 0}, "nothing to tell apart"),
+        ({"train": 0.9, "val": 0.2}, "not shares"),
+        ({"bptt": 0}, "bptt"),
+    ],
+)
+def test_errors(settings, message):
+    with pytest.raises(GraphError, match=message):
+        link(**settings)
+
+
+def test_unknown_names():
+    for settings in ({"mode": "windw"}, {"features": "degre"}, {"selection": "mapp"}):
+        with pytest.raises(UnknownNameError, match="Did you mean"):
+            link(**settings)
+
+
+def test_sbm():
+    graph = sbm(60, 6, p_in=0.4, p_out=0.05, migrating=5)
+    assert graph.num_nodes == 60
+    assert not (graph.src == graph.dst).any()
+    communities = graph.node_events.y.view(6, 60)
+    assert [(a != b).sum().item() for a, b in itertools.pairwise(communities)] == [5] * 5
+    inside = communities[graph.t, graph.src] == communities[graph.t, graph.dst]
+    assert inside.float().mean() > 0.8
+    assert torch.equal(graph.src, sbm(60, 6, p_in=0.4, p_out=0.05, migrating=5).src)
+    kept = sbm(60, 2, p_in=0.4, persistence=1.0, migrating=0)
+    first, second = ((kept.src * 60 + kept.dst)[kept.t == t] for t in (0, 1))
+    assert torch.equal(first, second)
+    with pytest.raises(GraphError, match="p_in"):
+        sbm(p_in=2)

@@ -46,7 +46,9 @@ Deliberate departures from the authors' code, each of which it gets wrong or lea
 - All state is in buffers; empty slots hold zeros, not noise.
 - Hop-1 entries count their events and nodes remember how active they were (``counts=False``,
   ``half_lives=()`` for theirs).
-- An entry knows whether its owner sent or received the event (``directed=False`` for theirs).
+
+``directed=True`` also tells entries whose event the owner sent from those whose event it received;
+measured, it did not help.
 """
 
 from __future__ import annotations
@@ -157,7 +159,7 @@ class NAT(nn.Module):
         readout: str = "recency",
         replace_prob: float = 1.0,
         dropout: float = 0.3,
-        directed: bool = True,
+        directed: bool = False,
         hop2_pending: bool = False,
         allow_self: bool = False,
         counts: bool = True,

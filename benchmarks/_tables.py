@@ -18,6 +18,13 @@ _LABELS = {
     "mrr": "MRR",
     "hits@10": "hits@10",
     "accuracy": "accuracy",
+    "map": "MAP",
+    "mrr_filtered": "MRR filtered",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "f1_macro": "macro F1",
+    "f1_micro": "micro F1",
 }
 
 

@@ -48,6 +48,9 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
     metrics = [m for m in _LABELS if any(m in r.metrics.get("test", {}) for r in results)]
     published = [m for m in metrics if any(m in r.published for r in results)]
     head = ["model"]
+    selected_by = "ap" if all("ap" in r.metrics.get("val", {}) for r in results) else None
+    if selected_by:
+        head.append(f"val {_LABELS[selected_by]}")
     for m in metrics:
         head += [_LABELS[m]] + ([f"published {_LABELS[m]}"] if m in published else [])
     head += ["train ev/s", "eval ev/s", "s/epoch", "peak MiB"]
@@ -55,6 +58,8 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
     for model in dict.fromkeys(r.model for r in results):
         mine = [r for r in results if r.model == model]
         row = [model]
+        if selected_by:
+            row.append(spread([r.metrics["val"][selected_by] for r in mine]))
         for m in metrics:
             row.append(spread([r.metrics["test"].get(m) for r in mine]))
             if m in published:

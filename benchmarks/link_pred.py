@@ -97,9 +97,17 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     Checks every name.
     """
     from benchmarks import _settings
-    from graphkit import LinkPrediction, fit, registry
+    from graphkit import GraphError, LinkPrediction, fit, registry
 
     makers = {name: registry.get("model", name) for name in models}
+    for name, make in makers.items():
+        if not (hasattr(make, "score") and hasattr(make, "observe")):
+            streams = [e.name for e in registry.entries("model") if hasattr(e.make, "observe")]
+            raise GraphError(
+                "--model",
+                f"{name!r} does not read a stream of events",
+                expected=" or ".join(streams),
+            )
     known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
     ours = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}

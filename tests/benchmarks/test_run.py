@@ -76,6 +76,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(main, capsys, tmp_path):
 @pytest.mark.parametrize(
     "arguments, hint",
     [
+        (["--model", "dagnn"], "does not read a stream of events"),
         (["--model", "edgbank"], "Did you mean 'edgebank'"),
         (["--model", "edgebank", "--data", "colegemsg"], "Did you mean 'collegemsg'"),
         (["--model", "edgebank", "--set", "memry=1"], "Did you mean 'memory'"),
@@ -108,6 +109,17 @@ def test_link_pred_prints_a_table_and_writes_records(main, capsys, tmp_path):
     expected = {"ap", "auc", "ap_historical", "auc_historical", "ap_inductive", "auc_inductive"}
     assert set(results[0].metrics["test"]) == expected | {"mrr", "hits@10"}
     assert results[0].protocol["candidates"] == 5
+
+
+def test_a_sweep_adds_a_row_per_value(main, capsys):
+    sweep = ["--sweep", "memory=time_window", "--sweep", "min_repeats=2,3"]
+    assert main(["link_pred", *SMALL, "--model", "edgebank", *sweep, "--json", "out.json"]) == 0
+    rows = [r.model for r in load_results("out.json")]
+    values = ("memory=time_window", "min_repeats=2", "min_repeats=3")
+    assert rows == ["edgebank", *(f"edgebank {v}" for v in values)]
+    assert "edgebank min_repeats=3" in capsys.readouterr().out
+    assert main(["link_pred", *SMALL, "--model", "edgebank", "--sweep", "memory="]) == 2
+    assert "expected key=a,b,c" in capsys.readouterr().err
 
 
 def test_negatives_and_inductive_reach_the_protocol(main):

@@ -129,3 +129,11 @@ def test_what_nothing_takes_is_refused(settings):
         apply(settings, "nat", {"natt.readout": 1})
     with pytest.raises(UnknownNameError, match="setting of fit"):
         apply(settings, "nat", {"fit.channels": 1})
+
+
+def test_a_sweep_splits_at_commas_outside_brackets(settings):
+    found = settings.parse_sweep(["num_slots=[16,8],[64,32]", "clock=time,absolute"])
+    assert found == {
+        "num_slots": {"[16,8]": [16, 8], "[64,32]": [64, 32]},
+        "clock": {"time": "time", "absolute": "absolute"},
+    }

@@ -20,11 +20,12 @@ For a query (u, v):
 ``score`` computes these and writes nothing; ``observe`` makes them permanent for the ends of real
 events (negatives are never written).
 
-**Time.** The authors encode the absolute time of an event, and never use the time of the query
-(``clock="absolute"``). An entry's age says more: ``clock="time"`` uses query time minus event time,
-and ``clock="events"`` (default) counts the events of the stream since then. Activity in a network
-rises and falls; an age in events keeps its meaning when it does, an age in seconds does not.
-docs/design.md gives the measured difference.
+**Time.** The authors give the GRUs the absolute time of an event, and never use the time of the
+query (``clock="absolute"``). ``clock="time"`` gives them the age of the event in seconds, and
+``clock="events"`` (default) the number of events of the stream since then. Activity in a network
+rises and falls; an age in events keeps its meaning when it does, an age in seconds does not. The
+readouts that use ages count them in events, except with ``clock="time"``. docs/design.md gives the
+measured differences.
 
 **Readouts.** ``readout="recency"`` (default, :class:`~graphkit.nn.stream.RecencyReadout`) tells
 entries by code and age; ``"code"`` is the authors' sum over keys with one embedding per

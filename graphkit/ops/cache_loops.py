@@ -212,7 +212,7 @@ def find_shared_keys(key, slot1, group, strength, u, v, m1, m2, num_groups, coar
         for side in range(2):
             row = u[p] if side == 0 else v[p]
             for c in range(width):
-                found = bits[p, side * width + c]
+                found = np.int64(bits[p, side * width + c])  # plain Python would wrap at 255
                 if found:
                     hop = 0 if c == 0 else (1 if c <= m1 else 2)
                     pair[n] = p

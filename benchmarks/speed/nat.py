@@ -1,4 +1,4 @@
-"""NAT beside the plain NAT of ``plain_nat.py``: training, evaluation, many candidates, memory.
+"""NAT beside the plain NAT of ``_plain_nat.py``: training, evaluation, many candidates, memory.
 
 The two take turns on chunks of one stream, at the same position in it, in one process with a fixed
 number of threads; medians over the chunks are compared. Batches of 100, one negative per event, 32
@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.speed._plain_nat import PlainNAT
 from benchmarks.speed._timing import alternate, row
-from benchmarks.speed.plain_nat import PlainNAT
 from graphkit import TemporalGraph, load
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.errors import DatasetNotFoundError

@@ -8,7 +8,7 @@ from graphkit import TemporalGraph, load
 
 @pytest.fixture
 def plain():
-    from benchmarks.speed.plain_nat import PlainNAT
+    from benchmarks.speed._plain_nat import PlainNAT
 
     def build(num_nodes=10, num_edges=100, **settings):
         torch.manual_seed(0)

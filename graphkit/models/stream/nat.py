@@ -71,10 +71,9 @@ from graphkit.nn.stream.joint_readout import (
 )
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
-from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.nn.stream.timed_gru import TimedGRU
 from graphkit.ops.cache_loops import read_rows
 from graphkit.ops.compiled import use_compiled
-from graphkit.ops.gru_gates import gru_gates, gru_lookup
 from graphkit.registry import register
 
 __all__ = ["NAT"]
@@ -209,10 +208,12 @@ class NAT(nn.Module):
         node_channels = 0 if x is None else self.x.shape[1]
         feature_channels = min(node_channels, neighbor_channels)
         num_ages = 0 if clock == "absolute" else self.num_groups
-        self.neighbor_cell = _Cell(
+        self.neighbor_cell = TimedGRU(
             self_channels, edge_channels, time_channels, neighbor_channels, num_ages
         )
-        self.self_cell = _Cell(self_channels, edge_channels, time_channels, self_channels, num_ages)
+        self.self_cell = TimedGRU(
+            self_channels, edge_channels, time_channels, self_channels, num_ages
+        )
         if x is not None:
             self.feature_lin = nn.Linear(node_channels, feature_channels, bias=False)
         self.readout = _READOUTS[readout](
@@ -469,96 +470,29 @@ class NAT(nn.Module):
         time: Tensor | None,
     ) -> Tensor:
         """``[F, E]``: the GRU step on entries with a pending event."""
-        cell, known = self.neighbor_cell, self.self_vector
-        if key.numel() < self.num_nodes:  # the work does not grow with the graph
-            known = known.index_select(0, key)
-            key = torch.arange(key.numel(), device=key.device)
-        return gru_lookup(
-            cell.in_weight @ known.t(),
-            key,
-            cell.by_age(),
-            group,
-            cell.state_weight,
-            cell.state_bias,
-            state,
-            valid,
-            self._event_gates(cell, event, time),
+        return self.neighbor_cell.look_up(
+            self.self_vector, key, group, state, valid, self._features(event), time
         )
 
     def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
         """``[R, S]``: self vectors with the node's last event applied."""
-        cell = self.self_cell
         state = self.self_vector.index_select(0, rows.node).t().contiguous()
         known = rows.partner >= 0
-        partner = self.self_vector.index_select(0, rows.partner.clamp(min=0))
-        partner = partner * known.unsqueeze(1)
+        partner = self.self_vector.index_select(0, rows.partner.clamp(min=0)) * known.unsqueeze(1)
         age = torch.where(known, group, self.num_groups)
-        gates = cell.in_weight @ partner.t() + cell.by_age().index_select(1, age)
         time = None if rows.time is None else rows.time[:, 0]
-        extra = self._event_gates(cell, rows.stamp[:, 0] >> 1, time)
-        if extra is not None:
-            gates = gates + extra * known
-        hidden = torch.addmm(cell.state_bias.unsqueeze(1), cell.state_weight, state)
-        return gru_gates(gates, hidden, state).t()
+        feature = self._features(rows.stamp[:, 0] >> 1)
+        return self.self_cell(partner, age, state, known, feature, time).t()
 
-    def _event_gates(self, cell: _Cell, event: Tensor, time: Tensor | None) -> Tensor | None:
-        """``[3 F, E]``: what features and absolute times of pending events add."""
-        gates = None
-        if self.edge_attr is not None:
-            gates = cell.edge_weight @ self.edge_attr.index_select(0, event).t()
-        if cell.time_encoder is not None:
-            by_time = cell.time_weight @ cell.time_encoder(time).t()
-            gates = by_time if gates is None else gates + by_time
-        return gates
+    def _features(self, event: Tensor) -> Tensor | None:
+        """``[E, D_e]``, features of events by id."""
+        return None if self.edge_attr is None else self.edge_attr.index_select(0, event)
 
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}({self.num_nodes}, num_slots={self.cache.num_slots}, "
             f"clock={self.clock!r}, readout={type(self.readout).__name__})"
         )
-
-
-class _Cell(nn.Module):
-    """Parameters of a GRU whose input is ``[self vector, event features, time]``.
-
-    The authors multiply the input with a narrow matrix and then with the GRU's; here the product is
-    learned as one. Every age group has learned gates of its own, and so has "never"; absolute times
-    (``num_ages=0``) are encoded by cosines.
-    """
-
-    def __init__(
-        self,
-        self_channels: int,
-        edge_channels: int,
-        time_channels: int,
-        channels: int,
-        num_ages: int,
-    ) -> None:
-        super().__init__()
-        gates = 3 * channels
-        self.num_ages = num_ages
-        self.in_weight = nn.Parameter(torch.empty(gates, self_channels))
-        self.state_weight = nn.Parameter(torch.empty(gates, channels))
-        self.state_bias = nn.Parameter(torch.empty(gates))
-        self.age = nn.Parameter(torch.empty(gates, num_ages + 1))
-        if edge_channels:
-            self.edge_weight = nn.Parameter(torch.empty(gates, edge_channels))
-        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
-        if not num_ages:
-            self.time_weight = nn.Parameter(torch.empty(gates, time_channels))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """As :class:`torch.nn.GRUCell`: uniform within one over the root of the state's size."""
-        bound = self.state_weight.shape[1] ** -0.5
-        for parameter in self.parameters(recurse=False):
-            nn.init.uniform_(parameter, -bound, bound)
-        if self.time_encoder is not None:
-            self.time_encoder.reset_parameters()
-
-    def by_age(self) -> Tensor:
-        """``[3 F, groups + 1]``, the gates that an age adds; the input's bias is among them."""
-        return self.age if self.num_ages else self.age.expand(-1, 4 * num_buckets())
 
 
 def _table(value: Tensor | None, column: str, rows: int | None = None) -> Tensor | None:

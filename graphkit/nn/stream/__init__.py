@@ -15,6 +15,7 @@ from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows
 from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.nn.stream.timed_gru import TimedGRU
 
 __all__ = [
     "AttentionReadout",
@@ -31,6 +32,7 @@ __all__ = [
     "RecentNeighbors",
     "RecentRows",
     "TimeEncoder",
+    "TimedGRU",
     "check_time_dtype",
     "event_records",
     "num_buckets",

@@ -26,6 +26,9 @@ buffer             shape               dtype   content
                                                and batch overruled (the price of large batches)
 ================== =================== ======= ====================================================
 
+An entry of hop 2 carries the stamp that it had in the partner's hop 1, so its age is the age of
+that event and its owner is the partner.
+
 **Lazy update.** A slot holds the state before its last event and the event itself. Who reads it
 applies the event (a GRU step in :class:`~graphkit.models.stream.NAT`); only a later write makes the
 result permanent. Reading is therefore idempotent, and one step of backpropagation reaches the
@@ -43,6 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -159,6 +163,8 @@ class NCache(nn.Module):
         )
         self.register_buffer("clock", torch.empty((), dtype=torch.int64))
         self.register_buffer("num_superseded", torch.empty((), dtype=torch.int64))
+        signed = (self.seed + 2**63) % 2**64 - 2**63
+        self.register_buffer("hash_seed", torch.tensor(signed, dtype=torch.int64))
         # What hop 1 would be asked again and again; one byte per node, derived, not saved.
         slots = hash64(self.seed, torch.arange(num_nodes)) & 0x7FFFFFFF
         self.register_buffer("slot1", (slots % m1).to(torch.uint8), persistent=False)
@@ -179,6 +185,18 @@ class NCache(nn.Module):
         ):
             if buffer is not None:
                 buffer.zero_()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        saved = state_dict.get(f"{prefix}hash_seed")
+        if saved is not None and int(saved) != int(self.hash_seed):
+            raise GraphError(
+                "seed",
+                "the saved cache was filled with another hash",
+                expected=int(saved),
+                got=int(self.hash_seed),
+                fix="Make the model with the seed of the saved one.",
+            )
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def slot(self, key: Tensor, hop: int) -> Tensor:
         """int64, the slot of each key in hop 1 or hop 2; the same for every owner.

@@ -1,0 +1,131 @@
+"""A GRU whose input is another node's vector, features of an event, and the event's time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.nn.stream.recency import num_buckets
+from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.ops.gru_gates import gru_gates, gru_lookup
+
+__all__ = ["TimedGRU"]
+
+
+class TimedGRU(nn.Module):
+    """The update of NAT: a GRU step with the input ``[vector, event features, time]``.
+
+    The authors multiply the input with a narrow matrix and then with the GRU's; here the product is
+    learned as one. Every age group has learned gates of its own, and so has "never"; absolute times
+    (``num_ages=0``) are encoded by cosines.
+
+    Args:
+        in_channels: Size of the input vectors, ``S``.
+        edge_channels: Size of the event features, may be 0.
+        time_channels: Size of the encoding of absolute times.
+        channels: Size of the state, ``F``.
+        num_ages: Number of age groups; 0 for absolute times.
+
+    Shapes:
+        - **input:** vectors ``[E, S]``, ages int64 ``[E]``, states ``[F, E]``
+        - **output:** ``[F, E]``
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        edge_channels: int,
+        time_channels: int,
+        channels: int,
+        num_ages: int,
+    ) -> None:
+        super().__init__()
+        gates = 3 * channels
+        self.num_ages = num_ages
+        self.in_weight = nn.Parameter(torch.empty(gates, in_channels))
+        self.state_weight = nn.Parameter(torch.empty(gates, channels))
+        self.state_bias = nn.Parameter(torch.empty(gates))
+        self.age = nn.Parameter(torch.empty(gates, num_ages + 1))
+        if edge_channels:
+            self.edge_weight = nn.Parameter(torch.empty(gates, edge_channels))
+        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
+        if not num_ages:
+            self.time_weight = nn.Parameter(torch.empty(gates, time_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As :class:`torch.nn.GRUCell`: uniform within one over the root of the state's size."""
+        bound = self.state_weight.shape[1] ** -0.5
+        for parameter in self.parameters(recurse=False):
+            nn.init.uniform_(parameter, -bound, bound)
+        if self.time_encoder is not None:
+            self.time_encoder.reset_parameters()
+
+    def forward(
+        self,
+        vector: Tensor,
+        age: Tensor,
+        state: Tensor,
+        known: Tensor,
+        feature: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """One step for every row.
+
+        Args:
+            vector: ``[E, S]``.
+            age: int64 ``[E]``; ``num_ages`` stands for "never".
+            state: ``[F, E]``.
+            known: bool ``[E]``, where there is an event at all.
+            feature: ``[E, D]`` features of the events, if there are any.
+            time: ``[E]`` times of the events, for absolute times.
+        """
+        gates = self.in_weight @ vector.t() + self._by_age().index_select(1, age)
+        extra = self._event_gates(feature, time)
+        if extra is not None:
+            gates = gates + extra * known
+        hidden = torch.addmm(self.state_bias.unsqueeze(1), self.state_weight, state)
+        return gru_gates(gates, hidden, state)
+
+    def look_up(
+        self,
+        table: Tensor,
+        key: Tensor,
+        age: Tensor,
+        state: Tensor,
+        valid: Tensor | None = None,
+        feature: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """One step for every entry whose input vector is the row ``key`` of ``table [N, S]``.
+
+        A small table is projected once, so that an entry reads ``3 F`` numbers and not ``S``; of a
+        table with more rows than there are entries only the rows asked for are touched. Entries
+        with ``valid`` 0 come out as zeros.
+        """
+        if key.numel() < table.shape[0]:  # the work does not grow with the graph
+            table = table.index_select(0, key)
+            key = torch.arange(key.numel(), device=key.device)
+        return gru_lookup(
+            self.in_weight @ table.t(),
+            key,
+            self._by_age(),
+            age,
+            self.state_weight,
+            self.state_bias,
+            state,
+            valid,
+            self._event_gates(feature, time),
+        )
+
+    def _by_age(self) -> Tensor:
+        """``[3 F, groups + 1]``, the gates that an age adds; the input's bias is among them."""
+        return self.age if self.num_ages else self.age.expand(-1, 4 * num_buckets())
+
+    def _event_gates(self, feature: Tensor | None, time: Tensor | None) -> Tensor | None:
+        """``[3 F, E]``, what features and absolute times of the events add."""
+        gates = None if feature is None else self.edge_weight @ feature.t()
+        if self.time_encoder is not None:
+            by_time = self.time_weight @ self.time_encoder(time).t()
+            gates = by_time if gates is None else gates + by_time
+        return gates

@@ -67,8 +67,6 @@ class Job:
                 job.arguments = saved
                 results = job.folder / "result.json"
                 job.done = load_results(results) if results.exists() else []
-        if job.leads:
-            write_text(job.folder / "run.json", json.dumps(job.arguments, indent=2) + "\n")
         return job
 
     def find(self, model: str, seed: int) -> Result | None:
@@ -76,16 +74,24 @@ class Job:
         return next((r for r in self.done if (r.model, r.seed) == (model, seed)), None)
 
     def checkpoints(self, model: str, seed: int) -> Path:
-        """Folder of the checkpoints of a model and a seed."""
+        """Folder of the checkpoints of a model and a seed whose training begins now."""
+        self._begin()
         name = re.sub(r"[^\w.=+-]+", "_", model)
         return self.folder / "checkpoints" / f"{name}-seed{seed}"
 
     def add(self, result: Result) -> None:
         """Keep a result, on disk at once."""
         self.done.append(result)
+        self._begin()
         self.save(self.folder / "result.json")
 
     def save(self, path: str | Path) -> None:
         """Write all results so far as JSON."""
         if self.leads and self.done:
             save_results(self.done, path)
+
+    def _begin(self) -> None:
+        """Write ``run.json``: not before a training begins, so that a wrong name leaves nothing."""
+        path = self.folder / "run.json"
+        if self.leads and not path.exists():
+            write_text(path, json.dumps(self.arguments, indent=2) + "\n")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
         self.folder = Path(folder)
-        self.identity = identity
+        self.identity = _plain(identity)
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace ``last.pt``; drops the best files that it does not name."""
@@ -112,6 +113,15 @@ class Cadence:
             return False
         self._last = now
         return True
+
+
+def _plain(value: Any) -> Any:
+    """numpy's numbers as Python's: a checkpoint that holds one could not be read again."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _no_cadence(every: object) -> GraphError:

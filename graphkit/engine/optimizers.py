@@ -44,5 +44,5 @@ def make_optimizer(
     # One kernel for all parameters; torch finds out only at the first step whether it has one.
     fused = all(p.is_floating_point() and p.device.type in _FUSED for p in parameters)
     return _CLASSES[optimizer](
-        parameters, lr=lr, weight_decay=weight_decay, fused=True if fused else None
+        parameters, lr=float(lr), weight_decay=float(weight_decay), fused=True if fused else None
     )

@@ -220,7 +220,15 @@ class Run:
         state = self.checkpoints.load(self.runtime.device)
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise GraphError(
+                "model",
+                f"the checkpoint in {self.checkpoints.folder} is of another model or size",
+                got=str(error).partition("\n\t")[2].partition("\n")[0] or str(error),
+                fix="Resume with the model of the checkpoint, or start in another folder.",
+            ) from error
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
         restore_random_state(state["random"])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
+from graphkit.data.inputs import check_count
 from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
@@ -85,18 +86,14 @@ class LinkPrediction:
         batch_mean: bool = False,
         seed: int = 0,
     ) -> None:
-        if num_train_negatives < 1:
-            raise GraphError(
-                "num_train_negatives",
-                "training needs something to tell apart",
-                expected=">= 1",
-                got=num_train_negatives,
-            )
-        self._lists = None if isinstance(candidates, int) else candidates
+        num_train_negatives = check_count(
+            num_train_negatives, "num_train_negatives", "training needs something to tell apart"
+        )
+        self._lists = candidates if hasattr(candidates, "pool") else None
         if self._lists is not None:
             candidates = self._lists.pool["size"]
-        if candidates < 0:
-            raise GraphError("candidates", "not a number", expected=">= 0", got=candidates)
+        elif isinstance(candidates, bool) or candidates != 0:
+            candidates = check_count(candidates, "candidates", "neither a number nor fixed lists")
         if isinstance(eval_negatives, str):
             eval_negatives = (eval_negatives,)
         self.graph = graph
@@ -108,7 +105,7 @@ class LinkPrediction:
         self.allow_true = allow_true
         self._ranked_among = "random destinations" if self._lists is None else "fixed lists"
         self.batch_mean = batch_mean
-        self.seed = seed
+        self.seed = int(seed)
         self._shares = (val, test)
         self._full = split_by_time(graph, val, test)
         self.held_out: HeldOutNodes | None = None
@@ -134,8 +131,7 @@ class LinkPrediction:
         device: torch.device | str = "cpu",
     ) -> QueryStream:
         """The batches of a split with their candidates; see :class:`graphkit.tasks.task.Task`."""
-        if batch_size < 1:
-            raise GraphError("batch_size", "not a batch size", expected=">= 1", got=batch_size)
+        batch_size = check_count(batch_size, "batch_size", "not a batch size")
         asked = None
         if split == "test" and self.held_out is not None:
             asked = self.held_out.touches(self.split.test.src, self.split.test.dst)

@@ -216,3 +216,9 @@ def test_under_torchrun_one_process_speaks_and_writes(tmp_path):
     )
     assert two.settings["world"] == 2
     assert two.metrics == one.metrics
+
+
+def test_a_wrong_name_leaves_no_folder(main, tmp_path):
+    assert main(["link_pred", "--data", "collegemsgg"]) == 2
+    assert main(["link_pred", "--data", "triadic", "--model", "edgebankk"]) == 2
+    assert list(tmp_path.iterdir()) == []

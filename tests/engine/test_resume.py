@@ -209,3 +209,21 @@ def test_cadence():
     for wrong in (0, -1, 1.5, True, "soon", "5"):
         with pytest.raises(GraphError, match="checkpoint_every"):
             Cadence(wrong)
+
+
+def test_settings_from_numpy_resume_and_another_model_is_refused(tmp_path):
+    from graphkit import load
+    from graphkit.models.stream import NAT, TGN
+
+    graph = load("triadic", num_events=300, num_nodes=40)
+    options = {**CPU, "checkpoint_dir": tmp_path, "resume": True, "lr": np.float64(1e-3)}
+
+    def run(model, epochs):
+        return fit(model, LinkPrediction(graph, seed=np.int64(1)), epochs=epochs, **options)
+
+    run(NAT.from_graph(graph, num_slots=(8, 4)), 1)
+    resumed = run(NAT.from_graph(graph, num_slots=(8, 4)), 2)
+    assert len(resumed.timing["epoch_s"]) == 2
+    for other in (TGN.from_graph(graph), NAT.from_graph(graph, num_slots=(16, 4))):
+        with pytest.raises(GraphError, match="another model"):
+            run(other, 3)

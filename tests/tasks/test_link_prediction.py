@@ -233,3 +233,19 @@ def test_refusals(graph):
     for call in (task.history, lambda split: task.stream(split, 10)):
         with pytest.raises(UnknownNameError, match="Did you mean 'val'"):
             call("valid")
+
+
+@pytest.mark.parametrize("value", [None, 5.5, -1, True, "random"])
+def test_candidates_that_are_no_number_are_refused(graph, value):
+    with pytest.raises(GraphError, match="candidates"):
+        LinkPrediction(graph, candidates=value)
+
+
+def test_counts_are_whole_numbers_of_any_kind(graph):
+    assert LinkPrediction(graph, candidates=np.int64(5)).candidates == 5
+    assert LinkPrediction(graph, candidates=0).candidates == 0
+    with pytest.raises(GraphError, match="num_train_negatives"):
+        LinkPrediction(graph, num_train_negatives=1.5)
+    for wrong in (10.5, "100", 0):
+        with pytest.raises(GraphError, match="batch_size"):
+            LinkPrediction(graph).stream("train", wrong)

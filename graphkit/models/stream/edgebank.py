@@ -62,7 +62,8 @@ class EdgeBank(nn.Module):
     A query or an event costs the same however long the stream was.
 
     Raises:
-        GraphError: An option is out of range, or float times reach a model for integer times.
+        GraphError: An option is out of range; a node id is (looked at on the CPU only); or float
+            times reach a model for integer times.
     """
 
     def __init__(
@@ -146,6 +147,17 @@ class EdgeBank(nn.Module):
             self.times.append(batch.t)
 
     def _ends(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        for ids in (u, v):  # the key of an id out of range is that of another pair
+            if ids.numel() and ids.device.type == "cpu":
+                low, high = (int(end) for end in ids.aminmax())
+                if low < 0 or high >= self.num_nodes:
+                    raise GraphError(
+                        "nodes",
+                        "a node id is out of range",
+                        expected=f"0 <= id < {self.num_nodes}",
+                        got=low if low < 0 else high,
+                        fix="Make the model for the whole graph.",
+                    )
         return (torch.minimum(u, v), torch.maximum(u, v)) if self.undirected else (u, v)
 
     def extra_repr(self) -> str:

@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     options = {**_DEFAULTS, **job.arguments}
     models, seeds = _names(options["model"]), _seeds(options["seeds"])
     plans = _plan(models, options)
-    graph, note = _graph(options.get("data"))
+    graph, note = _graph(options.get("data"), job.arguments.get("resolved"))
+    job.arguments["resolved"] = graph.name  # a run that goes on stays with its data
     try:
         for label, (model, plan) in plans.items():
             for seed in seeds:
@@ -182,26 +183,36 @@ def _train(
     result.settings["model"] = settings.model
     result.settings["task"] = settings.task
     kind = "inductive" if options["inductive"] else "transductive"
-    if options["negatives"] == "random" and label == model:
+    protocol = result.protocol
+    as_published = protocol["negatives"]["test"] == "random" and protocol["split"].startswith(
+        "70%/15%/15%"
+    )
+    if as_published and label == model:
         result.published = settings.published.get(kind, {})
     return result
 
 
-def _graph(name: str | None) -> tuple[TemporalGraph, str | None]:
-    """The data set; without a name the preferred one, or a generated one and a note about it."""
+def _graph(name: str | None, resolved: str | None) -> tuple[TemporalGraph, str | None]:
+    """The data set; without a name the preferred one, or a generated one and a note about it.
+
+    ``resolved`` is what an earlier part of this run took.
+    """
     from graphkit import load
     from graphkit.errors import DatasetNotFoundError
 
     if name is not None:
         return load(name), None
     try:
-        return load(_PREFERRED, timeout=5.0), None
+        if resolved != _FALLBACK:
+            return load(_PREFERRED, timeout=5.0), None
     except DatasetNotFoundError as error:
+        if resolved == _PREFERRED:
+            raise
         print(f"{_PREFERRED} is not at hand: {error}", file=sys.stderr)
-        return load(_FALLBACK), (
-            f"GENERATED DATA ({_FALLBACK}): {_PREFERRED} is neither at hand nor downloadable, so "
-            "these numbers say nothing about real data and stand beside no published ones."
-        )
+    return load(_FALLBACK), (
+        f"GENERATED DATA ({_FALLBACK}): {_PREFERRED} is neither at hand nor downloadable, so "
+        "these numbers say nothing about real data and stand beside no published ones."
+    )
 
 
 def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphkit.engine.files import write_atomically
 from graphkit.errors import GraphError
@@ -69,14 +69,19 @@ class Checkpoints:
 
     def _check_identity(self, path: Path, saved: dict[str, Any]) -> None:
         for key in dict.fromkeys([*saved, *self.identity]):
-            if saved.get(key) != self.identity.get(key):
-                raise GraphError(
-                    key,
-                    f"the checkpoint {path} was made with another setting",
-                    expected=saved.get(key),
-                    got=self.identity.get(key),
-                    fix="Resume with the settings of the checkpoint, or start in another folder.",
-                )
+            then, now = saved.get(key), self.identity.get(key)
+            if then == now:
+                continue
+            if key == "model" and then and now:  # not all of it: the first thing that differs
+                key = next(k for k in [*then, *now] if then.get(k) != now.get(k))
+                then, now = then.get(key), now.get(key)
+            raise GraphError(
+                key,
+                f"the checkpoint {path} was made with another setting",
+                expected=then,
+                got=now,
+                fix="Resume with the settings of the checkpoint, or start in another folder.",
+            )
 
 
 class Cadence:
@@ -113,6 +118,18 @@ class Cadence:
             return False
         self._last = now
         return True
+
+
+def plain_attributes(model: nn.Module) -> dict[str, Any]:
+    """What a model was made with, as far as it shows: the plain public values of its modules."""
+    found = {}
+    for path, module in model.named_modules():
+        found[f"{path or 'model'}"] = type(module).__qualname__
+        for name, value in vars(module).items():
+            plain = value is None or isinstance(value, (bool, int, float, str))
+            if plain and not name.startswith("_") and name != "training":
+                found[f"{path or 'model'}.{name}"] = value
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.data.inputs import check_count
+from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.progress import Progress
@@ -84,8 +85,9 @@ def fit(
         GraphError: A setting is out of range, the loss is no longer finite, the checkpoint belongs
             to other settings, or the processes of a run disagree about the state.
     """
-    if epochs < 1:
-        raise GraphError("epochs", "there is nothing to do", expected="at least 1", got=epochs)
+    epochs = check_count(epochs, "epochs", "there is nothing to do")
+    if patience is not None:
+        patience = check_count(patience, "patience", "no epoch would be trained")
     if resume and checkpoint_dir is None:
         raise GraphError("checkpoint_dir", "resume needs the folder of the checkpoints")
     settings = {
@@ -123,7 +125,15 @@ def fit(
             cadence=Cadence(checkpoint_every),
             checkpoints=None
             if checkpoint_dir is None
-            else Checkpoints(checkpoint_dir, {"seed": seed, **settings, "task": task.identity()}),
+            else Checkpoints(
+                checkpoint_dir,
+                {
+                    "seed": seed,
+                    **settings,
+                    "task": task.identity(),
+                    "model": plain_attributes(model),
+                },
+            ),
         )
         if resume:
             run.resume()

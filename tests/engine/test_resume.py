@@ -225,5 +225,28 @@ def test_settings_from_numpy_resume_and_another_model_is_refused(tmp_path):
     resumed = run(NAT.from_graph(graph, num_slots=(8, 4)), 2)
     assert len(resumed.timing["epoch_s"]) == 2
     for other in (TGN.from_graph(graph), NAT.from_graph(graph, num_slots=(16, 4))):
-        with pytest.raises(GraphError, match="another model"):
+        with pytest.raises(GraphError, match=r"another (model|setting)"):
             run(other, 3)
+
+
+def test_resume_refuses_other_options_of_the_model(tmp_path):
+    from graphkit import load
+    from graphkit.models.stream import NAT
+
+    graph = load("triadic", num_events=300, num_nodes=40)
+    options = {**CPU, "checkpoint_dir": tmp_path, "resume": True}
+    fit(NAT.from_graph(graph, num_slots=(8, 4)), LinkPrediction(graph), epochs=1, **options)
+    for name, value in (("dropout", 0.1), ("replace_prob", 0.5), ("seed", 3)):
+        model = NAT.from_graph(graph, num_slots=(8, 4), **{name: value})
+        with pytest.raises(GraphError, match=rf"{name}'.*another setting.*got {value}"):
+            fit(model, LinkPrediction(graph), epochs=2, **options)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 1.5}, {"patience": 0}, {"patience": -1}])
+def test_nothing_is_tested_untrained(wrong):
+    from graphkit import load
+    from graphkit.models.stream import EdgeBank
+
+    graph = load("triadic", num_events=300, num_nodes=40)
+    with pytest.raises(GraphError, match=next(iter(wrong))):
+        fit(EdgeBank.from_graph(graph), LinkPrediction(graph), **{**CPU, **wrong})

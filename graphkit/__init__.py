@@ -48,6 +48,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name == "encoders":  # so that graphkit.encoders.sequence("gru", ...) needs no second import
+        return importlib.import_module("graphkit.encoders")
     raise AttributeError(f"module 'graphkit' has no attribute {name!r}")
 
 

@@ -17,7 +17,7 @@ _ROOMS = {
     "dataset": "graphkit.datasets",
     "negatives": "graphkit.sampling.negatives",
     "task": "graphkit.tasks",
-    "encoder": "graphkit.encoders",
+    "sequence_encoder": "graphkit.encoders.sequence",
 }
 _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in _ROOMS}
 

@@ -14,21 +14,21 @@ from graphkit.errors import GraphError, UnknownNameError
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package of its own behind the kind "encoder"."""
+    """A package of its own behind the kind "sequence_encoder"."""
     folder = tmp_path / "some_room"
     folder.mkdir()
     (folder / "__init__.py").write_text("from some_room import plugin\n")
     (folder / "plugin.py").write_text(
         "from graphkit.registry import register\n"
-        '@register("encoder", "gla")\n'
+        '@register("sequence_encoder", "gla")\n'
         "class Gla:\n"
         '    """Gated linear attention.\n\n    More."""\n'
-        '@register("encoder", "gru")\n'
+        '@register("sequence_encoder", "gru")\n'
         "def gru(): return 3\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(registry._ROOMS, "encoder", "some_room")
-    monkeypatch.setitem(registry._entries, "encoder", {})
+    monkeypatch.setitem(registry._ROOMS, "sequence_encoder", "some_room")
+    monkeypatch.setitem(registry._entries, "sequence_encoder", {})
     yield folder
     for name in [name for name in sys.modules if name.split(".")[0] == "some_room"]:
         del sys.modules[name]
@@ -36,9 +36,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_room_is_opened_when_asked(room: Path) -> None:
     assert "some_room" not in sys.modules
-    assert registry.names("encoder") == ["gla", "gru"]
-    assert registry.get("encoder", "gru")() == 3
-    assert [(e.name, e.doc) for e in registry.entries("encoder")] == [
+    assert registry.names("sequence_encoder") == ["gla", "gru"]
+    assert registry.get("sequence_encoder", "gru")() == 3
+    assert [(e.name, e.doc) for e in registry.entries("sequence_encoder")] == [
         ("gla", "Gated linear attention."),
         ("gru", ""),
     ]
@@ -46,7 +46,7 @@ def test_room_is_opened_when_asked(room: Path) -> None:
 
 def test_unknown_name_and_kind(room: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean 'gla'\? Known: gla, gru\."):
-        registry.get("encoder", "glaa")
+        registry.get("sequence_encoder", "glaa")
     with pytest.raises(UnknownNameError, match=r"no kind named 'modle'. Did you mean 'model'"):
         registry.names("modle")
     with pytest.raises(UnknownNameError, match="no kind named"):
@@ -54,26 +54,26 @@ def test_unknown_name_and_kind(room: Path) -> None:
 
 
 def test_taken_name_is_refused_and_reload_is_not(room: Path) -> None:
-    make = registry.get("encoder", "gla")
-    assert registry.register("encoder", "gla")(make) is make
+    make = registry.get("sequence_encoder", "gla")
+    assert registry.register("sequence_encoder", "gla")(make) is make
 
     class Other:
         pass
 
     with pytest.raises(GraphError, match=r"'gla' is taken by some_room\.plugin\.Gla"):
-        registry.register("encoder", "gla")(Other)
-    assert registry.get("encoder", "gla") is make
+        registry.register("sequence_encoder", "gla")(Other)
+    assert registry.get("sequence_encoder", "gla") is make
 
 
 def test_absent_room_is_empty_but_a_broken_one_speaks(
     room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry._ROOMS, "encoder", "no_such_room.inside")
-    assert registry.names("encoder") == []
+    monkeypatch.setitem(registry._ROOMS, "sequence_encoder", "no_such_room.inside")
+    assert registry.names("sequence_encoder") == []
     (room / "__init__.py").write_text("import some\n")  # not installed; "some_room" starts so too
-    monkeypatch.setitem(registry._ROOMS, "encoder", "some_room")
+    monkeypatch.setitem(registry._ROOMS, "sequence_encoder", "some_room")
     with pytest.raises(ModuleNotFoundError, match="'some'"):
-        registry.names("encoder")
+        registry.names("sequence_encoder")
 
 
 def test_every_kind_opens() -> None:

@@ -1,5 +1,6 @@
 """Checks that the author of a model, a layer or an encoder can run on their own work."""
 
+from graphkit.testing.sequence_encoder import SEQUENCE_ENCODER_CHECKS, check_sequence_encoder
 from graphkit.testing.static_model import (
     STATIC_CASES,
     STATIC_MODEL_CHECKS,
@@ -10,12 +11,14 @@ from graphkit.testing.stream_case import STREAM_CASES, StreamCase
 from graphkit.testing.stream_model import STREAM_MODEL_CHECKS, check_stream_model
 
 __all__ = [
+    "SEQUENCE_ENCODER_CHECKS",
     "STATIC_CASES",
     "STATIC_MODEL_CHECKS",
     "STREAM_CASES",
     "STREAM_MODEL_CHECKS",
     "StaticCase",
     "StreamCase",
+    "check_sequence_encoder",
     "check_static_model",
     "check_stream_model",
 ]

@@ -1,0 +1,79 @@
+"""Sequence encoders ``[B, L, C] -> [B, L, C']``: the protocol and the encoders, one file each.
+
+The package is callable: ``sequence(name, **settings)`` makes a registered encoder.
+
+Example:
+    >>> from graphkit.encoders import sequence
+    >>> encoder = sequence("gru", in_channels=64)
+    >>> y = encoder(torch.randn(8, 20, 64))
+    >>> from graphkit.encoders.sequence import GRU  # the same class
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+from graphkit.encoders.sequence.masks import key_padding_mask, last_valid
+from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
+from graphkit.encoders.sequence.rnn import GRU, LSTM, BiGRU, BiLSTM
+from graphkit.encoders.sequence.stack import FeedForward, Pointwise, SequenceStack
+from graphkit.encoders.sequence.state import State
+from graphkit.encoders.sequence.table import StateTable
+from graphkit.encoders.sequence.time_gap import WithTimeGap
+from graphkit.registry import get, names
+
+__all__ = [
+    "FORMS",
+    "GRU",
+    "LSTM",
+    "BiGRU",
+    "BiLSTM",
+    "FeedForward",
+    "Pointwise",
+    "SequenceEncoder",
+    "SequenceStack",
+    "State",
+    "StateTable",
+    "WithTimeGap",
+    "key_padding_mask",
+    "last_valid",
+    "list_sequence_encoders",
+    "make_sequence_encoder",
+]
+
+
+def make_sequence_encoder(encoder: str | SequenceEncoder, **settings: Any) -> SequenceEncoder:
+    """An encoder by name, or the encoder itself.
+
+    Args:
+        encoder: A registered name, see :func:`list_sequence_encoders`; or an encoder, which comes
+            back as it is.
+        settings: Of the named encoder: ``in_channels``, mostly ``out_channels``, and its own.
+
+    Raises:
+        UnknownNameError: No encoder of that name.
+        TypeError: The encoder does not know a setting, or settings come with a ready encoder.
+    """
+    if isinstance(encoder, str):
+        return get("sequence_encoder", encoder)(**settings)
+    if settings:
+        known = ", ".join(settings)
+        raise TypeError(f"settings ({known}) belong to a name; this encoder is made already")
+    return encoder
+
+
+def list_sequence_encoders() -> list[str]:
+    """Names of all registered sequence encoders."""
+    return names("sequence_encoder")
+
+
+class _CallablePackage(types.ModuleType):
+    """A module that makes encoders when called, so that the package's name reads as a verb."""
+
+    def __call__(self, encoder: str | SequenceEncoder, **settings: Any) -> SequenceEncoder:
+        return make_sequence_encoder(encoder, **settings)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

@@ -1,0 +1,64 @@
+r"""Memory retrieval feed-forward network: a feed-forward part beside a gated memory of patterns.
+
+Named in the abstract of ST-LINK (Jeon et al., CIKM 2025, arXiv 2509.13753); the equations are this
+project's choice.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.nn.attention.pattern_memory import PatternMemory, Retrieval
+
+__all__ = ["MRFFN"]
+
+
+class MRFFN(nn.Module):
+    r"""A transformer block's second half, with a memory.
+
+    .. math::
+        u = \mathrm{norm}(h), \quad \gamma = \sigma(W_g [u ; m] + b_g), \quad
+        h' = h + \mathrm{FFN}(u) + \gamma \odot W_o m
+
+    where :math:`m` is what the memory gives for :math:`u`. :math:`W_o` starts at zero: then this is
+    the feed-forward part alone, exactly. :math:`b_g` starts at -2.
+
+    Args:
+        norm: The block's normalisation.
+        feed_forward: The block's feed-forward part, maybe pretrained and frozen.
+        memory: The memory; ``None`` for none.
+
+    Shapes:
+        - **input:** tokens :math:`(*, C)`
+        - **output:** tokens :math:`(*, C)`, and what was retrieved (``None`` without a memory)
+    """
+
+    def __init__(
+        self, norm: nn.Module, feed_forward: nn.Module, memory: PatternMemory | None = None
+    ) -> None:
+        super().__init__()
+        self.norm, self.feed_forward, self.memory = norm, feed_forward, memory
+        self.gate = self.out = None
+        if memory is not None:
+            channels, width = memory.in_channels, memory.out_channels
+            self.gate = nn.Linear(channels + width, channels)
+            self.out = nn.Linear(width, channels, bias=False)
+            self.reset_memory()
+
+    def reset_memory(self) -> None:
+        """Draws the memory and its gate anew; the rest stays."""
+        if self.memory is not None:
+            self.memory.reset_parameters()
+            self.gate.reset_parameters()
+            nn.init.constant_(self.gate.bias, -2.0)
+            nn.init.zeros_(self.out.weight)
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Retrieval | None]:
+        u = self.norm(h)
+        out = h + self.feed_forward(u)
+        if self.memory is None:
+            return out, None
+        m, retrieval = self.memory(u)
+        gate = torch.sigmoid(self.gate(torch.cat([u, m], dim=-1)))
+        return out + gate * self.out(m), retrieval

@@ -1,0 +1,132 @@
+r"""Spatially enhanced attention: queries and keys turned by time and by space.
+
+The module is named and motivated in the abstract of ST-LINK (Jeon et al., CIKM 2025,
+arXiv 2509.13753); its angles are this project's reading, see :class:`SERotary`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.errors import GraphError
+from graphkit.nn.attention.rotary import rotate
+from graphkit.nn.attention.se_rotary import SERotary
+
+__all__ = ["SEAttention", "attention_weights", "rotary_attention"]
+
+
+def rotary_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    angles: Tensor,
+    mask: Tensor | None = None,
+    *,
+    dropout: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention of turned queries to keys turned alike, through torch's fused kernels.
+
+    Args:
+        q: ``[B, heads, L, d_h]``.
+        k: As ``q``, or with fewer heads that queries share in turn.
+        v: As ``k``.
+        angles: ``[heads, L, d_h / 2]``, or ``[L, d_h / 2]`` for all heads.
+        mask: bool ``[L, L]``, True where a query may look at a key.
+        dropout: Of attention weights.
+        scale: Of scores; :math:`1/\\sqrt{d_h}` if ``None``.
+
+    Returns:
+        ``[B, heads, L, d_h]``.
+    """
+    q, k, v = _turned(q, k, v, angles)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout_p=dropout, scale=scale)
+
+
+def attention_weights(
+    q: Tensor, k: Tensor, angles: Tensor, mask: Tensor | None = None, *, scale: float | None = None
+) -> Tensor:
+    """The weights of :func:`rotary_attention`, ``[B, heads, L, L]``; to look at, not fast."""
+    q, k, _ = _turned(q, k, k, angles)
+    scores = (q @ k.transpose(2, 3)) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(dim=-1)
+
+
+def _turned(q: Tensor, k: Tensor, v: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if k.shape[1] != q.shape[1]:  # each key serves several heads of queries
+        share = q.shape[1] // k.shape[1]
+        k, v = (part.repeat_interleave(share, dim=1) for part in (k, v))
+    cos, sin = angles.cos().to(q.dtype), angles.sin().to(q.dtype)
+    return rotate(q, cos, sin), rotate(k, cos, sin), v
+
+
+class SEAttention(nn.Module):
+    r"""Self-attention over tokens that have a time and a node.
+
+    Args:
+        in_channels: Channels of a token, in and out.
+        heads: Heads; ``in_channels / heads`` is even.
+        phase_channels: Coordinates of a node; 0 for rotation by time alone.
+        split: See :class:`SERotary`.
+        base: See :class:`SERotary`.
+        dropout: Of attention weights.
+        bias: Whether projections have biases.
+
+    Shapes:
+        - **input:** tokens :math:`(B, L, C)`; times :math:`(L)`, all 0 if left out; coordinates of
+          nodes :math:`(N, q)`; node of each token :math:`(L)`; mask :math:`(L, L)`, True where a
+          row may look at a column (:func:`token_mask`)
+        - **output:** :math:`(B, L, C)`
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        heads: int = 4,
+        phase_channels: int = 0,
+        *,
+        split: bool = False,
+        base: float = 10_000.0,
+        dropout: float = 0.0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if heads < 1 or in_channels % heads:
+            raise GraphError(
+                "heads", "they do not divide the channels", expected=in_channels, got=heads
+            )
+        self.in_channels, self.heads, self.dropout = in_channels, heads, dropout
+        self.rotary = SERotary(in_channels // heads, heads, phase_channels, base=base, split=split)
+        self.qkv = nn.Linear(in_channels, 3 * in_channels, bias=bias)
+        self.out = nn.Linear(in_channels, in_channels, bias=bias)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for part in (self.rotary, self.qkv, self.out):
+            part.reset_parameters()
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values before rotation, each ``[B, heads, L, d_h]``."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return qkv[0], qkv[1], qkv[2]
+
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor | None = None,
+        basis: Tensor | None = None,
+        node: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        time = torch.zeros(x.shape[1], device=x.device) if time is None else time
+        dropout = self.dropout if self.training else 0.0
+        angles = self.rotary(time, basis, node)
+        out = rotary_attention(*self.project(x), angles, mask, dropout=dropout)
+        return self.out(out.transpose(1, 2).flatten(2))
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, heads={self.heads}"

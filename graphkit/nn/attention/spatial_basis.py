@@ -1,0 +1,71 @@
+r"""Coordinates of nodes for spatial phases: from the graph, from correlations, or learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.spectral import fix_signs
+
+__all__ = ["SpatialBasis"]
+
+
+class SpatialBasis(nn.Module):
+    r"""Node coordinates :math:`[U_n ; E_n]`: fixed vectors beside a learned table.
+
+    The sign of an eigenvector is arbitrary. Here it is fixed; ``flip_signs`` draws signs at random
+    on each call in training, so that whatever reads the coordinates cannot rely on them. On one
+    fixed graph nothing is won by that, so it is off unless asked for.
+
+    Args:
+        num_nodes: N.
+        fixed: ``[N, q]``, such as from :func:`graphkit.nn.spectral.laplacian_basis`; or ``None``.
+        learned_channels: Columns of the learned table, drawn normal with deviation 0.02.
+        flip_signs: Whether to flip the fixed columns at random in training.
+
+    Shapes:
+        - **output:** coordinates :math:`(N, q + q')`
+    """
+
+    def __init__(
+        self,
+        num_nodes: int,
+        fixed: Tensor | None = None,
+        *,
+        learned_channels: int = 0,
+        flip_signs: bool = False,
+    ) -> None:
+        super().__init__()
+        if fixed is not None and (fixed.dim() != 2 or fixed.shape[0] != num_nodes):
+            raise GraphError(
+                "fixed", "not one row per node", expected=f"[{num_nodes}, q]", got=list(fixed.shape)
+            )
+        fixed = torch.zeros(num_nodes, 0) if fixed is None else fix_signs(fixed.float())
+        self.num_nodes = num_nodes
+        self.flip_signs = flip_signs
+        self.register_buffer("fixed", fixed)
+        self.learned = None
+        if learned_channels:
+            self.learned = nn.Parameter(torch.zeros(num_nodes, learned_channels))
+            self.reset_parameters()
+
+    @property
+    def out_channels(self) -> int:
+        """Coordinates of a node."""
+        return self.fixed.shape[1] + (0 if self.learned is None else self.learned.shape[1])
+
+    def reset_parameters(self) -> None:
+        """Draws the learned table anew."""
+        if self.learned is not None:
+            nn.init.normal_(self.learned, std=0.02)
+
+    def forward(self) -> Tensor:
+        fixed = self.fixed
+        if self.training and self.flip_signs:
+            coin = torch.rand(fixed.shape[1], device=fixed.device) < 0.5
+            fixed = torch.where(coin, -fixed, fixed)
+        return fixed if self.learned is None else torch.cat([fixed, self.learned], dim=1)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_nodes}, {self.out_channels}, flip_signs={self.flip_signs}"

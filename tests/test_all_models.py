@@ -23,7 +23,7 @@ STREAM_MODELS = [name for name in names("model") if is_stream_model(name)]
 STATIC_MODELS = [e.name for e in entries("model") if ".models.static." in e.make.__module__]
 
 # Rooms whose models a harness of their own runs: tests/models/<room>/test_harness.py.
-ELSEWHERE = ("graphkit.models.snapshot.",)
+ELSEWHERE = ("graphkit.models.snapshot.", "graphkit.models.signal.")
 
 
 def test_every_model_is_covered():

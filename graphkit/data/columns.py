@@ -21,6 +21,7 @@ from graphkit.data.inputs import (
     check_length,
     first_row,
 )
+from graphkit.data.parts import PartColumn, as_parts, as_signal_part
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
@@ -28,7 +29,7 @@ __all__ = ["Columns", "NodeEvents", "Tables", "build_columns"]
 
 EVENT_COLUMNS = ("edge_attr", "edge_y", "edge_weight", "edge_type")
 NODE_COLUMNS = ("x", "y", "node_type")
-_SIGNAL_COLUMNS = ("signal", "signal_t", "signal_mask")
+SIGNAL_COLUMNS = ("signal", "signal_t", "signal_mask", "signal_part")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,8 @@ class Columns:
     signal: Tensor | None = None
     signal_t: Tensor | None = None
     signal_mask: Tensor | None = None
+    signal_part: Tensor | None = None
+    parts: dict[str, PartColumn] | None = None
     node_names: np.ndarray | None = None
     name: str | None = None
     tables: Tables | None = None
@@ -94,6 +97,8 @@ class Columns:
             if isinstance(value, (NodeEvents, Tables)):
                 parts = {f.name: apply(getattr(value, f.name)) for f in fields(value)}
                 return type(value)(**parts)
+            if isinstance(value, dict):
+                return {name: apply(column) for name, column in value.items()}
             return value
 
         moved = {f.name: apply(getattr(self, f.name)) for f in fields(self) if f.name != "cache"}
@@ -173,11 +178,13 @@ def build_columns(
 
     nodes = {column: optional.pop(column, None) for column in NODE_COLUMNS}
     nodes = {k: None if v is None else as_tensor(v, k) for k, v in nodes.items()}
-    signal = {column: optional.pop(column, None) for column in _SIGNAL_COLUMNS}
+    signal = {column: optional.pop(column, None) for column in SIGNAL_COLUMNS}
+    parts = optional.pop("parts", None)
     if optional:
         raise TypeError(f"a TemporalGraph has no column named {', '.join(map(repr, optional))}")
     changes = _as_node_events(node_events)
     signal = _as_signal(**signal)
+    parts = as_parts(parts, signal["signal_part"])
     if num_events == 0 and changes is None and signal["signal"] is None:
         raise GraphError(
             "src", "the graph is empty", expected="at least one event, node event or signal"
@@ -224,6 +231,7 @@ def build_columns(
         node_events=changes,
         node_names=node_names,
         name=name,
+        parts=parts,
         tables=Tables(**events),
         **events,
         **nodes,
@@ -282,11 +290,15 @@ def _sort_node_events(value: NodeEvents, sort: bool) -> NodeEvents:
     )
 
 
-def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor | None]:
+def _as_signal(
+    signal: Any, signal_t: Any, signal_mask: Any, signal_part: Any
+) -> dict[str, Tensor | None]:
     if signal is None:
-        if signal_t is not None or signal_mask is not None:
-            raise GraphError("signal", "signal_t or signal_mask is given without a signal")
-        return {"signal": None, "signal_t": None, "signal_mask": None}
+        rest = {"signal_t": signal_t, "signal_mask": signal_mask, "signal_part": signal_part}
+        given = [name for name, value in rest.items() if value is not None]
+        if given:
+            raise GraphError("signal", f"{given[0]} is given without a signal")
+        return dict.fromkeys(SIGNAL_COLUMNS)
     signal = as_tensor(signal, "signal")
     if signal.dim() == 2:
         signal = signal.unsqueeze(-1)
@@ -310,6 +322,7 @@ def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor
             row=first_row(still) + 1,
             fix="Sort the steps and merge duplicates first.",
         )
+    signal_part = as_signal_part(signal_part, steps)
     if signal_mask is not None:
         signal_mask = as_tensor(signal_mask, "signal_mask").to(torch.bool)
         if signal_mask.dim() == 2:
@@ -326,7 +339,7 @@ def _as_signal(signal: Any, signal_t: Any, signal_mask: Any) -> dict[str, Tensor
         if bool(missing.any()):
             signal_mask = ~missing if signal_mask is None else signal_mask & ~missing
             signal = signal.masked_fill(missing, 0)
-    return {"signal": signal, "signal_t": signal_t, "signal_mask": signal_mask}
+    return dict(zip(SIGNAL_COLUMNS, (signal, signal_t, signal_mask, signal_part)))
 
 
 def _count_nodes(

@@ -45,6 +45,14 @@ def describe(graph: TemporalGraph) -> str:
         rows.append(("signal_t", f"{_shape(graph.signal_t)}  {times}"))
         if graph.signal_mask is not None:
             rows.append(("signal_mask", f"{_shape(graph.signal_mask)}  true where valid"))
+        if graph.signal_part is not None:
+            rows.append(("signal_part", f"{_shape(graph.signal_part)}  {graph.num_parts:,} parts"))
+    for name, column in graph.parts.items():
+        if isinstance(column, Tensor):
+            rows.append((f"parts.{name}", _shape(column)))
+        else:
+            first = ", ".join(repr(item) for item in column[:2].tolist())
+            rows.append((f"parts.{name}", f"{column.dtype} {list(column.shape)}  {first}, ..."))
     width = max(len(label) for label, _ in rows)
     lines = [f"  {label:<{width}}  {text}" for label, text in rows]
     return "\n".join([f"{head}, on {graph.device})", *lines])

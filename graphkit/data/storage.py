@@ -19,7 +19,14 @@ import torch
 from torch import Tensor
 
 from graphkit.data.atomic import whole_directory, whole_file
-from graphkit.data.columns import EVENT_COLUMNS, NODE_COLUMNS, Columns, NodeEvents, Tables
+from graphkit.data.columns import (
+    EVENT_COLUMNS,
+    NODE_COLUMNS,
+    SIGNAL_COLUMNS,
+    Columns,
+    NodeEvents,
+    Tables,
+)
 from graphkit.data.convert.labels import labels_from_json, labels_to_json
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -31,7 +38,6 @@ __all__ = ["open_graph", "save"]
 
 SCHEMA = "graphkit.graph/1"
 _FACTS = "graph.json"
-_SIGNAL = ("signal", "signal_t", "signal_mask")
 _CHUNK = 1 << 24  # rows written at a time where a column is not stored but counted
 
 
@@ -68,6 +74,10 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
         "time_unit": str(graph.time_unit),
         "name": graph.name,
         "node_names": labels_to_json(graph.node_names),
+        "parts": {
+            name: None if isinstance(column, Tensor) else labels_to_json(column)
+            for name, column in graph.parts.items()
+        },
         "arrays": {
             key: {"dtype": _dtype_name(value), "shape": list(value.shape)}
             for key, value in arrays.items()
@@ -109,6 +119,10 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
     from graphkit.data.temporal_graph import TemporalGraph
 
     changes = {k.partition(".")[2]: found.pop(k) for k in [*found] if k.startswith("node_events.")}
+    parts = {
+        name: found.pop(f"parts.{name}") if text is None else labels_from_json(text)
+        for name, text in facts.get("parts", {}).items()
+    }
     events = {name: found.get(name) for name in EVENT_COLUMNS}
     columns = Columns(
         num_nodes=facts["num_nodes"],
@@ -116,6 +130,7 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
         name=facts["name"],
         node_names=labels_from_json(facts["node_names"]),
         node_events=NodeEvents(**changes) if changes else None,
+        parts=parts or None,
         tables=Tables(**events),
         **found,
     )
@@ -135,11 +150,12 @@ def as_array(value: Tensor) -> np.ndarray:
 
 
 def _arrays(graph: TemporalGraph) -> dict[str, Tensor]:
-    names = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *_SIGNAL)
+    names = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *SIGNAL_COLUMNS)
     arrays = {name: getattr(graph, name) for name in names}
     if graph.node_events is not None:
         changes = graph.node_events
         arrays |= {f"node_events.{f.name}": getattr(changes, f.name) for f in fields(changes)}
+    arrays |= {f"parts.{n}": v for n, v in graph.parts.items() if isinstance(v, Tensor)}
     return {name: value for name, value in arrays.items() if value is not None}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from graphkit.data.batches import EventBatches
 from graphkit.data.columns import Columns, NodeEvents, Tables, build_columns
 from graphkit.data.inputs import as_tensor
+from graphkit.data.parts import PartColumn
 from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -50,6 +52,10 @@ class TemporalGraph:
         signal: ``[T, N, C]`` regular readings of every node; NaN marks a missing reading.
         signal_t: ``[T]`` increasing times of the readings (default ``0..T-1``).
         signal_mask: bool, shape of ``signal`` (or ``[T, N]``), true where a reading is valid.
+        signal_part: int ``[T]``, the part (recording, trial, clip) of every row, never falling,
+            from 0; rows of two parts are no neighbours in time. Kept as int64.
+        parts: Columns with one value per part, such as ``{"y": [...], "subject": [...]}``:
+            numbers ``[P, ...]``, or text ``[P]``.
         num_nodes: ``N``; inferred if left out.
         node_names: ``[N]`` original labels of the nodes.
         time_unit: What one tick is: ``"ns" "us" "ms" "s" "m" "h" "d" "w"`` or ``"step"``.
@@ -86,6 +92,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
         num_nodes: int | None = None,
         node_names: Any = None,
         time_unit: TimeUnit | str = "s",
@@ -241,6 +249,24 @@ class TemporalGraph:
         """bool, true where a reading is valid, or ``None`` if all are."""
         return self._signal_column("signal_mask")
 
+    @property
+    def signal_part(self) -> Tensor | None:
+        """int64 ``[T]``, the part of every row of the signal, or ``None``."""
+        return self._signal_column("signal_part")
+
+    @property
+    def parts(self) -> Mapping[str, PartColumn]:
+        """Columns with one value per part, those of the whole graph; empty if there are none."""
+        return MappingProxyType(self._columns.parts or {})
+
+    @property
+    def num_parts(self) -> int:
+        """Number of parts of the whole graph's signal; 0 without ``signal_part``."""
+        if self._columns.parts:
+            return len(next(iter(self._columns.parts.values())))
+        part = self._columns.signal_part
+        return 0 if part is None or not part.numel() else int(part[-1]) + 1
+
     # ---------------------------------------------------------------- facts
     @property
     def num_events(self) -> int:
@@ -362,11 +388,11 @@ class TemporalGraph:
 
         return snapshots(self, **options)
 
-    def windows(self, history: int, horizon: int, **options: Any) -> Windows:
+    def windows(self, history: int, horizon: int, stride: int = 1, **options: Any) -> Windows:
         """The window view of the signal; see :func:`graphkit.data.windows.windows`."""
         from graphkit.data.windows import windows
 
-        return windows(self, history, horizon, **options)
+        return windows(self, history, horizon, stride, **options)
 
     def static(self, at: int | float | None = None, **options: Any) -> Data:
         """The static view; see :func:`graphkit.data.static.static`."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.data.parts import part_bounds
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -21,18 +22,20 @@ class Window(NamedTuple):
     """One window, or a batch of windows with a leading axis ``B``.
 
     Attributes:
-        x: The history, ``[history, N, C]``.
-        y: The target, ``[horizon, N, C']``.
+        x: The history, ``[history, N, C]``; 0 where a reading is missing.
+        y: The target, ``[horizon, N, C']``; 0 where a reading is missing.
         mask: Where ``y`` was observed, bool ``[horizon, N, C']``.
         t: Times of the rows from the first of ``x`` to the last of ``y``,
-            ``[history + delay + horizon]``: ``t[:history]`` belong to ``x``, ``t[-horizon:]``
-            to ``y``.
+            ``[history + delay + horizon]``: ``t[:history]`` belong to ``x``,
+            ``t[history + delay:]`` to ``y``.
+        x_mask: Where ``x`` was observed, bool ``[history, N, C]``.
     """
 
     x: Tensor
     y: Tensor
     mask: Tensor
     t: Tensor
+    x_mask: Tensor
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Window:
         """The same window on another device."""
@@ -47,15 +50,20 @@ class Windows(Sequence[Window]):
     """All windows of a signal, as a sequence. Made by :meth:`TemporalGraph.windows`.
 
     ``w[i]`` is one window and ``w[a:b]`` a batch of them ``[B, ...]``; both are views of the
-    signal. ``w[index]`` with a tensor, an array or a list gathers a batch: only that batch is
-    copied. The sequence itself costs no memory beside the signal.
+    signal, the batch if its windows lie in one part. ``w[index]`` with a tensor, an array or a
+    list gathers a batch: only that batch is copied. The sequence itself costs no memory beside
+    the signal but a few numbers per part.
+
+    No window crosses the border of two parts (``signal_part``): windows are counted in each part
+    from its first row, and numbered part after part.
 
     Attributes:
         graph: The graph that the windows look at.
         history: Rows of ``x``.
-        horizon: Rows of ``y``.
-        stride: Rows between the starts of two windows.
+        horizon: Rows of ``y``; 0 where there is nothing to forecast.
+        stride: Rows between the starts of two windows of a part.
         delay: Rows left out between ``x`` and ``y``.
+        rows: Rows of a window, ``history + delay + horizon``.
     """
 
     def __init__(
@@ -69,12 +77,17 @@ class Windows(Sequence[Window]):
         target: Tensor,
         mask: tuple[Tensor, Tensor],
         times: Tensor,
+        parts: tuple[Tensor, Tensor],
     ) -> None:
         self.graph = graph
         self.history, self.horizon = history, horizon
         self.stride, self.delay = stride, delay
-        self._rows = history + delay + horizon
-        self._num = (signal.size(0) - self._rows) // stride + 1
+        self.rows = history + delay + horizon
+        # Of each part: its number, its borders, and the number of its first window.
+        self._parts, self._bounds = parts
+        counts = ((self._bounds.diff() - self.rows) // stride + 1).clamp(min=0)
+        self._first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        self._num = int(self._first[-1])
         self._signal, self._target, self._times = signal, target, times
         self._signal_mask, self._target_mask = mask
 
@@ -83,15 +96,12 @@ class Windows(Sequence[Window]):
 
     def __getitem__(self, index: Any) -> Window:
         if isinstance(index, slice):
-            start, stop, step = index.indices(self._num)
-            if step > 0:
-                return self._cut(slice(start, max(start, stop), step))
-            index = range(start, stop, step)
-        elif isinstance(index, (int, np.integer)) or (
+            return self._slice(range(*index.indices(self._num)))
+        if isinstance(index, (int, np.integer)) or (
             isinstance(index, Tensor) and index.dim() == 0 and index.dtype != torch.bool
         ):
             row = self._check(int(index))
-            return Window(*(part[0] for part in self._cut(slice(row, row + 1))))
+            return Window(*(part[0] for part in self._slice(range(row, row + 1))))
         return self._gather(self._index(index))
 
     def __iter__(self) -> Iterator[Window]:
@@ -107,27 +117,47 @@ class Windows(Sequence[Window]):
             f"y=[{self.horizon}, {num_nodes}, {self._target.size(-1)}])"
         )
 
-    def x_mask(self, index: Any) -> Tensor:
-        """Where ``x`` was observed: bool ``[history, N, C]``, or ``[B, history, N, C]``."""
-        rows = self._rows_of(index)
-        return self._signal_mask[rows[..., : self.history]]
+    @property
+    def start(self) -> Tensor:
+        """int64 ``[num_windows]``, the row of the signal at which each window starts."""
+        return self._start_of(torch.arange(self._num))
+
+    @property
+    def part(self) -> Tensor:
+        """int64 ``[num_windows]``, the part that each window lies in (0 without parts)."""
+        return self._parts.repeat_interleave(self._first.diff())
+
+    def covered(self, index: Any) -> Tensor:
+        """bool ``[T]``, the rows of the signal that any of some windows looks at."""
+        starts = self._start_of(self._numbers(index))
+        edges = torch.zeros(self._signal.size(0) + 1, dtype=torch.int64)
+        edges.index_add_(0, starts, torch.ones_like(starts))
+        edges.index_add_(0, starts + self.rows, torch.full_like(starts, -1))
+        return edges.cumsum(0)[:-1] > 0
 
     def events(self, index: int) -> TemporalGraph:
         """The events during the history of one window, its last row included, as a graph slice."""
-        start = self._check(int(index)) * self.stride
+        start = int(self._start_of(torch.tensor(self._check(int(index)))))
         first, last = self._times[start].item(), self._times[start + self.history - 1].item()
         after = last + 1 if isinstance(last, int) else float(np.nextafter(last, np.inf))
         return self.graph.between(first, after)
 
     def batches(
-        self, size: int, *, shuffle: bool = False, seed: int = 0, drop_last: bool = False
+        self,
+        size: int,
+        *,
+        index: Any = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        drop_last: bool = False,
     ) -> Iterator[Window]:
         """Batches of windows, ``x [B, history, N, C]`` and so on.
 
         Args:
             size: Windows per batch.
-            shuffle: Visit the windows in an order drawn from ``seed``; otherwise in order of time,
-                as views.
+            index: The windows to go through, such as one part of a split; all of them if ``None``.
+            shuffle: Visit the windows in an order drawn from ``seed``; otherwise as they come,
+                without ``index`` as views.
             seed: Seed of the order. Pass another one for each epoch.
             drop_last: Leave out a last batch that is not full.
 
@@ -135,50 +165,72 @@ class Windows(Sequence[Window]):
             GraphError: ``size`` is not positive.
         """
         size = _count("size", size, 1)
-        stop = self._num - self._num % size if drop_last else self._num
-        if not shuffle:
+        chosen = None if index is None else self._numbers(index)
+        num = self._num if chosen is None else chosen.numel()
+        stop = num - num % size if drop_last else num
+        if shuffle:
+            order = torch.randperm(num, generator=torch.Generator().manual_seed(seed))
+            chosen = order if chosen is None else chosen[order]
+        if chosen is None:
             return (self[a : min(a + size, stop)] for a in range(0, stop, size))
-        order = torch.randperm(self._num, generator=torch.Generator().manual_seed(seed))[:stop]
-        return (self[part] for part in order.split(size))
+        return (self._gather(chosen[a : min(a + size, stop)]) for a in range(0, stop, size))
 
-    def _cut(self, index: slice) -> Window:
-        """Windows of a slice, as views of the signal."""
+    def _slice(self, index: range) -> Window:
+        """Windows of a slice: views of the signal if they lie in one part."""
+        if len(index) == 0:
+            return self._cut(0, slice(0, 0))
+        place = int(torch.searchsorted(self._first, index[0], right=True)) - 1
+        first, after = int(self._first[place]), int(self._first[place + 1])
+        if index.step > 0 and index[-1] < after:
+            return self._cut(place, slice(index[0] - first, index[-1] - first + 1, index.step))
+        return self._gather(torch.as_tensor(list(index)))
 
-        def view(column: Tensor) -> Tensor:
-            cut = column.unfold(0, self._rows, self.stride)[index]
-            return cut.movedim(-1, 1)  # unfold puts the rows of a window last
+    def _cut(self, place: int, index: slice) -> Window:
+        """Windows of one part, as views of the signal."""
+        low, high = self._bounds[place].item(), self._bounds[place + 1].item()
+        if high - low < self.rows:  # no window, of the right shape
+            return self._gather(torch.zeros(0, dtype=torch.int64))
 
+        def view(column: Tensor, start: int, stop: int) -> Tensor:
+            cut = column[low:high].unfold(0, self.rows, self.stride)[index]
+            return cut.movedim(-1, 1)[:, start:stop]  # unfold puts the rows of a window last
+
+        h, ahead = self.history, self.history + self.delay
         return Window(
-            view(self._signal)[:, : self.history],
-            view(self._target)[:, self.history + self.delay :],
-            view(self._target_mask)[:, self.history + self.delay :],
-            view(self._times),
+            view(self._signal, 0, h),
+            view(self._target, ahead, self.rows),
+            view(self._target_mask, ahead, self.rows),
+            view(self._times, 0, self.rows),
+            view(self._signal_mask, 0, h),
         )
 
     def _gather(self, index: Tensor) -> Window:
-        rows = self._rows_of(index)
-        future = rows[..., self.history + self.delay :]
+        starts = self._start_of(index).to(self._signal.device)
+        rows = starts.unsqueeze(-1) + torch.arange(self.rows, device=starts.device)
+        past, future = rows[..., : self.history], rows[..., self.history + self.delay :]
         return Window(
-            _take(self._signal, rows[..., : self.history]),
+            _take(self._signal, past),
             _take(self._target, future),
             _take(self._target_mask, future),
             _take(self._times, rows),
+            _take(self._signal_mask, past),
         )
 
-    def _rows_of(self, index: Any) -> Tensor:
-        """Rows of the signal that the windows cover, int64 ``[..., history + delay + horizon]``."""
-        if isinstance(index, (int, np.integer)):
-            starts = torch.tensor(self._check(int(index)))
-        else:
-            starts = self._index(
-                range(*index.indices(self._num)) if isinstance(index, slice) else index
-            )
-        starts = starts.to(self._signal.device)
-        span = torch.arange(self._rows, device=starts.device)
-        return starts.unsqueeze(-1) * self.stride + span
+    def _start_of(self, index: Tensor) -> Tensor:
+        """First rows of windows."""
+        place = torch.searchsorted(self._first, index, right=True) - 1
+        return self._bounds[place] + (index - self._first[place]) * self.stride
+
+    def _numbers(self, index: Any) -> Tensor:
+        """Numbers of windows, however they are named."""
+        if isinstance(index, slice):
+            index = range(*index.indices(self._num))
+        elif isinstance(index, (int, np.integer)):
+            index = [int(index)]
+        return self._index(index)
 
     def _index(self, index: Any) -> Tensor:
-        index = torch.as_tensor(list(index) if isinstance(index, range) else index)
+        index = torch.as_tensor(list(index) if isinstance(index, range) else index).cpu()
         if index.dtype == torch.bool and index.shape == (self._num,):
             index = index.nonzero().flatten()
         if index.numel() == 0:
@@ -215,18 +267,20 @@ def windows(
     Args:
         graph: A graph with a signal ``[T, N, C]``.
         history: Rows that a model sees.
-        horizon: Rows that it forecasts.
+        horizon: Rows that it forecasts; 0 for windows that are only looked at, as where whole
+            windows are classified.
         stride: Rows between the starts of two windows.
         delay: Rows between the last one seen and the first one forecast.
         target_channels: Channels of ``y``; all of them if ``None``. A slice, or evenly spaced
             channels, stay a view; any other choice copies those channels of the signal once.
 
     Returns:
-        ``(T - history - delay - horizon) // stride + 1`` windows.
+        ``(T - history - delay - horizon) // stride + 1`` windows of each part of ``T`` rows; a
+        part that is too short has none.
 
     Raises:
-        GraphError: The graph has no signal, it is too short for one window, or a length is not
-            a positive whole number.
+        GraphError: The graph has no signal, every part of it is too short for one window, a
+            length is not a positive whole number, or there is a delay and no horizon.
     """
     signal = graph.signal
     if signal is None:
@@ -235,15 +289,20 @@ def windows(
             "this graph has no signal to cut into windows",
             fix="Build it with TemporalGraph(..., signal=[T, N, C] array, signal_t=[T] times).",
         )
-    history, horizon = _count("history", history, 1), _count("horizon", horizon, 1)
+    history, horizon = _count("history", history, 1), _count("horizon", horizon, 0)
     stride, delay = _count("stride", stride, 1), _count("delay", delay, 0)
+    if delay and not horizon:
+        raise GraphError("delay", "there is nothing to forecast after it", fix="Set a horizon.")
     rows = history + delay + horizon
-    if signal.size(0) < rows:
+    parts = part_bounds(graph.signal_part, signal.size(0))
+    longest = int(parts[1].diff().max())
+    if longest < rows:
+        several = "" if graph.signal_part is None else " in the longest part"
         raise GraphError(
             "signal",
             "it is too short for one window",
-            expected=f"at least history + delay + horizon = {rows} rows",
-            got=f"{signal.size(0)} rows",
+            expected=f"at least history + delay + horizon = {rows} rows{several}",
+            got=f"{longest} rows",
             fix="Use a shorter history or horizon.",
         )
     times = graph.signal_t
@@ -258,11 +317,13 @@ def windows(
     channels = _channels(target_channels, signal.size(-1))
     target, target_mask = signal[..., channels], mask[..., channels]
     return Windows(
-        graph, history, horizon, stride, delay, signal, target, (mask, target_mask), times
+        graph, history, horizon, stride, delay, signal, target, (mask, target_mask), times, parts
     )
 
 
 def _take(column: Tensor, rows: Tensor) -> Tensor:
+    if not any(column.stride()):  # one value seen from every place
+        return column[:1, :1, :1].expand(*rows.shape, *column.shape[1:])
     return column.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 

@@ -1,6 +1,12 @@
 """Checks that the author of a model, a layer or an encoder can run on their own work."""
 
 from graphkit.testing.sequence_encoder import SEQUENCE_ENCODER_CHECKS, check_sequence_encoder
+from graphkit.testing.signal_model import (
+    SIGNAL_CASES,
+    SIGNAL_MODEL_CHECKS,
+    SignalCase,
+    check_signal_model,
+)
 from graphkit.testing.static_model import (
     STATIC_CASES,
     STATIC_MODEL_CHECKS,
@@ -12,13 +18,17 @@ from graphkit.testing.stream_model import STREAM_MODEL_CHECKS, check_stream_mode
 
 __all__ = [
     "SEQUENCE_ENCODER_CHECKS",
+    "SIGNAL_CASES",
+    "SIGNAL_MODEL_CHECKS",
     "STATIC_CASES",
     "STATIC_MODEL_CHECKS",
     "STREAM_CASES",
     "STREAM_MODEL_CHECKS",
+    "SignalCase",
     "StaticCase",
     "StreamCase",
     "check_sequence_encoder",
+    "check_signal_model",
     "check_static_model",
     "check_stream_model",
 ]

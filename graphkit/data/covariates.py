@@ -1,0 +1,109 @@
+"""What is known about every time beforehand: time of day and day of week, from the ticks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.time_unit import TimeUnit
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["COVARIATES", "ticks_per_day", "time_covariates"]
+
+COVARIATES = ("time_of_day", "day_of_week")
+_DAY = 86_400 * 10**9  # nanoseconds
+_THURSDAY = 3  # 1970-01-01, where Monday is 0
+
+
+def time_covariates(
+    t: Tensor,
+    time_unit: TimeUnit | str,
+    *,
+    start: Any = None,
+    names: Sequence[str] = COVARIATES,
+) -> Tensor:
+    """Time of day in ``[0, 1)`` and day of week ``0..6`` (Monday is 0) of every time.
+
+    They do not depend on the node and are not copied into a signal: a model that reads them gets
+    them beside it.
+
+    Args:
+        t: int64 or float64 ``[...]``, ticks since 1970-01-01 00:00 on the clock that counts as the
+            local one (no time zone is applied), or since ``start``.
+        time_unit: What one tick is.
+        start: The date and time of tick 0, such as ``"2012-03-01"`` or a ``datetime``.
+        names: Which of the two, in which order.
+
+    Returns:
+        float32 ``[..., len(names)]``.
+
+    Raises:
+        GraphError: The clock only orders events (``"step"``), or ``start`` is no date.
+        UnknownNameError: No such covariate.
+
+    Example:
+        >>> time_covariates(torch.tensor([0, 6]), "h", start="2024-01-01")  # a Monday
+        tensor([[0.0000, 0.0000],
+                [0.2500, 0.0000]])
+    """
+    for name in names:
+        if name not in COVARIATES:
+            raise UnknownNameError("covariate", name, COVARIATES)
+    unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
+    day = ticks_per_day(unit)
+    offset = _ticks_of(start, unit)
+    if day.denominator != 1:  # a tick is longer than a day
+        t, offset, day = t * day.denominator, offset * day.denominator, Fraction(day.numerator)
+    ticks = int(day)
+    days = torch.div(t, ticks, rounding_mode="floor")
+    rest = t - days * ticks + offset % ticks  # below two days: nothing overflows or rounds
+    more = torch.div(rest, ticks, rounding_mode="floor")
+    rest = rest - more * ticks
+    columns = {
+        # A float32 of nearly 1 must not become 1.
+        "time_of_day": (rest.double() / ticks).float().clamp(max=1 - 2**-24),
+        "day_of_week": (days + more + (offset // ticks + _THURSDAY) % 7).remainder(7).float(),
+    }
+    return torch.stack([columns[name] for name in names], dim=-1)
+
+
+def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
+    """How many ticks a day has, exactly.
+
+    Raises:
+        GraphError: The clock only orders events.
+    """
+    unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
+    if unit.nanoseconds is None:
+        raise GraphError(
+            "time_unit",
+            "a clock that only orders events ('step') has no time of day",
+            fix="Build the graph with its real time unit, or do without covariates.",
+        )
+    return Fraction(_DAY, unit.nanoseconds)
+
+
+def _ticks_of(start: Any, unit: TimeUnit) -> int:
+    """Ticks from 1970-01-01 to a date."""
+    if start is None:
+        return 0
+    try:
+        moment = np.datetime64(start, "ns")
+    except (TypeError, ValueError):
+        moment = np.datetime64("NaT")
+    if np.isnat(moment):
+        raise GraphError("start", "not a date", expected="such as '2012-03-01'", got=repr(start))
+    nanoseconds = int(moment.astype(np.int64))
+    if nanoseconds % unit.nanoseconds:
+        raise GraphError(
+            "start",
+            f"not a whole number of ticks of '{unit}' after 1970-01-01",
+            got=repr(start),
+            fix="Use a finer time unit.",
+        )
+    return nanoseconds // unit.nanoseconds

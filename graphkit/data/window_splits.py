@@ -1,0 +1,313 @@
+"""Splits of windows into training, validation and test, as objects that a result can name.
+
+A split is asked with ``split.split(windows)`` and answers with the numbers of the windows of each
+part. A window belongs to a part only if all of its rows do: none crosses a border.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphkit.data.parts import part_bounds
+from graphkit.data.splits import as_fraction
+from graphkit.data.windows import Windows
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = [
+    "BlockSplit",
+    "PartSplit",
+    "TimeSplit",
+    "WindowIndex",
+    "WindowSplit",
+    "block_folds",
+    "leave_one_out",
+]
+
+
+class WindowIndex(NamedTuple):
+    """Numbers of windows, int64, increasing."""
+
+    train: Tensor
+    val: Tensor
+    test: Tensor
+
+
+class WindowSplit(Protocol):
+    """A way to split windows. ``name`` says which in results."""
+
+    name: str
+
+    def split(self, windows: Windows) -> WindowIndex:
+        """The windows of each part.
+
+        Raises:
+            GraphError: The signal lacks what the split needs, or a part has no window.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The split as plain values."""
+        ...
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """By time: the first rows train, the next validate, the last test.
+
+    Args:
+        val: Share of the rows that validate.
+        test: Share of the rows that test.
+        within: ``"signal"`` cuts the whole signal once; ``"part"`` cuts every recording.
+    """
+
+    val: float = 0.2
+    test: float = 0.2
+    within: str = "signal"
+    name: str = field(default="time", init=False)
+
+    def __post_init__(self) -> None:
+        if self.within not in ("signal", "part"):
+            raise UnknownNameError("within", self.within, ("signal", "part"))
+        if as_fraction(self.val, "val") + as_fraction(self.test, "test") >= 1:
+            raise GraphError(
+                "val",
+                "val and test leave nothing to train on",
+                expected="val + test < 1",
+                got=float(self.val + self.test),
+            )
+
+    def split(self, windows: Windows) -> WindowIndex:
+        """The windows whose rows all lie in one stretch of time."""
+        val, test = as_fraction(self.val, "val"), as_fraction(self.test, "test")
+        bounds = _bounds(windows) if self.within == "part" else [0, _num_rows(windows)]
+        role = torch.zeros(bounds[-1], dtype=torch.int8)
+        for low, high in itertools.pairwise(bounds):
+            role[low + int((high - low) * (1 - val - test)) : high] = 1
+            role[low + int((high - low) * (1 - test)) : high] = 2
+        return _by_row(windows, role, self)
+
+    def describe(self) -> dict[str, Any]:
+        """The split as plain values."""
+        return {
+            "name": self.name,
+            "val": self.val,
+            "test": self.test,
+            "within": self.within,
+            "borders": "no window crosses one",
+        }
+
+
+@dataclass(frozen=True)
+class BlockSplit:
+    """By blocks of time inside every part: each recording is cut into equal blocks.
+
+    Block ``fold`` tests, the block before it (cyclically) validates, the rest trains. Windows of
+    training and test come from the same recordings: numbers are higher than with recordings left
+    out.
+
+    Args:
+        num_blocks: Blocks per recording, at least 3.
+        fold: The block that tests, ``0`` to ``num_blocks - 1``.
+    """
+
+    num_blocks: int = 10
+    fold: int = 0
+    name: str = field(default="blocks", init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.num_blocks, int) or self.num_blocks < 3:
+            raise GraphError(
+                "num_blocks", "too few", expected="at least 3", got=repr(self.num_blocks)
+            )
+        if not 0 <= self.fold < self.num_blocks:
+            raise GraphError(
+                "fold", "there is no such block", expected=f"0 to {self.num_blocks - 1}",
+                got=self.fold,
+            )  # fmt: skip
+
+    def split(self, windows: Windows) -> WindowIndex:
+        """The windows whose rows all lie in one block, or in training blocks only."""
+        bounds, k = _bounds(windows), self.num_blocks
+        role = torch.zeros(bounds[-1], dtype=torch.int8)
+        for low, high in itertools.pairwise(bounds):
+            for block, value in ((self.fold, 2), ((self.fold - 1) % k, 1)):
+                role[low + (high - low) * block // k : low + (high - low) * (block + 1) // k] = (
+                    value
+                )
+        return _by_row(windows, role, self)
+
+    def describe(self) -> dict[str, Any]:
+        """The split as plain values."""
+        return {
+            "name": self.name,
+            "num_blocks": self.num_blocks,
+            "fold": self.fold,
+            "borders": "no window crosses one",
+        }
+
+
+@dataclass(frozen=True)
+class PartSplit:
+    """By a column of the parts: some subjects, recordings or clips are left out of training.
+
+    Args:
+        column: A column of ``graph.parts``, such as ``"subject"``, or ``"part"`` for the parts
+            themselves.
+        test: The values that test, or the share of the distinct values, drawn by ``seed``.
+        val: The values that validate, or their share.
+        seed: Of shares.
+    """
+
+    column: str
+    test: Any = 0.2
+    val: Any = 0.2
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """``"leave_<column>_out"``."""
+        return f"leave_{self.column}_out"
+
+    def split(self, windows: Windows) -> WindowIndex:
+        """The windows of the parts with the values of each kind."""
+        values = part_values(windows.graph, self.column)
+        known = list(dict.fromkeys(values))
+        test, val = self._chosen(known)
+        for name, chosen in (("test", test), ("val", val)):
+            for value in chosen:
+                if value not in known:
+                    raise GraphError(
+                        name,
+                        f"no part has this {self.column}",
+                        expected=f"one of {', '.join(map(repr, known[:8]))}"
+                        + (", ..." if len(known) > 8 else ""),
+                        got=repr(value),
+                    )
+        both = [value for value in test if value in val]
+        if both:
+            raise GraphError("val", "it tests and validates", got=repr(both[0]))
+        role = torch.tensor([2 if v in test else 1 if v in val else 0 for v in values])
+        found = role[windows.part]
+        return _parts([(found == r).nonzero().flatten() for r in range(3)], self)
+
+    def describe(self) -> dict[str, Any]:
+        """The split as plain values."""
+        shares = any(_is_share(v) for v in (self.test, self.val))
+        return {
+            "name": self.name,
+            "column": self.column,
+            "test": _plain(self.test),
+            "val": _plain(self.val),
+            **({"seed": self.seed} if shares else {}),
+        }
+
+    def _chosen(self, known: list[Any]) -> tuple[list[Any], list[Any]]:
+        """The values that test and that validate; shares are drawn from those not named."""
+        named = [_plain(v) for v in (self.test, self.val) if not _is_share(v)]
+        order = np.random.default_rng(self.seed).permutation(len(known)).tolist()
+        free = [known[i] for i in order if not any(known[i] in values for values in named)]
+        found = []
+        for name, value in (("test", self.test), ("val", self.val)):
+            if _is_share(value):
+                count = max(1, round(as_fraction(value, name) * len(known)))
+                found.append(free[:count])
+                free = free[count:]
+            else:
+                found.append(_plain(value))
+        return found[0], found[1]
+
+
+def block_folds(num_blocks: int = 10) -> list[BlockSplit]:
+    """All folds of :class:`BlockSplit`: together they test every block once."""
+    return [BlockSplit(num_blocks, fold) for fold in range(num_blocks)]
+
+
+def leave_one_out(graph: Any, column: str) -> list[PartSplit]:
+    """One :class:`PartSplit` per value: it tests, the one before it (cyclically) validates.
+
+    Args:
+        graph: A graph with parts.
+        column: A column of ``graph.parts``, or ``"part"``.
+
+    Raises:
+        GraphError: There are fewer than three values.
+    """
+    known = list(dict.fromkeys(part_values(graph, column)))
+    if len(known) < 3:
+        raise GraphError(
+            column, "too few values to leave one out", expected="at least 3", got=len(known)
+        )
+    return [PartSplit(column, test=[v], val=[known[i - 1]]) for i, v in enumerate(known)]
+
+
+def part_values(graph: Any, column: str) -> list[Any]:
+    """The value of every part in a column of parts, as plain Python values.
+
+    Raises:
+        UnknownNameError: No such column.
+        GraphError: The graph has no parts, or the column has several values per part.
+    """
+    if graph.signal_part is None:
+        raise GraphError(
+            "signal_part", "the signal has no parts", fix="Build the graph with signal_part=[T]."
+        )
+    if column == "part" and column not in graph.parts:
+        return list(range(graph.num_parts))
+    if column not in graph.parts:
+        raise UnknownNameError("column of parts", column, [*graph.parts, "part"])
+    found = graph.parts[column]
+    if found.ndim != 1:
+        raise GraphError(f"parts.{column}", "one value per part is needed", got=list(found.shape))
+    return found.tolist()
+
+
+def _bounds(windows: Windows) -> list[int]:
+    """First rows of the parts, and the end of the last."""
+    return part_bounds(windows.graph.signal_part, _num_rows(windows))[1].tolist()
+
+
+def _num_rows(windows: Windows) -> int:
+    return windows.graph.signal.size(0)
+
+
+def _by_row(windows: Windows, role: Tensor, split: WindowSplit) -> WindowIndex:
+    """The windows all of whose rows have one role: 0 trains, 1 validates, 2 tests."""
+    start = windows.start
+    found = []
+    for value in range(3):
+        before = torch.zeros(role.numel() + 1, dtype=torch.int64)
+        torch.cumsum(role == value, 0, out=before[1:])
+        inside = before[start + windows.rows] - before[start] == windows.rows
+        found.append(inside.nonzero().flatten())
+    return _parts(found, split)
+
+
+def _parts(found: Sequence[Tensor], split: WindowSplit) -> WindowIndex:
+    index = WindowIndex(*found)
+    for name, part in zip(index._fields, index):
+        if part.numel() == 0:
+            raise GraphError(
+                name,
+                f"no window is left for it ({split.name})",
+                fix="Use shorter windows, larger shares or longer recordings.",
+            )
+    return index
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float)
+
+
+def _plain(value: Any) -> Any:
+    if _is_share(value):
+        return value
+    if isinstance(value, str) or not hasattr(value, "__len__"):
+        value = [value]
+    return value.tolist() if hasattr(value, "tolist") else list(value)

@@ -1,0 +1,13 @@
+"""Models that eat windows of a signal: ``model(x, covariates=None, mask=None)``.
+
+``x`` is ``[B, T', N, C]``, scaled as the task says and 0 where a reading is missing; ``covariates``
+``[B, T' + delay + T, K]`` belong to the rows of the whole window; ``mask`` (bool, shape of ``x``)
+says what was observed. Forecasts are ``[B, T, N, C']`` in scaled units, classes ``[B, classes]``
+as logits. A class says what it answers in ``kind`` (``"forecast"`` or ``"classify"``) and is made
+with ``from_task(task, **settings)``.
+"""
+
+from graphkit.models.signal.gru import SignalGRU
+from graphkit.models.signal.last_value import LastValue
+
+__all__ = ["LastValue", "SignalGRU"]

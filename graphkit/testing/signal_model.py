@@ -1,0 +1,363 @@
+"""What every model of a signal promises, as checks that an author can run on their own model.
+
+A model of a signal is called ``model(x, covariates=None, mask=None)`` with windows
+``x [B, T', N, C]``; a forecaster (``kind = "forecast"``) returns ``[B, T, N, C']``, a classifier
+(``kind = "classify"``) logits ``[B, classes]``. ``check_signal_model(MyModel.from_task)`` raises an
+``AssertionError`` that says which promise was broken.
+
+Example:
+    >>> from graphkit.models.signal import SignalGRU
+    >>> from graphkit.testing import check_signal_model
+    >>> check_signal_model(SignalGRU.from_task)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.nn.signal import TrainingSignal
+
+__all__ = [
+    "SIGNAL_CASES",
+    "SIGNAL_MODEL_CHECKS",
+    "SignalCase",
+    "check_signal_model",
+]
+
+Factory = Callable[["SignalCase"], nn.Module]
+_BATCH = 3
+_EMOTIV = ["AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4"]
+
+
+@dataclass(frozen=True)
+class SignalCase:
+    """A small task: everything that ``from_task`` of a model may read, without data behind it.
+
+    Attributes:
+        kind: ``"forecast"`` or ``"classify"``.
+        num_nodes: ``N``.
+        in_channels: ``C``.
+        target_channels: Channels that are forecast.
+        history: ``T'``.
+        horizon: ``T``; 0 for classes.
+        delay: Rows between history and horizon.
+        num_classes: Of a classifier; otherwise 0.
+        covariate_names: Columns of the covariates; none at all if empty.
+        steps_per_day: Rows per day, ``None`` without a clock.
+        missing: Whether readings are missing.
+        seed: Of readings and parameters.
+        device: Where the model runs.
+    """
+
+    kind: str = "forecast"
+    num_nodes: int = 6
+    in_channels: int = 1
+    target_channels: tuple[int, ...] = (0,)
+    history: int = 12
+    horizon: int = 12
+    delay: int = 0
+    num_classes: int = 0
+    covariate_names: tuple[str, ...] = ("time_of_day", "day_of_week")
+    steps_per_day: int | None = 24
+    missing: bool = False
+    seed: int = 0
+    device: str = "cpu"
+
+    @property
+    def out_channels(self) -> int:
+        """``C'``."""
+        return len(self.target_channels)
+
+    @property
+    def node_names(self) -> list[str]:
+        """Names of the nodes: electrodes, where classes are asked for."""
+        if self.kind == "classify":
+            return _EMOTIV[: self.num_nodes]
+        return [f"sensor {i}" for i in range(self.num_nodes)]
+
+    @property
+    def edge_index(self) -> Tensor:
+        """A directed ring with a few chords, int64 ``[2, E]``."""
+        n = self.num_nodes
+        if n == 1:
+            return torch.zeros(2, 0, dtype=torch.int64)
+        node = torch.arange(n)
+        src, dst = torch.cat([node, node[::2]]), torch.cat([(node + 1) % n, (node[::2] + 2) % n])
+        return torch.stack([src, dst])[:, : None if n > 3 else n]
+
+    @property
+    def edge_weight(self) -> Tensor:
+        """``[E]``, between 0.5 and 1.5."""
+        draw = torch.Generator().manual_seed(self.seed)
+        return torch.rand(self.edge_index.shape[1], generator=draw) + 0.5
+
+    def training_signal(self) -> TrainingSignal:
+        """120 rows, with a window at every one where it fits."""
+        steps, draw = 120, torch.Generator().manual_seed(self.seed + 1)
+        x = torch.randn(steps, self.num_nodes, self.in_channels, generator=draw)
+        mask = torch.rand(x.shape, generator=draw) < 0.9 if self.missing else None
+        x = x if mask is None else x.masked_fill(~mask, 0)
+        rows = self.history + self.delay + self.horizon
+        start = torch.arange(max(1, steps - rows + 1))
+        return TrainingSignal(x, mask, self._covariates(torch.arange(steps)), start)
+
+    def model(self, factory: Factory) -> nn.Module:
+        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        torch.manual_seed(self.seed)
+        return factory(self).to(self.device).eval()
+
+    def inputs(self, batch: int = _BATCH) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """``x``, covariates and mask."""
+        draw = torch.Generator().manual_seed(self.seed + 2)
+        shape = (batch, self.history, self.num_nodes, self.in_channels)
+        x = torch.randn(shape, generator=draw)
+        mask = torch.rand(shape, generator=draw) < 0.8 if self.missing else None
+        if mask is not None:
+            x = x.masked_fill(~mask, 0)
+        start = torch.randint(1000, (batch, 1), generator=draw)
+        rows = self.history + self.delay + self.horizon
+        covariates = self._covariates(start + torch.arange(rows)) if self.covariate_names else None
+        found = (x, covariates, mask)
+        return tuple(None if v is None else v.to(self.device) for v in found)
+
+    def _covariates(self, step: Tensor) -> Tensor:
+        day = self.steps_per_day or 24
+        columns = {
+            "time_of_day": (step % day) / day,
+            "day_of_week": (step // day % 7).float(),
+        }
+        found = [columns[name] for name in self.covariate_names]
+        return torch.stack(found, dim=-1) if found else torch.zeros(*step.shape, 0)
+
+
+SIGNAL_CASES: dict[str, dict[str, SignalCase]] = {
+    "forecast": {
+        "plain": SignalCase(),
+        "missing": SignalCase(missing=True, seed=1),
+        "channels": SignalCase(
+            in_channels=3, target_channels=(0, 2), history=7, horizon=3, delay=1, seed=2
+        ),
+        "one_node": SignalCase(num_nodes=1, history=4, horizon=1, seed=3),
+    },
+    "classify": {
+        "plain": SignalCase(
+            "classify",
+            num_nodes=14,
+            history=128,
+            horizon=0,
+            num_classes=5,
+            covariate_names=(),
+            steps_per_day=None,
+        ),
+        "two_classes": SignalCase(
+            "classify",
+            num_nodes=14,
+            history=128,
+            horizon=0,
+            num_classes=2,
+            covariate_names=(),
+            steps_per_day=None,
+            seed=1,
+        ),
+    },
+}
+"""The tasks that :func:`check_signal_model` uses, by what a model answers and by name."""
+
+
+def _close(a: Tensor, b: Tensor, promise: str, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(
+        a,
+        b,
+        rtol=10 * tolerance,
+        atol=tolerance,
+        msg=lambda m: f"{promise}: {m}",
+        check_device=False,
+    )
+
+
+def check_shapes(factory: Factory, case: SignalCase) -> None:
+    """The answer has the promised shape, is floating point and finite, for one window too."""
+    model = case.model(factory)
+    assert model.kind == case.kind, "kind says what the model answers"
+    for batch in (_BATCH, 1):
+        out = model(*case.inputs(batch))
+        if case.kind == "forecast":
+            want = (batch, case.horizon, case.num_nodes, case.out_channels)
+        else:
+            want = (batch, case.num_classes)
+        assert tuple(out.shape) == want, f"the answer is {tuple(out.shape)}, not {want}"
+        assert out.is_floating_point()
+        assert bool(out.isfinite().all()), "an answer is not finite"
+
+
+def check_gradients(factory: Factory, case: SignalCase) -> None:
+    """The loss leaves a finite gradient on every trained parameter, twice in a row.
+
+    Parameters are moved a little first: a gate that starts at 0 hides what lies behind it.
+    """
+    model, inputs = case.model(factory), case.inputs()
+    draw = torch.Generator().manual_seed(5)
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    with torch.no_grad():
+        for p in trained.values():
+            p.add_(0.05 * torch.randn(p.shape, generator=draw).to(p))
+    for _ in range(2):
+        model.zero_grad(set_to_none=True)
+        out = model(*inputs)
+        if trained:
+            (out * torch.randn(out.shape, generator=draw).to(out)).sum().backward()
+        for name, parameter in trained.items():
+            assert parameter.grad is not None, f"parameter '{name}' gets no gradient"
+            assert bool(parameter.grad.isfinite().all()), f"gradient of '{name}' is not finite"
+            some = case.num_nodes > 1  # a single node has no neighbours to learn from
+            assert not some or bool(parameter.grad.any()), f"gradient of '{name}' is zero"
+
+
+def check_modes(factory: Factory, case: SignalCase) -> None:
+    """Evaluation is deterministic and changes nothing; training with one seed is too."""
+    model, inputs = case.model(factory), case.inputs()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        first = model(*inputs)
+        assert torch.equal(first, model(*inputs)), "two evaluations differ"
+        for name, value in model.state_dict().items():
+            assert torch.equal(state[name], value), f"evaluation changes '{name}'"
+        runs = []
+        for _ in range(2):
+            model.load_state_dict(state)
+            torch.manual_seed(3)
+            runs.append(model.train()(*inputs))
+        assert torch.equal(*runs), "one seed, two results"
+        model.load_state_dict(state)
+        assert torch.equal(first, model.eval()(*inputs)), "train() leaves a trace"
+
+
+def check_batch(factory: Factory, case: SignalCase) -> None:
+    """In evaluation a window's answer does not depend on the windows beside it."""
+    model, inputs = case.model(factory), case.inputs()
+    with torch.no_grad():
+        together = model(*inputs)
+        for row in range(_BATCH):
+            alone = model(*(None if v is None else v[row : row + 1] for v in inputs))
+            _close(together[row : row + 1], alone, "a window alone and among others")
+
+
+def check_mask(factory: Factory, case: SignalCase) -> None:
+    """No mask and a mask that is true everywhere mean the same."""
+    model, (x, covariates, _) = case.model(factory), case.inputs()
+    with torch.no_grad():
+        full = torch.ones_like(x, dtype=torch.bool)
+        _close(model(x, covariates, full), model(x, covariates), "a mask of nothing missing")
+
+
+def check_state_dict(factory: Factory, case: SignalCase) -> None:
+    """A loaded state dict gives the same bits; a call adds nothing to it."""
+    model, other, inputs = case.model(factory), case.model(factory), case.inputs()
+    with torch.no_grad():
+        out = model(*inputs)
+        for value in (*other.parameters(), *other.buffers()):
+            value.fill_(1 if value.dtype == torch.bool else 0)
+        other.load_state_dict(model.state_dict())
+        assert torch.equal(out, other(*inputs)), "a loaded state dict restores everything"
+    fresh = case.model(factory)
+    assert fresh.state_dict().keys() == model.state_dict().keys(), "a call adds to the state dict"
+
+
+def check_reset_parameters(factory: Factory, case: SignalCase) -> None:
+    """``reset_parameters`` draws every trained parameter anew, the same for the same seed."""
+    model, drawn = case.model(factory), []
+    for seed in (7, 7):
+        torch.manual_seed(seed)
+        model.reset_parameters()
+        trained = [p for p in model.parameters() if p.requires_grad]
+        drawn.append([p.detach().clone() for p in trained])
+        for parameter in trained:
+            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
+            with torch.no_grad():
+                parameter.fill_(float("nan"))
+    assert all(torch.equal(a, b) for a, b in zip(*drawn)), "one seed, two draws"
+
+
+def check_deepcopy(factory: Factory, case: SignalCase) -> None:
+    """A deep copy gives the same bits and goes its own way."""
+    model, inputs = case.model(factory), case.inputs()
+    with torch.no_grad():
+        early = copy.deepcopy(model)
+        out = model(*inputs)
+        twin = copy.deepcopy(model)
+        assert torch.equal(out, early(*inputs)), "a copy of a fresh model differs"
+        assert torch.equal(out, twin(*inputs)), "a copy differs"
+        for parameter in twin.parameters():
+            parameter.add_(1)
+        assert torch.equal(out, model(*inputs)), "a copy shares parameters"
+
+
+def check_step(factory: Factory, case: SignalCase) -> None:
+    """A model with ``step``: all readings one by one give what the whole window gives."""
+    model, (x, covariates, mask) = case.model(factory), case.inputs()
+    if not hasattr(model, "step"):
+        return
+    with torch.no_grad():
+        state = None
+        for t in range(x.size(1)):
+            known = [None if v is None else v[:, t] for v in (covariates, mask)]
+            out, state = model.step(x[:, t], state, *known)
+        _close(out, model(x, covariates, mask), "stepping and the whole window")
+
+
+def check_devices(factory: Factory, case: SignalCase) -> None:
+    """CPU and GPU agree closely. Passes where there is no GPU."""
+    if not torch.cuda.is_available():
+        return
+    gpu = replace(case, device="cuda")
+    a, b = case.model(factory), gpu.model(factory)
+    b.load_state_dict(a.state_dict())
+    with torch.no_grad():
+        _close(a(*case.inputs()), b(*gpu.inputs()).cpu(), "CPU and GPU agree", tolerance=1e-3)
+
+
+SIGNAL_MODEL_CHECKS: dict[str, Callable[[Factory, SignalCase], None]] = {
+    check.__name__.removeprefix("check_"): check
+    for check in (
+        check_shapes,
+        check_gradients,
+        check_modes,
+        check_batch,
+        check_mask,
+        check_state_dict,
+        check_reset_parameters,
+        check_deepcopy,
+        check_step,
+        check_devices,
+    )
+}
+"""The checks by name, each called as ``check(factory, case)``."""
+
+
+def check_signal_model(
+    factory: Factory,
+    case: SignalCase | None = None,
+    *,
+    kind: str = "forecast",
+    only: Iterable[str] | None = None,
+) -> None:
+    """Runs all checks on a model of a signal.
+
+    Args:
+        factory: Makes a model for a task, such as ``MyModel.from_task``.
+        case: Run on this one task instead.
+        kind: What the model answers, ``"forecast"`` or ``"classify"``.
+        only: Names out of :data:`SIGNAL_MODEL_CHECKS`; all of them by default.
+
+    Raises:
+        AssertionError: A promise is broken; the message says which.
+    """
+    chosen = SIGNAL_MODEL_CHECKS if only is None else {n: SIGNAL_MODEL_CHECKS[n] for n in only}
+    for one in SIGNAL_CASES[kind].values() if case is None else [case]:
+        for check in chosen.values():
+            check(factory, one)

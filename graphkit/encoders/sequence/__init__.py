@@ -16,12 +16,15 @@ import types
 from typing import Any
 
 from graphkit.encoders.sequence.masks import key_padding_mask, last_valid
+from graphkit.encoders.sequence.mixer import Mixer
+from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
 from graphkit.encoders.sequence.rnn import GRU, LSTM, BiGRU, BiLSTM
 from graphkit.encoders.sequence.stack import FeedForward, Pointwise, SequenceStack
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
 from graphkit.encoders.sequence.time_gap import WithTimeGap
+from graphkit.encoders.sequence.transformer import SelfAttention, Transformer
 from graphkit.registry import get, names
 
 __all__ = [
@@ -31,11 +34,15 @@ __all__ = [
     "BiGRU",
     "BiLSTM",
     "FeedForward",
+    "Mixer",
     "Pointwise",
+    "PositionCode",
+    "SelfAttention",
     "SequenceEncoder",
     "SequenceStack",
     "State",
     "StateTable",
+    "Transformer",
     "WithTimeGap",
     "key_padding_mask",
     "last_valid",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "align_end",
     "compact",
     "key_padding_mask",
     "last_valid",
@@ -117,3 +118,26 @@ def spread(values: Tensor, order: Tensor) -> Tensor:
     """Undoes :func:`compact`: puts position l of ``values`` to ``order[:, l]``."""
     index = order.unsqueeze(-1).expand_as(values)
     return torch.zeros_like(values).scatter(1, index, values)
+
+
+def align_end(values: Tensor, mask: Tensor | None, multiple: int) -> tuple[Tensor, Tensor]:
+    """Valid positions moved to the end of each row, zeros before them.
+
+    Args:
+        values: ``[B, L, C]``.
+        mask: bool ``[B, L]`` or ``None``.
+        multiple: The new length is the next multiple of this.
+
+    Returns:
+        ``(values [B, M, C], slot [B, L])``: where each valid position went. Invalid positions
+        point to a slot, too, which holds something else.
+    """
+    batch, length, channels = values.shape
+    size = -(-length // multiple) * multiple
+    if mask is None:
+        slot = torch.arange(size - length, size, device=values.device).expand(batch, -1)
+        return torch.cat([values.new_zeros(batch, size - length, channels), values], 1), slot
+    slot = (size - mask.sum(1, keepdim=True) + valid_positions(mask)).clamp(min=0, max=size - 1)
+    values = torch.where(mask.unsqueeze(-1), values, 0)
+    moved = values.new_zeros(batch, size, channels)
+    return moved.scatter_add(1, slot.unsqueeze(-1).expand_as(values), values), slot

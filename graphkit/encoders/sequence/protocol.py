@@ -53,12 +53,15 @@ class SequenceEncoder(nn.Module):
         forms: Subset of :data:`FORMS`.
         state_is_constant: A step needs memory that does not grow with the position.
         needs_time: ``time`` must be given.
+        own_residual: The output contains the input already: a stack puts neither norm nor residual
+            around such a layer.
     """
 
     causal: bool = True
     forms: frozenset[str] = frozenset({"recurrent"})
     state_is_constant: bool = True
     needs_time: bool = False
+    own_residual: bool = False
 
     _HOOKS: ClassVar[dict[str, str]] = {f: f"_{f}" for f in FORMS}
 

@@ -28,6 +28,7 @@ class SequenceStack(SequenceEncoder):
         \quad y = P_{out}(\mathrm{norm}(h_J))
 
     :math:`P_{in}` and :math:`P_{out}` are linear layers, and are there only where the sizes differ.
+    A layer with ``own_residual`` gets neither norm nor residual.
     The state is the tuple of the layers' states. A form that a layer does not have is not a form
     of the stack.
 
@@ -80,11 +81,12 @@ class SequenceStack(SequenceEncoder):
         self.residual = residual
         self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList(
-            nn.Identity() if norm is None else _NORMS[norm](layer.in_channels) for layer in layers
+            nn.Identity() if norm is None or layer.own_residual else _NORMS[norm](layer.in_channels)
+            for layer in layers
         )
         self.last_norm = nn.Identity() if norm is None else _NORMS[norm](last)
-        self.project_in = _linear(self.in_channels, first)
-        self.project_out = _linear(last, self.out_channels)
+        self.project_in = linear_if_needed(self.in_channels, first)
+        self.project_out = linear_if_needed(last, self.out_channels)
         self.dropout = nn.Dropout(dropout)
         self.causal = all(layer.causal for layer in layers)
         self.forms = frozenset(FORMS).intersection(*(layer.forms for layer in layers))
@@ -94,10 +96,10 @@ class SequenceStack(SequenceEncoder):
             raise GraphError("layers", "the layers have no form in common")
 
     def default_form(self, length: int, device: torch.device) -> str:
-        """The preferred form of the first layer that is not pointwise."""
+        """The preferred form of the first layer that remembers something."""
         for layer in self.layers:
             form = layer.default_form(length, device)
-            if not isinstance(layer, Pointwise) and form in self.forms:
+            if layer.state_numel() and form in self.forms:
                 return form
         return super().default_form(length, device)
 
@@ -108,8 +110,9 @@ class SequenceStack(SequenceEncoder):
         h, after = self.project_in(x), []
         for layer, norm, before in zip(self.layers, self.norms, state):
             out, new = call(layer, norm(h), before)
-            out = self.dropout(out)
-            h = h + out if self.residual else out
+            if not layer.own_residual:
+                out = self.dropout(out)
+            h = h + out if self.residual and not layer.own_residual else out
             after.append(new)
         return self.project_out(self.last_norm(h)), State(*after)
 
@@ -191,6 +194,7 @@ class FeedForward(Pointwise):
     ) -> None:
         check_size("channels", channels)
         super().__init__(_Perceptron(channels, ratio, activation, dropout), channels)
+        self.width = self.module.down.in_features
 
 
 class _Perceptron(nn.Module):
@@ -219,5 +223,6 @@ class _Perceptron(nn.Module):
         return self.down(self.dropout(h))
 
 
-def _linear(size: int, to: int) -> nn.Module:
+def linear_if_needed(size: int, to: int) -> nn.Module:
+    """A linear layer between two sizes, or nothing where they are the same."""
     return nn.Identity() if size == to else nn.Linear(size, to)

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from graphkit.encoders.sequence.masks import time_gaps, valid_positions
+from graphkit.encoders.sequence.position_code import sinusoidal_code
 from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 
-__all__ = ["WithTimeGap", "sinusoidal_code"]
+__all__ = ["WithTimeGap"]
 
 
 class TimeGapState(State):
@@ -112,19 +113,3 @@ class WithTimeGap(SequenceEncoder):
         self, x: Tensor, mask: Tensor | None, time: Tensor, state: TimeGapState
     ) -> tuple[Tensor, TimeGapState]:
         return self._run("chunkwise", x, mask, time, state)
-
-
-def sinusoidal_code(position: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
-    """Sines and cosines of positions (Vaswani et al. 2017), wavelengths of 2 pi to 2 pi 10,000.
-
-    Args:
-        position: ``[...]``.
-        channels: Even.
-
-    Returns:
-        ``[..., channels]``: sines first.
-    """
-    half = channels // 2
-    exponent = torch.arange(half, device=position.device, dtype=torch.float64) / max(half - 1, 1)
-    angle = position.double().unsqueeze(-1) * (10000.0**-exponent)
-    return torch.cat([angle.sin(), angle.cos()], -1).to(dtype)

@@ -8,17 +8,30 @@ from torch import nn
 
 from graphkit import registry
 from graphkit.encoders import sequence
-from graphkit.encoders.sequence import GRU, SequenceEncoder, SequenceStack, State, WithTimeGap
-from graphkit.encoders.sequence.stack import FeedForward
+from graphkit.encoders.sequence import (
+    GRU,
+    FeedForward,
+    PositionCode,
+    SelfAttention,
+    SequenceEncoder,
+    SequenceStack,
+    State,
+    WithTimeGap,
+)
 from graphkit.testing import SEQUENCE_ENCODER_CHECKS
 from graphkit.testing.sequence_encoder import parameter_formula
 
 # Settings that make an encoder small, beside in_channels=8 of the checks.
-SMALL: dict[str, dict] = {}
+SMALL: dict[str, dict] = {
+    "mixer": {"length": 4, "num_layers": 1},
+    "transformer": {"num_layers": 1},
+}
 
 MADE = {name: lambda c, name=name: sequence(name, in_channels=c, **SMALL.get(name, {}))
         for name in registry.names("sequence_encoder")}  # fmt: skip
-MADE["stack"] = lambda c: SequenceStack([GRU(c), FeedForward(c), GRU(c)], out_channels=5)
+MADE["patches"] = lambda c: sequence("transformer", in_channels=c, num_layers=1, patch_size=2)
+MADE["attention"] = lambda c: SelfAttention(c, heads=2)
+MADE["stack"] = lambda c: SequenceStack([PositionCode(c), GRU(c), FeedForward(c)], out_channels=5)
 MADE["time gap"] = lambda c: WithTimeGap(GRU(c + 5, 6, num_layers=2), code_channels=4)
 MADE["swiglu"] = lambda c: SequenceStack([FeedForward(c, activation="swiglu")], norm="layer")
 

@@ -13,10 +13,11 @@ from graphkit.encoders.sequence import (
     BiGRU,
     FeedForward,
     Pointwise,
+    PositionCode,
     SequenceStack,
     WithTimeGap,
 )
-from graphkit.encoders.sequence.time_gap import sinusoidal_code
+from graphkit.encoders.sequence.position_code import sinusoidal_code
 from graphkit.errors import GraphError, UnknownNameError
 
 
@@ -96,3 +97,11 @@ def test_code() -> None:
     code = sinusoidal_code(torch.tensor([0, 3]), 4, torch.float64)
     want = [[0, 0, 1, 1], [math.sin(3), math.sin(3e-4), math.cos(3), math.cos(3e-4)]]
     torch.testing.assert_close(code, torch.tensor(want, dtype=torch.float64))
+    assert torch.equal(sinusoidal_code(torch.tensor([0, 3]), 3, torch.float64), code[:, :3])
+    layer = PositionCode(4)
+    mask, x = torch.tensor([[False, True, False, True]]), torch.randn(1, 4, 4)
+    stack = SequenceStack([layer], norm="rms")
+    assert sum(1 for _ in stack.norms.parameters()) == 0  # neither norm nor residual around it
+    want = x[0, [1, 3]] + sinusoidal_code(torch.tensor([0, 1]), 4, x.dtype)
+    torch.testing.assert_close(layer(x, mask)[0, [1, 3]], want)
+    torch.testing.assert_close(stack(x, mask), stack.last_norm(layer(x, mask)))

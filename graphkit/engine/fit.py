@@ -16,6 +16,7 @@ from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.run import Run
 from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
 from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
@@ -34,6 +35,8 @@ def fit(
     weight_decay: float = 0.0,
     optimizer: str | Callable[[list[nn.Parameter]], torch.optim.Optimizer] = "adam",
     clip_norm: float | None = None,
+    schedule: str = "constant",
+    warmup: float = 0.0,
     patience: int | None = 5,
     tolerance: float = 1e-3,
     mean_window: int | None = None,
@@ -67,6 +70,8 @@ def fit(
         weight_decay: Weight decay.
         optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function of the parameters.
         clip_norm: Largest norm of the gradient, ``None`` for no limit.
+        schedule: ``"constant"``, or ``"cosine"``: the learning rate falls to 0 over ``epochs``.
+        warmup: Epochs (a fraction too) over which the learning rate rises at the beginning.
         patience: Epochs without improvement before stopping; ``None`` never stops early.
         tolerance: Smallest relative improvement of the validation metric that renews patience.
         mean_window: Also stop, after half the epochs, at the first epoch whose validation metric is
@@ -90,6 +95,7 @@ def fit(
         patience = check_count(patience, "patience", "no epoch would be trained")
     if resume and checkpoint_dir is None:
         raise GraphError("checkpoint_dir", "resume needs the folder of the checkpoints")
+    curve = make_schedule(schedule, epochs, warmup)
     settings = {
         "batch_size": batch_size,
         "lr": lr,
@@ -98,6 +104,8 @@ def fit(
         "clip_norm": clip_norm,
         "precision": precision,
     }
+    if curve is not None:
+        settings |= {"schedule": schedule, "warmup": warmup, "schedule_epochs": epochs}
     stopping = {
         "epochs": epochs,
         "patience": patience,
@@ -120,7 +128,14 @@ def fit(
             optimizer=make_optimizer(optimizer, parameters, lr, weight_decay)
             if parameters
             else None,
-            selection=Selection(patience, tolerance, mean_window, settled=epochs // 2),
+            selection=Selection(
+                patience,
+                tolerance,
+                mean_window,
+                settled=epochs // 2,
+                mode=getattr(task, "selection_mode", "max"),
+            ),
+            schedule=curve,
             progress=Progress(name or model_name(model), progress and runtime.leads),
             cadence=Cadence(checkpoint_every),
             checkpoints=None

@@ -24,20 +24,27 @@ def train_pass(
     *,
     first: int = 0,
     clip_norm: float | None = None,
+    before_batch: Callable[[int], None] | None = None,
     after_batch: Callable[[int], None] = lambda batch: None,
 ) -> None:
     """Score, learn, observe: a batch is scored before the model sees it, and never after.
 
+    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
+    mean over the rows of the pass; it is trained on and not reported.
+
     ``loss_sum`` collects, on the device, the sum over queries of this process's part of the loss.
-    ``after_batch`` is called with the number of batches that are done.
+    ``before_batch`` and ``after_batch`` are called with the number of batches that are done.
     """
     model.train()
     observe = _observer(model)
+    auxiliary = getattr(model, "auxiliary_loss", None)
     parameters = [p for p in model.parameters() if p.requires_grad]
     alone = runtime.world == 1
     mixed = runtime.precision == "bf16-mixed"
     for batch, query in enumerate(stream.start(first), start=first + 1):
         total = len(query)
+        if before_batch is not None:
+            before_batch(batch - 1)
         if total:
             part = query if alone else query.share(runtime.rank, runtime.world)
             if len(part):
@@ -47,7 +54,10 @@ def train_pass(
                 else:
                     scores = task.score(model, part)
                 loss = task.loss(scores, total)
-                loss.backward()
+                whole = loss
+                if auxiliary is not None:
+                    whole = loss + auxiliary() * (len(part) / total)
+                whole.backward()
                 loss_sum.add_(loss.detach(), alpha=total)
             for p in parameters:
                 if p.grad is None:  # unused in this batch: the same as zero, in every process

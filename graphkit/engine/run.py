@@ -14,6 +14,7 @@ from graphkit.engine.checkpoint import Cadence, Checkpoints
 from graphkit.engine.passes import replay, reset_state, score_pass, train_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime
+from graphkit.engine.schedules import Schedule
 from graphkit.engine.seeds import random_state, restore_random_state
 from graphkit.engine.selection import Selection, copy_state
 from graphkit.errors import GraphError
@@ -57,6 +58,7 @@ class Run:
     progress: Progress
     cadence: Cadence
     checkpoints: Checkpoints | None
+    schedule: Schedule | None = None
     epoch: int = 0
     batch: int = 0  # batches of this epoch's training pass that are done
     elapsed: float = 0.0  # seconds that they took before the run was interrupted
@@ -66,6 +68,10 @@ class Run:
     val_metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        groups = [] if self.optimizer is None else self.optimizer.param_groups
+        self._rates = [group["lr"] for group in groups]
 
     def one_epoch(self) -> None:
         """Train, validate, keep the state if it is the best, write a checkpoint."""
@@ -112,6 +118,11 @@ class Run:
         self.progress.begin(f"epoch {self.epoch + 1} train", len(stream), self.batch)
         began = time.perf_counter()
 
+        def before_batch(done: int) -> None:
+            factor = self.schedule(self.epoch + (done + 0.5) / len(stream))
+            for group, rate in zip(self.optimizer.param_groups, self._rates):
+                group["lr"] = rate * factor
+
         def after_batch(done: int) -> None:
             self.progress.batch(done, self.loss_sum, done * self.batch_size)
             if self.checkpoints is not None and self.cadence.due(done) and self.runtime.leads:
@@ -127,6 +138,7 @@ class Run:
             self.loss_sum,
             first=self.batch,
             clip_norm=self.clip_norm,
+            before_batch=None if self.schedule is None else before_batch,
             after_batch=after_batch,
         )
         loss = float(self.runtime.sum_(self.loss_sum)) / max(stream.num_queries, 1)

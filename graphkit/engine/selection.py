@@ -25,14 +25,16 @@ class Selection:
             once ``settled`` epochs are done: the rule of many full-batch models, whose metric
             wavers too much for patience.
         settled: Epochs that ``mean_window`` leaves alone.
+        mode: ``"max"``: larger is better; ``"min"``: smaller is, as with errors.
     """
 
     patience: int | None = 5
     tolerance: float = 1e-3
     mean_window: int | None = None
     settled: int = 0
+    mode: str = "max"
     best_epoch: int | None = None
-    best_value: float = -math.inf
+    best_value: float = -math.inf  # with mode="min", as the two below, the negative
     reference: float = -math.inf
     waited: int = 0
     recent: list[float] = field(default_factory=list)
@@ -40,6 +42,7 @@ class Selection:
 
     def update(self, epoch: int, value: float) -> bool:
         """Take an epoch's validation metric; true if this epoch is to be kept."""
+        value = -value if self.mode == "min" else value  # from here on larger is better
         if self.mean_window is not None:
             before = self.recent[-self.mean_window :]
             if epoch >= self.settled and before:

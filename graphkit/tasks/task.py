@@ -31,7 +31,8 @@ class Task(Protocol):
     Attributes:
         name: Registered name.
         dataset: Name of the graph, for results.
-        selection: The validation metric that chooses the epoch; larger is better.
+        selection: The validation metric that chooses the epoch; larger is better, unless the task
+            has ``selection_mode = "min"``.
     """
 
     name: str

@@ -88,3 +88,15 @@ def test_mean_window_is_the_rule_of_the_papers():
     assert again.exhausted
     old = {k: v for k, v in selection.state_dict().items() if k not in ("recent", "declined")}
     Selection().load_state_dict(old)
+
+
+def test_smaller_is_better():
+    errors = [0.5, 0.6, 0.4, 0.4, 0.41, 0.399]
+    down, kept, last = play(errors, patience=3, tolerance=0.01, mode="min")
+    up, kept_up, last_up = play([-e for e in errors], patience=3, tolerance=0.01)
+    assert kept == kept_up == [0, 2, 5]
+    assert last == last_up == 5
+    assert down.exhausted == up.exhausted is True
+    again = Selection(3, 0.01, mode="min")
+    again.load_state_dict(down.state_dict())
+    assert again == down

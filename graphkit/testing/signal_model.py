@@ -106,6 +106,13 @@ class SignalCase:
         start = torch.arange(max(1, steps - rows + 1))
         return TrainingSignal(x, mask, self._covariates(torch.arange(steps)), start)
 
+    def training_windows(self) -> tuple[Tensor, Tensor]:
+        """40 labelled windows: ``x [40, T', N, C]``, classes ``[40]``, each of them there."""
+        draw = torch.Generator().manual_seed(self.seed + 3)
+        x = torch.randn(40, self.history, self.num_nodes, self.in_channels, generator=draw)
+        y = torch.arange(40) % max(1, self.num_classes)
+        return x * (1 + (torch.arange(self.num_nodes) + y.unsqueeze(1)) % 3).view(40, 1, -1, 1), y
+
     def model(self, factory: Factory) -> nn.Module:
         """A fresh model with parameters of this case's seed, in evaluation mode."""
         torch.manual_seed(self.seed)
@@ -260,7 +267,7 @@ def check_state_dict(factory: Factory, case: SignalCase) -> None:
     model, other, inputs = case.model(factory), case.model(factory), case.inputs()
     with torch.no_grad():
         out = model(*inputs)
-        for value in (*other.parameters(), *other.buffers()):
+        for value in other.state_dict().values():  # constants are no state
             value.fill_(1 if value.dtype == torch.bool else 0)
         other.load_state_dict(model.state_dict())
         assert torch.equal(out, other(*inputs)), "a loaded state dict restores everything"

@@ -7,7 +7,10 @@ as logits. A class says what it answers in ``kind`` (``"forecast"`` or ``"classi
 with ``from_task(task, **settings)``.
 """
 
+from graphkit.models.signal.csp_lda import CSPLDA
+from graphkit.models.signal.eegnet import EEGNet
 from graphkit.models.signal.gru import SignalGRU
+from graphkit.models.signal.histn import HiSTN
 from graphkit.models.signal.last_value import LastValue
 
-__all__ = ["LastValue", "SignalGRU"]
+__all__ = ["CSPLDA", "EEGNet", "HiSTN", "LastValue", "SignalGRU"]

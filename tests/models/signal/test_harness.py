@@ -26,6 +26,8 @@ def test_model(name: str, case: str, check: str) -> None:
     [
         ("gru", {"num_layers": 2, "time_features": ("time_of_day", "day_of_week")}),
         ("gru", {"time_features": (), "residual": False}),
+        ("histn", {"kernel_size": 5, "max_norm": "entry", "mp_init": "identity"}),
+        ("eegnet", {"pool": (2, 2), "activation": "silu", "classifier_norm": None}),
     ],
     ids=str,
 )

@@ -1,0 +1,270 @@
+r"""HiSTN: one thousand weights that read an EEG from electrode to region to head.
+
+D. Kuang, X. Song, C. Michoski, "Emotion Classification from Multi-Channel EEG Signals Using HiSTN:
+A Hierarchical Graph-based Spatial-Temporal Approach", 2024, arXiv 2408.15255. The equations below
+are established by the abstract and by the authors' published code (dykuang/
+EEG-based-affective-computing); the text of the paper itself was not at hand.
+
+A window of T steps on N electrodes becomes logits in four stages.
+
+**Head.** F temporal filters of K taps are shared by all electrodes; electrode c mixes their
+outputs with a vector :math:`m_c`, :math:`\lVert m_c \rVert \le 1`:
+
+.. math:: y_{tc} = \sum_f m_{cf} \, (x_c * w_f)_t
+
+then batch normalisation, ELU, 5 taps for each electrode (norm at most 1), batch normalisation, ELU,
+mean of pairs of steps, dropout: signals X on the electrodes.
+
+**Electrodes.** In each region r a Chebyshev filter of the region's graph passes messages, then a
+separable convolution (5 taps per electrode, a matrix per region) follows:
+
+.. math::
+    Z = \mathrm{ELU}(\mathrm{BN}(\mathrm{SepConv}_r(X_r P_r))), \qquad X_{out} = X + Z
+
+Message passing and convolution do not commute, so their order is part of the model.
+
+**Regions and head.** Sample-dependent weights (:class:`~graphkit.nn.regions.NodeFusion`) sum a
+region's electrodes up to one signal, and the regions' signals to one for the head:
+
+.. math::
+    Q = \mathrm{fuse}_1(X), \quad Q'' = \mathrm{fuse}_2(Z), \quad R_{out} = Q P + Q'', \quad
+    G_{out} = \mathrm{fuse}_3(Q) + \mathrm{fuse}_4(Q'')
+
+**Classes.** Mean over time of :math:`[X_{out} | R_{out} | G_{out}]`, dropout, a linear layer.
+
+With the defaults: 1,181 parameters (709 with ``kernel_size=5``).
+
+How it is computed here, all of it exact: the F filters and the mixing of an electrode are one
+filter of K taps, so the F feature maps are never made; all regions are one block-diagonal matrix;
+fusion weights do not depend on time, so regions and head need only means over time
+(:meth:`HiSTN.core` gives the signals themselves). No operation minds a leading axis of models:
+:meth:`HiSTN.stack` trains many at once.
+
+Departures and choices: regions may be any lists of electrodes, not only neighbours in the order of
+channels (ours). The published code calls Keras' ``max_norm``, which takes norms along the first
+axis of a kernel; for the mixing and the pointwise weights that axis has length 1, so there it
+bounds single weights. ``max_norm="vector"`` (our reading: what goes into a node has norm at most
+1) is the default, ``"entry"`` is the code's. Logits come out, not a softmax. The regression and
+density heads, the ``sepconv`` fusion and the basis of plain powers are left out: they are not the
+published default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.channel_norm import ChannelNorm
+from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
+from graphkit.nn.stacking import SeededDropout, Stack
+from graphkit.ops.channel_conv import channel_conv
+from graphkit.registry import register
+
+__all__ = ["HiSTN"]
+
+_SHORT = 5  # taps of the convolutions after the first
+
+
+@register("model", "histn")
+class HiSTN(nn.Module):
+    r"""HiSTN (Kuang et al. 2024): electrodes, regions and head of an EEG in about 1,000 weights.
+
+    Args:
+        out_channels: Classes.
+        hierarchy: Regions and their graphs; the paper's four over the 14 DREAMER electrodes by
+            default.
+        num_filters: Temporal filters, F.
+        kernel_size: Their taps, K.
+        dropout: Probability to drop an entry after the head and before the classifier.
+        mp_init: ``"glorot"`` as published; ``"identity"``: no messages are passed at the start
+            (ours).
+        max_norm: ``"vector"`` or ``"entry"``, see above.
+
+    Shapes:
+        - **input:** ``(B, T, N, 1)``; covariates and masks are not read with :math:`T \ge 6`
+        - **output:** logits ``(B, out_channels)``
+
+    Raises:
+        GraphError: A size that makes no sense, or a window that is too short or of other nodes.
+
+    Example:
+        >>> model = HiSTN()
+        >>> sum(p.numel() for p in model.parameters())
+        1181
+        >>> model(torch.randn(7, 128, 14, 1)).shape
+        torch.Size([7, 5])
+    """
+
+    kind: ClassVar[str] = "classify"
+
+    def __init__(
+        self,
+        out_channels: int = 5,
+        hierarchy: RegionHierarchy | None = None,
+        *,
+        num_filters: int = 8,
+        kernel_size: int = 64,
+        dropout: float = 0.5,
+        mp_init: str = "glorot",
+        max_norm: str = "vector",
+    ) -> None:
+        super().__init__()
+        if max_norm not in ("vector", "entry"):
+            raise UnknownNameError("max_norm", max_norm, ("vector", "entry"))
+        for name, value in (
+            ("out_channels", out_channels),
+            ("num_filters", num_filters),
+            ("kernel_size", kernel_size),
+        ):
+            if value < 1:
+                raise GraphError(name, "not a size", expected=">= 1", got=value)
+        h = RegionHierarchy.dreamer() if hierarchy is None else hierarchy
+        n, entry = h.num_nodes, max_norm == "entry"
+        self.out_channels, self.num_nodes, self.num_regions = out_channels, n, h.num_regions
+        whole = [range(h.num_regions)]
+        # Head.
+        self.filters = nn.Parameter(torch.zeros(num_filters, kernel_size))
+        self.mixing = nn.Parameter(torch.zeros(n, num_filters))
+        self.mixing_norm = MaxNorm(1.0, dim=() if entry else -1)
+        self.norm1 = ChannelNorm(n)
+        self.taps = nn.Parameter(torch.zeros(n, _SHORT))
+        self.taps_norm = MaxNorm(1.0, dim=-1)
+        self.norm2 = ChannelNorm(n)
+        self.dropout = SeededDropout(dropout)
+        # Electrodes.
+        self.node_filter = ChebyshevFilter(h.region_adj, h.hops, h.partition, init=mp_init)
+        self.node_taps = nn.Parameter(torch.zeros(n, _SHORT))
+        self.pointwise = BlockDiagonal(h.partition, max_norm=1.0, entries=entry)
+        self.norm3 = ChannelNorm(n)
+        # Regions and head.
+        self.fuse_x, self.fuse_z = NodeFusion(h.partition), NodeFusion(h.partition)
+        self.region_filter = ChebyshevFilter(h.super_adj, h.super_hops, init=mp_init)
+        self.collapse_x, self.collapse_z = NodeFusion(whole), NodeFusion(whole)
+        # Classes.
+        self.weight = nn.Parameter(torch.zeros(out_channels, n + h.num_regions + 1))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self._sizes = h.sizes
+        self.reset_parameters()
+
+    @classmethod
+    def from_task(
+        cls, task: Any, *, regions: RegionHierarchy | str | dict | None = None, **settings: Any
+    ) -> HiSTN:
+        """A model for the windows and classes of ``task``.
+
+        Args:
+            task: With ``num_nodes``, ``in_channels``, ``num_classes`` and ``node_names``.
+            regions: A hierarchy, or what :meth:`RegionHierarchy.from_electrodes` takes; by default
+                the paper's for the DREAMER electrodes and ``"auto"`` for other names.
+            settings: Of the class.
+
+        Raises:
+            GraphError: More than one number per electrode and step, or unknown electrodes.
+        """
+        if task.in_channels != 1:
+            raise GraphError(
+                "x", "HiSTN reads one number per electrode and step", got=task.in_channels
+            )
+        if not isinstance(regions, RegionHierarchy):
+            names = task.node_names
+            if names is None:
+                raise GraphError(
+                    "regions",
+                    "the electrodes have no names",
+                    fix="Give node_names to the graph, or regions=RegionHierarchy(...).",
+                )
+            hops = {key: settings.pop(key) for key in ("hops", "super_hops") if key in settings}
+            regions = RegionHierarchy.from_electrodes(list(names), regions or "auto", **hops)
+        return cls(task.num_classes, regions, **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew, as Keras draws those of its layers (Glorot-uniform)."""
+        n, (f, k) = self.num_nodes, self.filters.shape
+        with torch.no_grad():
+            _glorot(self.filters, k, f * k)
+            _glorot(self.mixing, f * n, f)  # a depthwise kernel (1, F) over n channels
+            _glorot(self.taps, _SHORT * n, _SHORT)
+            for size, rows in zip(self._sizes, self._rows()):
+                limit = math.sqrt(6 / (_SHORT * size + _SHORT))
+                self.node_taps[rows] = torch.empty(size, _SHORT).uniform_(-limit, limit)
+            _glorot(self.weight, self.weight.shape[1], self.weight.shape[0])
+            self.bias.zero_()
+        for child in self.children():
+            if hasattr(child, "reset_parameters"):
+                child.reset_parameters()
+
+    # ---------------------------------------------------------------- the four stages
+    def head(self, x: Tensor) -> Tensor:
+        """Signals on the electrodes, ``(B, T, N, 1)`` to ``[..., N, B, T']``."""
+        x = x.squeeze(-1).movedim(-1, -3).contiguous()
+        y = channel_conv(x, self.mixing_norm(self.mixing) @ self.filters, same=True)
+        y = F.elu(self.norm1(y))
+        y = F.elu(self.norm2(channel_conv(y, self.taps_norm(self.taps))))
+        steps = y.shape[-1] // 2
+        y = (y[..., : 2 * steps : 2] + y[..., 1 : 2 * steps : 2]) * 0.5
+        return self.dropout(y)
+
+    def electrodes(self, x: Tensor) -> Tensor:
+        """Messages inside the regions, then convolution: Z for X, both ``[..., N, B, T]``."""
+        shape = x.shape
+        passed = (self.node_filter.matrix() @ x.flatten(-2)).view(shape)  # symmetric
+        z = channel_conv(passed, self.node_taps, same=True)
+        z = (self.pointwise.matrix().mT @ z.flatten(-2)).view(shape)
+        return F.elu(self.norm3(z))
+
+    def core(self, x: Tensor) -> Tensor:
+        """All three levels as signals: ``(B, T, N)`` to ``(B, T, N + R + 1)``."""
+        z = self.electrodes(x.movedim(-1, -3).contiguous()).movedim(-3, -1)
+        q, q2 = self.fuse_x(x), self.fuse_z(z)
+        whole = self.collapse_x(q) + self.collapse_z(q2)
+        return torch.cat([x + z, self.region_filter(q) + q2, whole], dim=-1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The mean over time of :meth:`core`, from the head's output ``[..., N, B, T]``."""
+        z = self.electrodes(x).mean(-1).mT
+        x = x.mean(-1).mT
+        q, q2 = self.fuse_x.pool(x), self.fuse_z.pool(z)
+        whole = self.collapse_x.pool(q) + self.collapse_z.pool(q2)
+        return torch.cat([x + z, self.region_filter(q) + q2, whole], dim=-1)
+
+    def forward(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        self._check(x)
+        features = self.dropout(self.features(self.head(x)))
+        return features @ self.weight.mT + self.bias.unsqueeze(-2)
+
+    # ---------------------------------------------------------------- many at once
+    @staticmethod
+    def stack(models: Sequence[HiSTN], seeds: Sequence[int]) -> Stack:
+        """Several models as one, see :class:`~graphkit.nn.stacking.Stack`."""
+        return Stack(models, seeds)
+
+    def _rows(self) -> list[Tensor]:
+        members = self.fuse_x
+        return [row[~empty] for row, empty in zip(members.member, members.empty)]
+
+    def _check(self, x: Tensor) -> None:
+        if x.dim() < 4 or x.shape[-2:] != (self.num_nodes, 1) or x.shape[-3] <= _SHORT:
+            raise GraphError(
+                "x",
+                "not a batch of windows for this model",
+                expected=f"[B, T > {_SHORT}, {self.num_nodes}, 1]",
+                got=list(x.shape),
+            )
+
+    def extra_repr(self) -> str:
+        f, k = self.filters.shape[-2:]
+        return f"num_nodes={self.num_nodes}, filters={f}, kernel_size={k}, out={self.out_channels}"
+
+
+def _glorot(weight: Tensor, fan_in: int, fan_out: int) -> None:
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    weight.uniform_(-limit, limit)

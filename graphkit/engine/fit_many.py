@@ -225,4 +225,9 @@ def _moments(optimizer: torch.optim.Optimizer, rows: list[int]) -> list[dict[str
 
 def _restore(optimizer: torch.optim.Optimizer, moments: list[dict[str, Any]]) -> None:
     for p, state in zip(optimizer.param_groups[0]["params"], moments):
-        optimizer.state[p] = state
+        optimizer.state[p] = {  # laid out as the parameter is, which fused optimisers rely on
+            key: torch.empty_like(p).copy_(value)
+            if torch.is_tensor(value) and value.shape == p.shape
+            else value
+            for key, value in state.items()
+        }

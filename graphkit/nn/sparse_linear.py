@@ -6,13 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphkit.nn.tensor_cache import TensorCache
+from graphkit.ops import sparse_loops
+from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
 from graphkit.ops.random_mask import keep_scale, random_mask
 
-__all__ = ["SparseLinear", "fast_dropout", "sparse_linear"]
+__all__ = ["SparseLinear", "fast_dropout", "relu_dropout", "sparse_linear"]
 
 
 class SparseLinear(nn.Linear):
@@ -66,19 +69,16 @@ def sparse_linear(
 
     Args:
         x: Features, which get no gradient.
-        weight: ``[C', C]``.
+        weight: ``[C', C]``; fastest as the transpose of a contiguous tensor.
         bias: ``[C']`` or none.
         p: Probability to drop an entry.
         generator: Draws the entries to drop.
     """
-    value = x.value.to(weight.dtype)
-    if p > 0:
-        kept = random_mask(value.shape, p, value.device, generator)
-        value = value * kept * keep_scale(p)
-    elif x.value.dtype == weight.dtype:
-        value = None
+    kept = random_mask(x.value.shape, p, x.value.device, generator) if p > 0 else None
+    if x.value.dtype != weight.dtype:
+        x = x.with_value(x.value.to(weight.dtype))
     with torch.autocast(weight.device.type, enabled=False):
-        out = _SparseTimes.apply(weight, x, value)
+        out = _SparseTimes.apply(weight.t(), x, kept, keep_scale(p))
     return out if bias is None else out + bias
 
 
@@ -91,17 +91,60 @@ def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) 
     return x * random_mask(x.shape, p, x.device, generator) * keep_scale(p)
 
 
-class _SparseTimes(torch.autograd.Function):
-    """x @ weight.T with a gradient for the weight; both products read rows."""
+def relu_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """``fast_dropout(x.relu(), p, generator)``, which keeps for its gradient only what it gives."""
+    if p == 0 or torch.compiler.is_compiling():
+        return fast_dropout(x.relu(), p)
+    return _ReluDropout.apply(x, random_mask(x.shape, p, x.device, generator), keep_scale(p))
+
+
+class _ReluDropout(torch.autograd.Function):
+    """What is above zero and kept, scaled; the gradient goes where the result is above zero."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, x: CSR, value: Tensor | None) -> Tensor:
-        ctx.x, ctx.value = x, value
-        matrix = x if value is None else x.with_value(value)
-        return matrix.matmul(weight.t().contiguous())
+    def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
+        out = x.relu().mul_(kept).mul_(scale)
+        ctx.scale = scale
+        ctx.save_for_backward(out)
+        return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor, None, None]:
-        x, value = ctx.x, ctx.value
-        matrix = x.transposed if value is None else x.transposed_with(value)
-        return matrix.matmul(dout.contiguous()).t(), None, None
+        (out,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(dout * ctx.scale, out, 0), None, None
+
+
+class _SparseTimes(torch.autograd.Function):
+    """dropout(x) @ dense, ``[C, C']``, with a gradient for the dense matrix."""
+
+    @staticmethod
+    def forward(ctx: Any, dense: Tensor, x: CSR, kept: Tensor | None, scale: float) -> Tensor:
+        ctx.x, ctx.kept, ctx.scale = x, kept, scale
+        dense = dense.contiguous()
+        if kept is None:
+            return x.matmul(dense)
+        if not use_compiled(x.value, dense):
+            return x.with_value(x.value * kept * scale).matmul(dense)
+        out = dense.new_empty(x.shape[0], dense.shape[1])
+        sparse_loops.kept_times(*_views(x, kept, scale, dense, out))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor, None, None, None]:
+        x, kept, scale = ctx.x, ctx.kept, ctx.scale
+        dout = dout.contiguous()
+        if kept is None:
+            return x.transposed.matmul(dout), None, None, None
+        if not use_compiled(x.value, dout):
+            matrix = x.transposed_with(x.value * kept * scale)
+            return matrix.matmul(dout), None, None, None
+        out = dout.new_empty(x.shape[1], dout.shape[1])
+        sparse_loops.kept_transposed_times(*_views(x, kept, scale, dout, out))
+        return out, None, None, None
+
+
+def _views(x: CSR, kept: Tensor, scale: float, dense: Tensor, out: Tensor) -> tuple[Any, ...]:
+    value = x.value.numpy()
+    views = (t.numpy() for t in (dense, out))
+    return x.indptr.numpy(), x.index.numpy(), value, kept.numpy(), value.dtype.type(scale), *views

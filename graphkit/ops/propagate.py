@@ -21,6 +21,7 @@ Several runs go through one graph together as a last axis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from graphkit.errors import GraphError
+from graphkit.ops import gate_loops
+from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 _KEPT_BYTES = 32 << 20  # the H_l of all distances, kept for the backward pass up to this size
+_LOOPED_RUNS = 4  # from so many runs side by side on, loops over them beat tensor operations
 
 
 def normalized_edges(
@@ -176,65 +180,93 @@ class _GatedPropagation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, s: Tensor, b: Tensor, adjacency: CSR, K: int, keep: bool):
         n, c, runs = z.shape
-        z = z.contiguous()
-        ctx.adjacency, ctx.K = adjacency, K
+        z, s, b = z.contiguous(), s.contiguous(), b.contiguous()
         learns = any(ctx.needs_input_grad[:3])
-        if learns and keep:
-            h = z.new_empty(K + 1, n, c, runs)
-            h[0] = z
-            flat = h.view(K + 1, n, c * runs)
-            for step in range(K):
-                adjacency.matmul_into(flat[step], out=flat[step + 1])
-            gate = torch.sigmoid_(_inner(h, s).add_(b))  # [K + 1, n, r]
-            ctx.save_for_backward(s, gate, h)
-            return torch.mul(h, gate.unsqueeze(2)).sum(0)
+        keep = keep and learns
+        add, _ = _gate_steps(z)
+        # H_1, H_2, ...: all of them, or two that take turns.
+        hops = z.new_empty(K if keep else min(K, 2), n, c, runs)
         gates = z.new_empty(K + 1 if learns else 1, n, runs)
         out, h = torch.zeros_like(z), z
         for step in range(K + 1):
             if step:
-                h = adjacency.matmul(h.view(n, c * runs)).view(n, c, runs)
-            gate = gates[step if learns else 0]
-            torch.sigmoid(_inner(h, s).add_(b), out=gate)
-            out.addcmul_(h, gate.unsqueeze(1))
+                to = hops[(step - 1) % len(hops)]
+                adjacency.matmul_into(h.view(n, c * runs), out=to.view(n, c * runs))
+                h = to
+            add(h, s, b, gates[step if learns else 0], out)
         if learns:
-            ctx.save_for_backward(s, gates, z)
+            ctx.adjacency, ctx.K = adjacency, K
+            ctx.save_for_backward(s, gates, z, hops if keep else None)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dout: Tensor):
-        s, gate, h = ctx.saved_tensors
+        s, gates, z, hops = ctx.saved_tensors
         K, adjacency = ctx.K, ctx.adjacency
         n, c, runs = dout.shape
         width = c * runs
         dout = dout.contiguous()
-        if h.dim() == 4:
-            q = (h * dout).sum(2).mul_(gate).mul_(1 - gate)  # [K + 1, n, r]
-            ds = (h * q.unsqueeze(2)).sum((0, 1))
-        else:
-            q, ds = torch.empty_like(gate), torch.zeros_like(s)
+        _, pull = _gate_steps(z)
+        q, ds = torch.empty_like(gates), torch.zeros_like(s)
+        if hops is None:
+            h, to, spare = z, torch.empty_like(z), torch.empty_like(z)
             for step in range(K + 1):
                 if step:
-                    h = adjacency.matmul(h.view(n, width)).view(n, c, runs)
-                torch.mul((h * dout).sum(1), gate[step] * (1 - gate[step]), out=q[step])
-                ds += (h * q[step].unsqueeze(1)).sum(0)
+                    adjacency.matmul_into(h.view(n, width), out=to.view(n, width))
+                    h, to, spare = to, spare, to
+                pull(h, dout, gates[step], s, q[step], ds, None)
         dz = None
-        if ctx.needs_input_grad[0]:
-            back = adjacency.transposed
-            for step in range(K, -1, -1):
-                local = torch.mul(dout, gate[step].unsqueeze(1))
-                local.addcmul_(q[step].unsqueeze(1), s)
-                flat = local.view(n, width)
-                if dz is None:
-                    dz = flat
-                else:
-                    dz = back.matmul_into(dz, out=torch.empty_like(flat), add=flat)
-            dz = dz.view(n, c, runs)
+        local = [torch.empty_like(z) for _ in range(3 if K else 1)]
+        back = adjacency.transposed if K else None
+        for step in range(K, -1, -1):
+            if hops is None:
+                here = torch.mul(dout, gates[step].unsqueeze(1), out=local[0])
+                here.addcmul_(q[step].unsqueeze(1), s)
+            else:
+                here = local[0]
+                pull(hops[step - 1] if step else z, dout, gates[step], s, q[step], ds, here)
+            if dz is None:
+                dz, local[0] = here, local[-1]
+                continue
+            to = local[1]
+            back.matmul_into(dz.view(n, width), out=to.view(n, width), add=here.view(n, width))
+            dz, local[1] = to, dz
         return dz, ds, q.sum((0, 1)), None, None, None
 
 
-def _inner(h: Tensor, s: Tensor) -> Tensor:
-    """``[..., c, r]`` times ``[c, r]``, summed over c: ``[..., r]``."""
-    if s.shape[1] == 1:
-        return h.squeeze(-1) @ s
-    return (h * s).sum(-2)
+def _gate_steps(z: Tensor) -> tuple[Callable[..., None], Callable[..., None]]:
+    """What happens at one distance, forward and backward: as loops, or as tensor operations."""
+    if z.shape[2] >= _LOOPED_RUNS and use_compiled(z):
+        return _add_by_loops, _pull_by_loops
+    return _add, _pull
+
+
+def _add(h: Tensor, s: Tensor, b: Tensor, gate: Tensor, out: Tensor) -> None:
+    """Write the gate of a distance and add what it lets in to ``out``."""
+    inner = h.squeeze(2) @ s if s.shape[1] == 1 else (h * s).sum(1)
+    torch.sigmoid(inner.add_(b), out=gate)
+    out.addcmul_(h, gate.unsqueeze(1))
+
+
+def _add_by_loops(h: Tensor, s: Tensor, b: Tensor, gate: Tensor, out: Tensor) -> None:
+    gate_loops.look(h.numpy(), s.numpy(), b.numpy(), gate.numpy())
+    gate.sigmoid_()
+    gate_loops.add_gated(h.numpy(), gate.numpy(), out.numpy())
+
+
+def _pull(
+    h: Tensor, dout: Tensor, gate: Tensor, s: Tensor, q: Tensor, ds: Tensor, local: Tensor | None
+) -> None:
+    """Write q of a distance, add its part to ``ds``, and write what reaches H directly."""
+    torch.mul((h * dout).sum(1), gate * (1 - gate), out=q)
+    ds += (h * q.unsqueeze(1)).sum(0)
+    if local is not None:
+        torch.mul(dout, gate.unsqueeze(1), out=local).addcmul_(q.unsqueeze(1), s)
+
+
+def _pull_by_loops(
+    h: Tensor, dout: Tensor, gate: Tensor, s: Tensor, q: Tensor, ds: Tensor, local: Tensor | None
+) -> None:
+    local = torch.empty_like(h) if local is None else local
+    gate_loops.pull_back(*(t.numpy() for t in (h, dout, gate, s, q, ds, local)))

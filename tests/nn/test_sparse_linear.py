@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, sparse_linear
+from graphkit.nn import sparse_linear as module
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
 from graphkit.ops.csr import CSR
 
 
@@ -29,7 +30,10 @@ def test_sparse_equals_dense(bias):
         torch.testing.assert_close(a, b)
 
 
-def test_dropout_of_entries():
+@pytest.mark.parametrize("looped", [True, False])
+def test_dropout_of_entries(looped, monkeypatch):
+    if not looped:
+        monkeypatch.setattr(module, "use_compiled", lambda *tensors: False)
     x = features(200, 40)
     matrix = CSR.from_torch(x.to_sparse_csr())
     weight = torch.eye(40, requires_grad=True)
@@ -63,3 +67,16 @@ def test_fast_dropout():
     out.sum().backward()
     assert torch.equal(x.grad, out.detach())
     assert not bool(fast_dropout(torch.ones(9), 1.0).any())
+
+
+@pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
+def test_relu_dropout(p):
+    """What the two say one after the other, and its gradient."""
+    x = torch.randn(40, 30, requires_grad=True)
+    out = relu_dropout(x, p, torch.Generator().manual_seed(4))
+    g = torch.randn(40, 30)
+    (found,) = torch.autograd.grad((out * g).sum(), x)
+    apart = fast_dropout(x.relu(), p, torch.Generator().manual_seed(4))
+    (expected,) = torch.autograd.grad((apart * g).sum(), x)
+    torch.testing.assert_close(out, apart)
+    torch.testing.assert_close(found, expected)

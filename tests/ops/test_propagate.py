@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from graphkit.errors import GraphError
+from graphkit.ops import propagate
 from graphkit.ops.csr import CSR
 from graphkit.ops.propagate import (
     gated_propagation,
@@ -79,7 +80,7 @@ def test_degree_that_is_not_positive():
 
 
 @pytest.mark.parametrize("classes", [1, 3])
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("K", [0, 1, 2, 10])
 @pytest.mark.parametrize("kind", KINDS)
 def test_dense_oracle(kind, K, runs, classes):
@@ -109,7 +110,7 @@ def test_dense_oracle(kind, K, runs, classes):
 
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("kind", ["directed", "weighted", "one"])
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("K", [0, 3])
 def test_gradcheck(kind, K, runs, keep):
     edges, n, weight = graph(kind, n=7)
@@ -123,8 +124,10 @@ def test_gradcheck(kind, K, runs, keep):
     )
 
 
+@pytest.mark.parametrize("looped", [True, False])
 @pytest.mark.parametrize("keep", [True, False])
-def test_float32_gradients_equal_the_reference(keep):
+def test_float32_gradients_equal_the_reference(keep, looped, monkeypatch):
+    monkeypatch.setattr(propagate, "_LOOPED_RUNS", 1 if looped else 100)
     edges, n, _ = graph("directed")
     adjacency = normalized_adjacency(edges, n)
     inputs = [torch.randn(n, 5, 2), torch.randn(5, 2), torch.randn(2)]

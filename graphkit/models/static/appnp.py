@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.nn import APPNP as Propagation
 
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.registry import register
 
@@ -69,5 +69,5 @@ class APPNP(nn.Module):
         self.conv.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        hidden = fast_dropout(self.lin1(x).relu(), self.dropout if self.training else 0.0)
+        hidden = relu_dropout(self.lin1(x), self.dropout if self.training else 0.0)
         return self.conv(self.lin2(hidden), edge_index, edge_weight)

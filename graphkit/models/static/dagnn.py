@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 from graphkit.nn.conv import DAGNNConv
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, sparse_linear
+from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.ops.propagate import gated_propagation
 from graphkit.registry import register
@@ -101,7 +101,7 @@ class DAGNN(nn.Module):
         h = self.lin1(x)
         if self.norm is not None:
             h = self.norm(h)
-        return self.lin2(fast_dropout(h.relu(), self.dropout if self.training else 0.0))
+        return self.lin2(relu_dropout(h, self.dropout if self.training else 0.0))
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         return self.conv(self.transform(x), edge_index, edge_weight)
@@ -146,10 +146,9 @@ class StackedDAGNN(nn.Module):
             raise GraphError("models", "batch normalisation cannot be stacked")
         self.K, self.dropout = first.K, first.dropout
         self.names = [name for name, _ in first.named_parameters()]
-        self.values = nn.ParameterList(
-            nn.Parameter(torch.stack([m.get_parameter(name).detach() for m in models]))
-            for name in self.names
-        )
+        stacked = [torch.stack([m.get_parameter(n).detach() for m in models]) for n in self.names]
+        stacked[0] = stacked[0].mT.contiguous().mT  # the first product reads it by inputs
+        self.values = nn.ParameterList(nn.Parameter(value) for value in stacked)
         self.generators = [
             torch.Generator(self.values[0].device).manual_seed(seed) for seed in seeds
         ]
@@ -163,25 +162,27 @@ class StackedDAGNN(nn.Module):
     def keep(self, rows: list[int]) -> None:
         """Go on with some of the models only; parameters are new tensors."""
         for i, value in enumerate(self.values):
-            self.values[i] = nn.Parameter(value.detach()[rows])
+            kept = value.detach()[rows] if i else value.detach().mT[rows].mT
+            self.values[i] = nn.Parameter(kept)
         self.generators = [self.generators[row] for row in rows]
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        w1, b1, w2, b2, s, b = self.values
+        w1, b1, w2, b2, s, gate = self.values
         p = self.dropout if self.training else 0.0
         conv, lin = self._knowing
         sparse = x.layout == torch.sparse_csr
         entries = lin.entries(x) if sparse else None
         hidden = []
-        for run, generator in enumerate(self.generators):
+        # unbind: the gradient of an index would be as large as the whole stack, for each run.
+        for w, b, generator in zip(w1.mT.unbind(), b1.unbind(), self.generators):
             if sparse:
-                h = sparse_linear(entries, w1[run], b1[run], p, generator)
+                h = sparse_linear(entries, w.t(), b, p, generator)
             else:
-                h = nn.functional.linear(fast_dropout(x, p, generator), w1[run], b1[run])
-            hidden.append(fast_dropout(h.relu(), p, generator))
+                h = nn.functional.linear(fast_dropout(x, p, generator), w.t(), b)
+            hidden.append(relu_dropout(h, p, generator))
         z = torch.baddbmm(b2.unsqueeze(1), torch.stack(hidden), w2.transpose(1, 2))
         adjacency = conv.adjacency(edge_index, x.shape[0], edge_weight, dtype=z.dtype)
         # s is [r, 1, c], z [r, n, c]: the runs go last, where a hop reads them in one go.
-        z, s, b = z.permute(1, 2, 0), s.squeeze(1).t(), b.squeeze(1)
-        out = gated_propagation(z, s, b, adjacency, self.K)
+        z, s, gate = z.permute(1, 2, 0), s.squeeze(1).t(), gate.squeeze(1)
+        out = gated_propagation(z, s, gate, adjacency, self.K)
         return out.permute(2, 0, 1)

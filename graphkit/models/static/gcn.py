@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GCNConv
 
 from graphkit.errors import GraphError
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.registry import register
 
@@ -73,6 +73,6 @@ class GCN(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         x = self.convs[0](x, edge_index, edge_weight)
         for conv in self.convs[1:]:
-            x = fast_dropout(x.relu(), self.dropout if self.training else 0.0)
+            x = relu_dropout(x, self.dropout if self.training else 0.0)
             x = conv(x, edge_index, edge_weight)
         return x

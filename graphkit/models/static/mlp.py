@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout
+from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.registry import register
 
@@ -51,5 +51,4 @@ class MLP(nn.Module):
     def forward(
         self, x: Tensor, edge_index: Tensor | None = None, edge_weight: Tensor | None = None
     ) -> Tensor:
-        hidden = self.lin1(x).relu()
-        return self.lin2(fast_dropout(hidden, self.dropout if self.training else 0.0))
+        return self.lin2(relu_dropout(self.lin1(x), self.dropout if self.training else 0.0))

@@ -6,6 +6,7 @@ Distribution Shift", ICLR 2022.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -101,13 +102,25 @@ class ReversibleInstanceNorm(nn.Module):
             out = out * self.gamma + self.beta
         return out, level
 
-    def inverse(self, y: Tensor, level: Level) -> Tensor:
-        """Back to the input's units, for ``[B, any number of steps, N, C]``."""
-        if self.gamma is not None:
+    def inverse(self, y: Tensor, level: Level, channels: Sequence[int] | None = None) -> Tensor:
+        """Back to the input's units, for ``[B, any number of steps, N, C']``.
+
+        Args:
+            y: What was forecast.
+            level: From :meth:`forward`.
+            channels: Which channels of the input those of ``y`` are; all of them if ``None``.
+        """
+        gamma, beta, shift, scale = self.gamma, self.beta, level.shift, level.scale
+        if channels is not None:
+            channels = list(channels)
+            shift, scale = shift[..., channels], scale[..., channels]
+            if gamma is not None:
+                gamma, beta = gamma[channels], beta[channels]
+        if gamma is not None:
             # A factor that training drives through zero must not blow up.
-            size = self.gamma.abs().clamp(min=self.eps)
-            y = (y - self.beta) / torch.where(self.gamma < 0, -size, size)
-        return y * level.scale + level.shift
+            size = gamma.abs().clamp(min=self.eps)
+            y = (y - beta) / torch.where(gamma < 0, -size, size)
+        return y * scale + shift
 
     def level(self, x: Tensor, mask: Tensor | None = None) -> Level:
         """What :meth:`forward` takes out of ``x``."""

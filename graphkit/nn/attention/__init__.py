@@ -1,5 +1,6 @@
 """Attention that knows where tokens are, and what came before: rotary angles, pattern memories."""
 
+from graphkit.nn.attention.head_projections import HeadProjections
 from graphkit.nn.attention.masks import hop_mask, token_mask
 from graphkit.nn.attention.mrffn import MRFFN
 from graphkit.nn.attention.pattern_memory import PatternMemory, Retrieval
@@ -10,6 +11,7 @@ from graphkit.nn.attention.spatial_basis import SpatialBasis
 
 __all__ = [
     "MRFFN",
+    "HeadProjections",
     "PatternMemory",
     "Retrieval",
     "SEAttention",

@@ -100,7 +100,7 @@ class PatternMemory(nn.Module):
         self.keys = nn.Parameter(torch.zeros(num_slots, key_channels))
         self.values = nn.Parameter(torch.zeros(num_slots, self.out_channels))
         self.register_buffer("patterns", torch.zeros(num_slots, pattern_channels))
-        self.register_buffer("usage", torch.zeros(num_slots), persistent=False)
+        self.register_buffer("usage", torch.zeros(num_slots))
         self.embed_key = self.embed_value = None
         if pattern_channels:
             self.embed_key = _mlp(self.key_pattern, hidden_channels, key_channels)
@@ -108,7 +108,8 @@ class PatternMemory(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew; patterns stay."""
+        """Draws all parameters anew; patterns stay. Hits are counted from zero."""
+        self.usage.zero_()
         self.query.reset_parameters()
         with torch.no_grad():
             self.log_tau.fill_(math.log(self._tau))

@@ -7,10 +7,10 @@ arXiv 2509.13753); its angles are this project's reading, see :class:`SERotary`.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from graphkit.errors import GraphError
+from graphkit.nn.attention.head_projections import HeadProjections
 from graphkit.nn.attention.rotary import rotate
 from graphkit.nn.attention.se_rotary import SERotary
 
@@ -21,7 +21,7 @@ def rotary_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    angles: Tensor,
+    angles: Tensor | None,
     mask: Tensor | None = None,
     *,
     dropout: float = 0.0,
@@ -33,7 +33,7 @@ def rotary_attention(
         q: ``[B, heads, L, d_h]``.
         k: As ``q``, or with fewer heads that queries share in turn.
         v: As ``k``.
-        angles: ``[heads, L, d_h / 2]``, or ``[L, d_h / 2]`` for all heads.
+        angles: ``[heads, L, d_h / 2]``, or ``[L, d_h / 2]`` for all heads; ``None`` turns nothing.
         mask: bool ``[L, L]``, True where a query may look at a key.
         dropout: Of attention weights.
         scale: Of scores; :math:`1/\\sqrt{d_h}` if ``None``.
@@ -46,7 +46,12 @@ def rotary_attention(
 
 
 def attention_weights(
-    q: Tensor, k: Tensor, angles: Tensor, mask: Tensor | None = None, *, scale: float | None = None
+    q: Tensor,
+    k: Tensor,
+    angles: Tensor | None,
+    mask: Tensor | None = None,
+    *,
+    scale: float | None = None,
 ) -> Tensor:
     """The weights of :func:`rotary_attention`, ``[B, heads, L, L]``; to look at, not fast."""
     q, k, _ = _turned(q, k, k, angles)
@@ -56,15 +61,19 @@ def attention_weights(
     return scores.softmax(dim=-1)
 
 
-def _turned(q: Tensor, k: Tensor, v: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _turned(
+    q: Tensor, k: Tensor, v: Tensor, angles: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     if k.shape[1] != q.shape[1]:  # each key serves several heads of queries
         share = q.shape[1] // k.shape[1]
         k, v = (part.repeat_interleave(share, dim=1) for part in (k, v))
+    if angles is None:
+        return q, k, v
     cos, sin = angles.cos().to(q.dtype), angles.sin().to(q.dtype)
     return rotate(q, cos, sin), rotate(k, cos, sin), v
 
 
-class SEAttention(nn.Module):
+class SEAttention(HeadProjections):
     r"""Self-attention over tokens that have a time and a node.
 
     Args:
@@ -94,25 +103,13 @@ class SEAttention(nn.Module):
         dropout: float = 0.0,
         bias: bool = True,
     ) -> None:
-        super().__init__()
-        if heads < 1 or in_channels % heads:
-            raise GraphError(
-                "heads", "they do not divide the channels", expected=in_channels, got=heads
-            )
-        self.in_channels, self.heads, self.dropout = in_channels, heads, dropout
-        self.rotary = SERotary(in_channels // heads, heads, phase_channels, base=base, split=split)
-        self.qkv = nn.Linear(in_channels, 3 * in_channels, bias=bias)
-        self.out = nn.Linear(in_channels, in_channels, bias=bias)
+        super().__init__(in_channels, heads, dropout, bias=bias)
+        self.rotary = SERotary(self.head_channels, heads, phase_channels, base=base, split=split)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
-        for part in (self.rotary, self.qkv, self.out):
-            part.reset_parameters()
-
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values before rotation, each ``[B, heads, L, d_h]``."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return qkv[0], qkv[1], qkv[2]
+        super().reset_parameters()
+        self.rotary.reset_parameters()
 
     def forward(
         self,
@@ -124,9 +121,7 @@ class SEAttention(nn.Module):
     ) -> Tensor:
         time = torch.zeros(x.shape[1], device=x.device) if time is None else time
         dropout = self.dropout if self.training else 0.0
-        angles = self.rotary(time, basis, node)
-        out = rotary_attention(*self.project(x), angles, mask, dropout=dropout)
-        return self.out(out.transpose(1, 2).flatten(2))
-
-    def extra_repr(self) -> str:
-        return f"{self.in_channels}, heads={self.heads}"
+        heads = rotary_attention(
+            *self.project(x), self.rotary(time, basis, node), mask, dropout=dropout
+        )
+        return self.merge(heads)

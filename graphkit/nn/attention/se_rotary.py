@@ -71,7 +71,7 @@ class SERotary(nn.Module):
             omega[pairs - spatial :] = 0
         self.head_channels, self.heads, self.phase_channels = head_channels, heads, phase_channels
         self.split = split
-        self.register_buffer("frequencies", omega, persistent=False)
+        self.register_buffer("frequencies", omega)
         self.weight = self.gate = None
         if phase_channels:
             self.weight = nn.Parameter(torch.zeros(heads, spatial, phase_channels))

@@ -1,0 +1,50 @@
+"""Tokens to queries, keys and values, and heads back to tokens."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+
+__all__ = ["HeadProjections"]
+
+
+class HeadProjections(nn.Module):
+    """Linear maps to queries, keys and values, and back.
+
+    Args:
+        in_channels: Channels of a token, in and out.
+        heads: They divide ``in_channels``.
+        dropout: Of attention weights.
+        bias: Whether the maps have biases.
+    """
+
+    def __init__(
+        self, in_channels: int, heads: int, dropout: float = 0.0, *, bias: bool = True
+    ) -> None:
+        super().__init__()
+        if heads < 1 or in_channels % heads:
+            raise GraphError(
+                "heads", "they do not divide the channels", expected=in_channels, got=heads
+            )
+        self.in_channels, self.heads, self.head_channels = in_channels, heads, in_channels // heads
+        self.scale, self.dropout = self.head_channels**-0.5, dropout
+        self.qkv = nn.Linear(in_channels, 3 * in_channels, bias=bias)
+        self.out = nn.Linear(in_channels, in_channels, bias=bias)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each ``[B, heads, L, d_h]``."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return qkv[0], qkv[1], qkv[2]
+
+    def merge(self, heads: Tensor) -> Tensor:
+        """``[B, heads, L, d_h]`` to tokens ``[B, L, C]``."""
+        return self.out(heads.transpose(1, 2).flatten(2))
+
+    def reset_parameters(self) -> None:
+        """Draws the maps anew."""
+        self.qkv.reset_parameters()
+        self.out.reset_parameters()
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, heads={self.heads}"

@@ -12,5 +12,6 @@ from graphkit.models.signal.eegnet import EEGNet
 from graphkit.models.signal.gru import SignalGRU
 from graphkit.models.signal.histn import HiSTN
 from graphkit.models.signal.last_value import LastValue
+from graphkit.models.signal.stlink import STLINK
 
-__all__ = ["CSPLDA", "EEGNet", "HiSTN", "LastValue", "SignalGRU"]
+__all__ = ["CSPLDA", "EEGNet", "HiSTN", "LastValue", "STLINK", "SignalGRU"]

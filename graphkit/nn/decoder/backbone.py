@@ -67,6 +67,7 @@ class Backbone:
             positions instead.
         positions: Learned positions ``[most steps, C]``, or ``None``.
         pretrained: Whether weights mean something, so that freezing them makes sense.
+        redraw: Whether ``reset_parameters`` may draw the weights anew.
     """
 
     blocks: list[Block]
@@ -75,6 +76,7 @@ class Backbone:
     frequencies: Tensor
     positions: nn.Embedding | None = None
     pretrained: bool = False
+    redraw: bool = False
 
 
 def _tiny(**settings: Any) -> Backbone:

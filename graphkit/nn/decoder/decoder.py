@@ -116,7 +116,7 @@ class Decoder(nn.Module):
                 got=num_adapted,
             )  # fmt: skip
         self.channels, self.num_adapted = backbone.channels, num_adapted
-        self.pretrained = backbone.pretrained
+        self._redraw = backbone.redraw
         self.positions = backbone.positions if keep_positions else None
         self.layers = nn.ModuleList()
         for index, block in enumerate(backbone.blocks):
@@ -131,6 +131,22 @@ class Decoder(nn.Module):
             own = PatternMemory(backbone.channels, **memory) if adapted and memory else None
             self.layers.append(DecoderLayer(block, rotary, own))
         self.norm = backbone.norm
+
+    def reset_parameters(self) -> None:
+        """Draws angles and memories anew, and the blocks too if they were drawn here."""
+        for layer in self.layers:
+            layer.rotary.reset_parameters()
+            layer.feed_forward.reset_memory()
+            parts = (
+                layer.attention_norm,
+                layer.attention,
+                layer.feed_forward.norm,
+                layer.feed_forward.feed_forward,
+            )
+            for part in parts if self._redraw else ():
+                _reset(part)
+        if self._redraw:
+            _reset(self.norm)
 
     @property
     def memories(self) -> list[PatternMemory]:
@@ -179,3 +195,9 @@ class Decoder(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.channels}, num_adapted={self.num_adapted}"
+
+
+def _reset(part: nn.Module) -> None:
+    for module in part.modules():
+        if not list(module.children()) and hasattr(module, "reset_parameters"):
+            module.reset_parameters()

@@ -45,4 +45,4 @@ def tiny_backbone(
         for _ in range(num_layers)
     ]
     frequencies = rotary_frequencies(channels // heads, base)
-    return Backbone(blocks, nn.LayerNorm(channels), channels, frequencies)
+    return Backbone(blocks, nn.LayerNorm(channels), channels, frequencies, redraw=True)

@@ -1,6 +1,8 @@
 """Pieces of models of signals."""
 
+from graphkit.nn.signal.pattern_windows import pattern_windows
+from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.signal.time_features import TimeFeatures
 from graphkit.nn.signal.training_signal import TrainingSignal
 
-__all__ = ["TimeFeatures", "TrainingSignal"]
+__all__ = ["SensorEmbedding", "TimeFeatures", "TrainingSignal", "pattern_windows"]

@@ -1,0 +1,422 @@
+r"""ST-LINK: a decoder-only language model that knows space, for forecasting signals on a graph.
+
+Hyotaek Jeon, Hyunwook Lee, Juwon Kim, Sungahn Ko, "ST-LINK: Spatially-Aware Large Language Models
+for Spatio-Temporal Forecasting", CIKM 2025, arXiv 2509.13753.
+
+**What is established** (abstract, and public summaries of the opening parts): windows are
+normalised reversibly; inside every block (a) attention becomes *spatially enhanced attention*,
+which turns queries and keys by time, as rotary embeddings do, and then by space; (b) the
+feed-forward part becomes a *memory retrieval feed-forward network*, which reads key historical
+patterns; the order in time that the language model knows is kept.
+
+**What is this project's reading.** Neither body nor code of the paper was at hand. Embedding,
+partial freezing and output follow the predecessor ST-LLM (Liu et al., arXiv 2401.10134). The
+spatial angle, the memory's form, layouts and initial values are choices of this project:
+
+.. math::
+    H_0 &= W_f [W_x \hat x_n \,\|\, E^{\text{node}}_n \,\|\, E^{\text{day}} + E^{\text{week}}] \\
+    \theta_{(t, n)} &= t\, \omega + g \odot W_s b_n
+        \qquad\text{(}b_n\text{: coordinates of the node; } g = 0 \text{ at the start)} \\
+    H' &= H + \mathrm{Attention}(\mathrm{Rot}_\theta q, \mathrm{Rot}_\theta k, v) \\
+    H'' &= H' + \mathrm{FFN}(u) + \gamma \odot W_o\, m(u)
+        \qquad\text{(}u = \mathrm{norm}(H'),\; W_o = 0 \text{ at the start)} \\
+    \hat y_n &= \mathrm{norm}^{-1}(W_y H_n)
+
+So an untrained model is the plain decoder, exactly, and ``space`` and ``memory`` can be switched
+off one by one. Attention is causal over time and never over nodes: numbering sensors otherwise
+numbers forecasts otherwise. (The predecessor runs a causal mask over nodes.)
+
+Choices that are not in the predecessor either: the table of weekdays starts at zero, so that a
+weekday that training never saw adds nothing; patterns of the memory hold what came after them, too
+(``pattern_future``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
+from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
+from graphkit.nn.reversible_norm import ReversibleInstanceNorm
+from graphkit.nn.signal.pattern_windows import pattern_windows
+from graphkit.nn.signal.sensor_embedding import SensorEmbedding
+from graphkit.nn.spectral import correlation_basis, laplacian_basis
+from graphkit.registry import register
+
+__all__ = ["STLINK", "Explanation"]
+
+_LAYOUTS = ("auto", "node", "node_time")
+_PHASES = ("laplacian", "learned", "correlation")
+_MANY = 512  # tokens up to which "auto" gives each sensor a token per patch
+
+
+class Explanation(NamedTuple):
+    """What a forecast rests on. U adapted blocks, L tokens, k slots that are read.
+
+    Attributes:
+        forecast: ``[B, T, N, C']``.
+        attention: How much the row's token looks at the column's, ``[U, B, heads, L, L]``.
+        slots: The patterns that each token read, best first, int64 ``[U, B, L, k]``; ``None``
+            without a memory.
+        weights: Their weights, of sum 1, ``[U, B, L, k]``.
+        patterns: What the slots stand for, ``[S, T' (+ T)]``, normalised; ``None`` if for nothing.
+        node: The node of each token, int64 ``[L]``.
+        step: Its patch of time, int64 ``[L]``.
+    """
+
+    forecast: Tensor
+    attention: Tensor
+    slots: Tensor | None
+    weights: Tensor | None
+    patterns: Tensor | None
+    node: Tensor
+    step: Tensor
+
+
+@register("model", "stlink")
+class STLINK(nn.Module):
+    r"""A decoder with spatial rotary angles and pattern memories (Jeon et al. 2025).
+
+    Args:
+        num_nodes: N, fixed: every sensor has an embedding of its own.
+        history: T'.
+        horizon: T.
+        in_channels: C.
+        target_channels: Channels that are forecast; all of them if ``None``.
+        covariate_names: What the columns of the covariates are; ``"time_of_day"`` and
+            ``"day_of_week"`` are read.
+        slots_per_day: Rows of the table of times of day; 0 for none.
+        basis: Fixed coordinates of the nodes ``[N, q]``, such as of
+            :func:`~graphkit.nn.spectral.laplacian_basis`.
+        learned_basis: Learned coordinates beside them.
+        flip_signs: Draw the signs of fixed coordinates at random in training.
+        nodes_mask: Which node (column) a node (row) may look at, bool ``[N, N]``; all if ``None``.
+        space: Whether blocks turn by space.
+        split: Some pairs of channels turn by time only, the others by space only.
+        memory: Whether blocks read patterns.
+        memory_options: Arguments of :class:`~graphkit.nn.attention.PatternMemory`.
+        pattern_future: Whether patterns hold the horizon too, for values but not for keys.
+        balance_weight: Of the loss that spreads retrievals over slots.
+        separation_weight: Of the loss that keeps the best slot apart from the second.
+        layout: ``"node"``: a token per sensor with its whole window; ``"node_time"``: one per
+            sensor and patch; ``"auto"``: the latter up to 512 tokens.
+        patch: Steps of a patch.
+        norm: What is taken out of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
+            see :class:`~graphkit.nn.reversible_norm.ReversibleInstanceNorm`.
+        level: Whether tokens are told what was taken out. Without it a forecast shifts and scales
+            exactly as the window does.
+        residual: Forecast the difference to the last reading.
+        embedding_channels: Width of each part of the embedding; that of the backbone if ``None``.
+        embedding_dropout: Of tokens.
+        backbone: ``"tiny"``, ``"gpt2"``, ``"llama"``, or a
+            :class:`~graphkit.nn.decoder.Backbone`.
+        backbone_options: See :func:`~graphkit.nn.decoder.make_backbone`.
+        num_adapted: Blocks at the end that know space and have memories.
+        freezing: ``"none"``, ``"partial"`` or ``"all"`` (:func:`~graphkit.nn.decoder.freeze`);
+            ``"auto"`` is partial for pretrained weights and none for random ones.
+        keep_positions: Add learned positions of the backbone; ``None``: where tokens have times.
+
+    Shapes:
+        - **input:** readings :math:`(B, T', N, C)`, 0 where missing; covariates
+          :math:`(B, \geq T', K)`; which readings there are :math:`(B, T', N, C)` (optional)
+        - **output:** :math:`(B, T, N, C')`
+    """
+
+    kind: ClassVar[str] = "forecast"
+
+    def __init__(
+        self,
+        num_nodes: int,
+        history: int = 12,
+        horizon: int = 12,
+        in_channels: int = 1,
+        *,
+        target_channels: Sequence[int] | None = None,
+        covariate_names: Sequence[str] = (),
+        slots_per_day: int = 0,
+        basis: Tensor | None = None,
+        learned_basis: int = 0,
+        flip_signs: bool = False,
+        nodes_mask: Tensor | None = None,
+        space: bool = True,
+        split: bool = False,
+        memory: bool = True,
+        memory_options: dict[str, Any] | None = None,
+        pattern_future: bool = True,
+        balance_weight: float = 0.01,
+        separation_weight: float = 0.01,
+        layout: str = "auto",
+        patch: int = 3,
+        norm: str = "window",
+        level: bool = True,
+        residual: bool = False,
+        embedding_channels: int | None = None,
+        embedding_dropout: float = 0.0,
+        backbone: Any = "tiny",
+        backbone_options: dict[str, Any] | None = None,
+        num_adapted: int = 2,
+        freezing: str = "auto",
+        keep_positions: bool | None = None,
+    ) -> None:
+        super().__init__()
+        if layout not in _LAYOUTS:
+            raise UnknownNameError("layout", layout, _LAYOUTS)
+        patches = -(-history // patch)
+        if layout == "auto":
+            layout = "node_time" if num_nodes * patches <= _MANY else "node"
+        self.num_nodes, self.history, self.horizon = num_nodes, history, horizon
+        chosen = range(in_channels) if target_channels is None else target_channels
+        self.target_channels = list(chosen)
+        self.layout, self.residual, self.level = layout, residual, level
+        self.patches, self.patch = (patches, patch) if layout == "node_time" else (1, history)
+        self.balance_weight, self.separation_weight = balance_weight, separation_weight
+        self._auxiliary: Tensor | None = None
+
+        # 3.0 normalisation, 3.1 embedding
+        self.norm = ReversibleInstanceNorm(in_channels, norm, num_nodes=num_nodes)
+        made = make_backbone(backbone, **(backbone_options or {}))
+        self.embedding = SensorEmbedding(
+            num_nodes,
+            self.patch * in_channels + (2 * in_channels if level else 0),
+            made.channels,
+            embedding_channels=embedding_channels,
+            covariate_names=covariate_names,
+            slots_per_day=slots_per_day,
+        )
+        self.dropout = nn.Dropout(embedding_dropout)
+
+        # 3.3 space
+        self.basis = None
+        if space:
+            self.basis = SpatialBasis(
+                num_nodes, basis, learned_channels=learned_basis, flip_signs=flip_signs
+            )
+            if self.basis.out_channels == 0:
+                raise GraphError(
+                    "basis",
+                    "there is nothing to turn by",
+                    expected="fixed coordinates or learned ones",
+                    fix="Pass basis= or learned_basis=, or space=False.",
+                )
+        self.register_buffer("tokens_mask", token_mask(num_nodes, self.patches, nodes_mask))
+
+        # 3.4 memory, 3.5 backbone
+        self.pattern_channels = history + (horizon if pattern_future else 0)
+        if memory:
+            patterns = {"pattern_channels": self.pattern_channels, "key_pattern": history}
+            memory_options = {**patterns, **(memory_options or {})}
+        if keep_positions is None:
+            keep_positions = layout == "node_time"
+        self.decoder = Decoder(
+            made,
+            num_adapted=num_adapted,
+            phase_channels=0 if self.basis is None else self.basis.out_channels,
+            split=split,
+            memory=memory_options if memory else None,
+            keep_positions=keep_positions,
+        )
+        how = ("partial" if made.pretrained else "none") if freezing == "auto" else freezing
+        freeze(self.decoder, how, num_adapted)
+
+        # 3.6 output
+        self.head = nn.Linear(self.patches * made.channels, horizon * len(self.target_channels))
+
+    @classmethod
+    def from_task(
+        cls,
+        task: Any,
+        *,
+        phase: str = "laplacian",
+        phase_channels: int = 16,
+        hops: int | None = None,
+        seed: int = 0,
+        **settings: Any,
+    ) -> STLINK:
+        """A model for a task: coordinates from its graph, patterns from its training part.
+
+        Args:
+            task: A forecasting task.
+            phase: Where nodes get coordinates from: ``"laplacian"`` (the task's graph),
+                ``"correlation"`` (of training series), or ``"learned"``.
+            phase_channels: How many.
+            hops: Attend within so many hops of the task's graph only.
+            seed: Of the patterns' clustering.
+            settings: Arguments of the class.
+
+        Raises:
+            UnknownNameError: No such phase.
+        """
+        if phase not in _PHASES:
+            raise UnknownNameError("phase", phase, _PHASES)
+        seen = task.training_signal()
+        nodes = task.num_nodes
+        if settings.get("space", True):
+            if phase == "learned":
+                settings.setdefault("learned_basis", phase_channels)
+            elif phase == "correlation":
+                series = seen.x[..., task.target_channels[0]]
+                settings["basis"], _ = correlation_basis(series, num_vectors=phase_channels)
+            else:
+                settings["basis"], _ = laplacian_basis(
+                    task.edge_index, nodes, task.edge_weight, num_vectors=phase_channels
+                )
+        if hops is not None:
+            settings["nodes_mask"] = hop_mask(task.edge_index, nodes, hops)
+        settings.setdefault("slots_per_day", int(task.steps_per_day or 0))
+        model = cls(
+            nodes,
+            task.history,
+            task.horizon,
+            task.in_channels,
+            target_channels=task.target_channels,
+            covariate_names=task.covariate_names,
+            **settings,
+        )
+        model.look_at(seen, delay=task.delay, seed=seed)
+        return model
+
+    def look_at(self, seen: Any, *, delay: int = 0, seed: int = 0) -> None:
+        """Take patterns of the memories, and statistics of the nodes, from a training part.
+
+        Args:
+            seen: A :class:`~graphkit.nn.signal.TrainingSignal`.
+            delay: Rows between history and horizon.
+            seed: Of the clustering.
+        """
+        if self.norm.statistics == "node":
+            count = len(seen.x) if seen.mask is None else seen.mask.sum(0).clamp(min=1)
+            mean = seen.x.sum(0) / count  # missing readings are 0
+            variance = seen.x.square().sum(0) / count - mean.square()
+            self.norm.set_statistics(mean, variance.clamp(min=0).sqrt())
+        if self.decoder.memories and self.decoder.memories[0].patterns.shape[1]:
+            ahead = self.pattern_channels - self.history
+            windows = pattern_windows(
+                seen, self.history, ahead, delay, self.target_channels[0], seed=seed
+            )
+            first, *others = self.decoder.memories
+            first.fit_patterns(windows, seed=seed)
+            for memory in others:
+                memory.set_patterns(first.patterns)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters that this model adds anew, and those of a tiny backbone.
+
+        Patterns and coordinates stay, and so do weights of a backbone of ``transformers``.
+        """
+        for part in (self.norm, self.embedding, self.basis, self.decoder, self.head):
+            if part is not None:
+                part.reset_parameters()
+
+    # ---------------------------------------------------------------- forward
+    def forward(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        tokens, level = self._tokens(x, covariates, mask)
+        h, retrievals = self.decoder(tokens, *self._places(x.device))
+        if self.training and retrievals:
+            self._auxiliary = self._auxiliary_of(retrievals)
+        # [B, N * P, d] -> [B, N, T * C'] -> [B, T, N, C']
+        ahead = self.head(h.unflatten(1, (self.num_nodes, -1)).flatten(2))
+        ahead = ahead.unflatten(2, (self.horizon, -1)).transpose(1, 2)
+        ahead = self.norm.inverse(ahead, level, self.target_channels)
+        if self.residual:
+            ahead = ahead + x[:, -1:, :, self.target_channels]
+        return ahead
+
+    def auxiliary_loss(self) -> Tensor:
+        """The weighted losses of the memories in the last forward pass in training; 0 if none."""
+        loss, self._auxiliary = self._auxiliary, None
+        return self.head.weight.new_zeros(()) if loss is None else loss
+
+    def _tokens(
+        self, x: Tensor, covariates: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Any]:
+        """Embedded tokens ``[B, N * P, d]``, sensor by sensor, and what normalisation took out."""
+        if x.shape[1:3] != (self.history, self.num_nodes):
+            raise GraphError(
+                "x",
+                "windows do not fit this model",
+                expected=f"[B, {self.history}, {self.num_nodes}, C]",
+                got=list(x.shape),
+            )
+        out, level = self.norm(x, mask)
+        if mask is not None:
+            out = out.masked_fill(~mask, 0.0)
+        value = out.permute(0, 2, 1, 3)  # [B, N, T', C]
+        short = self.patches * self.patch - self.history
+        if short:  # the first patch is filled up in front
+            value = nn.functional.pad(value, (0, 0, short, 0))
+        value = value.unflatten(2, (self.patches, self.patch)).flatten(3)  # [B, N, P, patch * C]
+        if self.level:
+            known = torch.cat([level.shift, level.scale.log()], dim=3).transpose(1, 2)
+            value = torch.cat([value, known.expand(-1, -1, self.patches, -1)], dim=3)
+        last = None if covariates is None else covariates[:, self.history - 1]
+        tokens = self.embedding(value, last)
+        return self.dropout(tokens.flatten(1, 2)), level
+
+    def _places(self, device: torch.device) -> tuple[Any, ...]:
+        """Times, node coordinates, nodes and mask of the tokens, as the decoder takes them."""
+        basis = None if self.basis is None else self.basis()
+        if self.patches == 1:
+            return None, basis, None, self.tokens_mask
+        step = torch.arange(self.patches, device=device).repeat(self.num_nodes)
+        node = torch.arange(self.num_nodes, device=device).repeat_interleave(self.patches)
+        return step, basis, node, self.tokens_mask
+
+    def _auxiliary_of(self, retrievals: list[Retrieval]) -> Tensor | None:
+        total = None
+        for memory, retrieval in zip(self.decoder.memories, retrievals):
+            for weight, loss in (
+                (self.balance_weight, memory.balance_loss),
+                (self.separation_weight, memory.separation_loss),
+            ):
+                if weight:
+                    term = weight * loss(retrieval)
+                    total = term if total is None else total + term
+        return total
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_auxiliary": None}  # a graph of autograd cannot be copied
+
+    # ---------------------------------------------------------------- looking inside
+    @torch.no_grad()
+    def explain(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Explanation:
+        """What forecasts rest on: attention between tokens, and the patterns they read."""
+        was, _ = self.training, self.eval()
+        try:
+            tokens, _ = self._tokens(x, covariates, mask)
+            places = self._places(x.device)
+            attention = self.decoder.attention_weights(tokens, *places)
+            _, retrievals = self.decoder(tokens, *places)
+            forecast = self(x, covariates, mask)
+        finally:
+            self.train(was)
+        length = tokens.shape[1]
+        index = torch.arange(length, device=x.device)
+        memories = self.decoder.memories
+        seen = memories and memories[0].patterns.shape[1]
+        return Explanation(
+            forecast,
+            torch.stack(attention)
+            if attention
+            else forecast.new_zeros(0, len(x), 1, length, length),
+            torch.stack([r.slots for r in retrievals]) if retrievals else None,
+            torch.stack([r.weights for r in retrievals]) if retrievals else None,
+            memories[0].patterns.clone() if seen else None,
+            index // self.patches,
+            index % self.patches,
+        )
+
+    def freezing_report(self) -> FreezeReport:
+        """How many numbers learn, by group."""
+        return freeze_report(self, self.decoder)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_nodes}, {self.history} -> {self.horizon}, layout={self.layout!r}"

@@ -8,16 +8,13 @@ and feed-forward part.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import UnknownNameError
-
-__all__ = ["BACKBONES", "Backbone", "Block", "Heads", "make_backbone"]
+__all__ = ["Backbone", "Block", "Heads", "no_rotation"]
 
 
 class Heads(Protocol):
@@ -77,48 +74,6 @@ class Backbone:
     positions: nn.Embedding | None = None
     pretrained: bool = False
     redraw: bool = False
-
-
-def _tiny(**settings: Any) -> Backbone:
-    from graphkit.nn.decoder.tiny import tiny_backbone
-
-    return tiny_backbone(**settings)
-
-
-def _transformers(kind: str) -> Callable[..., Backbone]:
-    def make(**settings: Any) -> Backbone:
-        from graphkit.nn.decoder.pretrained import transformers_backbone
-
-        return transformers_backbone(kind, **settings)
-
-    return make
-
-
-BACKBONES: dict[str, Callable[..., Backbone]] = {
-    "tiny": _tiny,
-    "gpt2": _transformers("gpt2"),
-    "llama": _transformers("llama"),
-}
-"""Makers of backbones by name. ``"llama"`` is every decoder with LLaMA's layout of modules."""
-
-
-def make_backbone(backbone: str | Backbone, **settings: Any) -> Backbone:
-    """A backbone by name, or the given one.
-
-    Args:
-        backbone: A name out of :data:`BACKBONES`, or a :class:`Backbone` of your own.
-        settings: Of :func:`~graphkit.nn.decoder.tiny.tiny_backbone`, or of
-            :func:`~graphkit.nn.decoder.pretrained.transformers_backbone`.
-
-    Raises:
-        UnknownNameError: No such backbone.
-        MissingPackageError: It needs a package of the extra ``llm``.
-    """
-    if isinstance(backbone, Backbone):
-        return backbone
-    if backbone not in BACKBONES:
-        raise UnknownNameError("backbone", backbone, BACKBONES)
-    return BACKBONES[backbone](**settings)
 
 
 def no_rotation(head_channels: int) -> Tensor:

@@ -43,7 +43,8 @@ class SignalCase:
         num_nodes: ``N``.
         in_channels: ``C``.
         target_channels: Channels that are forecast.
-        history: ``T'``.
+        in_steps: Rows that a model sees, ``T'``. (``task.history`` is the method of a task that the
+            engine calls, so the number has another name.)
         horizon: ``T``; 0 for classes.
         delay: Rows between history and horizon.
         num_classes: Of a classifier; otherwise 0.
@@ -58,7 +59,7 @@ class SignalCase:
     num_nodes: int = 6
     in_channels: int = 1
     target_channels: tuple[int, ...] = (0,)
-    history: int = 12
+    in_steps: int = 12
     horizon: int = 12
     delay: int = 0
     num_classes: int = 0
@@ -102,7 +103,7 @@ class SignalCase:
         x = torch.randn(steps, self.num_nodes, self.in_channels, generator=draw)
         mask = torch.rand(x.shape, generator=draw) < 0.9 if self.missing else None
         x = x if mask is None else x.masked_fill(~mask, 0)
-        rows = self.history + self.delay + self.horizon
+        rows = self.in_steps + self.delay + self.horizon
         start = torch.arange(max(1, steps - rows + 1))
         return TrainingSignal(x, mask, self._covariates(torch.arange(steps)), start)
 
@@ -121,13 +122,13 @@ class SignalCase:
     def inputs(self, batch: int = _BATCH) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """``x``, covariates and mask."""
         draw = torch.Generator().manual_seed(self.seed + 2)
-        shape = (batch, self.history, self.num_nodes, self.in_channels)
+        shape = (batch, self.in_steps, self.num_nodes, self.in_channels)
         x = torch.randn(shape, generator=draw)
         mask = torch.rand(shape, generator=draw) < 0.8 if self.missing else None
         if mask is not None:
             x = x.masked_fill(~mask, 0)
         start = torch.randint(1000, (batch, 1), generator=draw)
-        rows = self.history + self.delay + self.horizon
+        rows = self.in_steps + self.delay + self.horizon
         covariates = self._covariates(start + torch.arange(rows)) if self.covariate_names else None
         found = (x, covariates, mask)
         return tuple(None if v is None else v.to(self.device) for v in found)
@@ -147,15 +148,15 @@ SIGNAL_CASES: dict[str, dict[str, SignalCase]] = {
         "plain": SignalCase(),
         "missing": SignalCase(missing=True, seed=1),
         "channels": SignalCase(
-            in_channels=3, target_channels=(0, 2), history=7, horizon=3, delay=1, seed=2
+            in_channels=3, target_channels=(0, 2), in_steps=7, horizon=3, delay=1, seed=2
         ),
-        "one_node": SignalCase(num_nodes=1, history=4, horizon=1, seed=3),
+        "one_node": SignalCase(num_nodes=1, in_steps=4, horizon=1, seed=3),
     },
     "classify": {
         "plain": SignalCase(
             "classify",
             num_nodes=14,
-            history=128,
+            in_steps=128,
             horizon=0,
             num_classes=5,
             covariate_names=(),
@@ -164,7 +165,7 @@ SIGNAL_CASES: dict[str, dict[str, SignalCase]] = {
         "two_classes": SignalCase(
             "classify",
             num_nodes=14,
-            history=128,
+            in_steps=128,
             horizon=0,
             num_classes=2,
             covariate_names=(),

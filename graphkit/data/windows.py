@@ -63,6 +63,7 @@ class Windows(Sequence[Window]):
         horizon: Rows of ``y``; 0 where there is nothing to forecast.
         stride: Rows between the starts of two windows of a part.
         delay: Rows left out between ``x`` and ``y``.
+        target_channels: The channels of ``y``, as numbers.
         rows: Rows of a window, ``history + delay + horizon``.
     """
 
@@ -78,8 +79,10 @@ class Windows(Sequence[Window]):
         mask: tuple[Tensor, Tensor],
         times: Tensor,
         parts: tuple[Tensor, Tensor],
+        target_channels: tuple[int, ...],
     ) -> None:
         self.graph = graph
+        self.target_channels = target_channels
         self.history, self.horizon = history, horizon
         self.stride, self.delay = stride, delay
         self.rows = history + delay + horizon
@@ -316,8 +319,19 @@ def windows(
     mask = mask.expand(signal.shape)
     channels = _channels(target_channels, signal.size(-1))
     target, target_mask = signal[..., channels], mask[..., channels]
+    numbers = tuple(range(signal.size(-1))[channels] if isinstance(channels, slice) else channels)
     return Windows(
-        graph, history, horizon, stride, delay, signal, target, (mask, target_mask), times, parts
+        graph,
+        history,
+        horizon,
+        stride,
+        delay,
+        signal,
+        target,
+        (mask, target_mask),
+        times,
+        parts,
+        numbers,
     )
 
 

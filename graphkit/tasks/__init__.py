@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from graphkit.tasks.edge_classification import EdgeClassification
+from graphkit.tasks.forecast import Forecast
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 
 __all__ = [
     "EdgeClassification",
+    "Forecast",
     "LinkPrediction",
     "NodeClassification",
     "SnapshotLinkPrediction",

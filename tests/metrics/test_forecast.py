@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphkit.metrics import forecast_errors, masked_mae, masked_mape, masked_rmse, wape
 from graphkit.metrics import forecast as module
+from graphkit.metrics import forecast_errors, masked_mae, masked_mape, masked_rmse, wape
 
 
 def reference(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Pieces of models of signals."""
 
 from graphkit.nn.signal.pattern_windows import pattern_windows
+from graphkit.nn.signal.rolling import Rolling
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.signal.time_features import TimeFeatures
 from graphkit.nn.signal.training_signal import TrainingSignal
 
-__all__ = ["SensorEmbedding", "TimeFeatures", "TrainingSignal", "pattern_windows"]
+__all__ = ["Rolling", "SensorEmbedding", "TimeFeatures", "TrainingSignal", "pattern_windows"]

@@ -1,0 +1,371 @@
+"""Forecasting a signal on a graph: what will every node read in the next steps?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.data.correlation import correlation_edges
+from graphkit.data.covariates import COVARIATES, ticks_per_day, time_covariates
+from graphkit.data.inputs import check_count
+from graphkit.data.scalers import make_scaler
+from graphkit.data.window_splits import TimeSplit, WindowSplit
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import forecast_errors
+from graphkit.nn.signal import TrainingSignal
+from graphkit.registry import register
+from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+
+__all__ = ["Forecast"]
+
+_SPLITS = ("train", "val", "test")
+_ERRORS = ("mae", "rmse", "mape", "wape")
+
+
+@register("task", "forecast")
+class Forecast:
+    r"""Forecast the next ``horizon`` readings of every node from the last ``history`` ones.
+
+    Windows are split so that none crosses a border. A scaler is fitted on the readings that
+    training windows look at; a model sees scaled readings and answers in scaled units, the task
+    turns forecasts back. The loss is the masked mean absolute error in original units: missing
+    targets (masked, NaN, or ``null_value``) do not count, and every valid training target counts
+    the same, whichever batch it is in.
+
+    Metrics, in original units over valid targets of a whole split: ``mae``, ``rmse``, ``mape``
+    (over targets that are not 0) and ``wape``, each the mean over the steps ahead of the error at
+    that step, and at the steps named by ``horizons`` as ``mae@3`` and so on. The epoch with the
+    lowest validation MAE is kept.
+
+    Args:
+        graph: With a ``signal``; its events are the fixed network. Where they are timed, those
+            before the end of training are taken, parallel ones as one of mean weight.
+        history: Rows that a model sees, :math:`T'`.
+        horizon: Rows that it forecasts, :math:`T`.
+        stride: Rows between two windows.
+        delay: Rows between the last one seen and the first one forecast.
+        target_channels: Channels that are forecast; all if ``None``.
+        split: A :class:`~graphkit.data.window_splits.WindowSplit`; by time, 60 % / 20 % / 20 %,
+            if ``None``. A tuple ``(val, test)`` of shares is a split by time.
+        scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
+        scale_per: ``"all"``, ``"channel"`` or ``"node"``.
+        covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
+            where the graph's clock only orders.
+        start: Date of tick 0, where ticks do not count from 1970.
+        null_value: Targets of this value do not count.
+        horizons: Steps ahead that are reported alone.
+        edges: ``"given"``; or ``"correlation"``: from each node to the ``num_neighbors`` whose
+            training readings correlate most with its own, the daily rhythm taken away.
+        num_neighbors: Of ``edges="correlation"``.
+        selection: The metric that chooses the epoch, ``"mae"``, ``"rmse"``, ``"mape"``, ``"wape"``.
+        seed: Of the order of training windows.
+
+    Raises:
+        GraphError: No signal, no forecast, or nothing to train on.
+        UnknownNameError: No such scaler, covariate, selection or kind of edges.
+    """
+
+    name = "forecast"
+    selection_mode = "min"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        history: int = 12,
+        horizon: int = 12,
+        stride: int = 1,
+        delay: int = 0,
+        target_channels: int | slice | Sequence[int] | None = None,
+        split: WindowSplit | tuple[float, float] | None = None,
+        scaler: str = "standard",
+        scale_per: str = "channel",
+        covariates: Sequence[str] | None = None,
+        start: Any = None,
+        null_value: float | None = None,
+        horizons: Sequence[int] = (3, 6, 12),
+        edges: str = "given",
+        num_neighbors: int = 8,
+        selection: str = "mae",
+        seed: int = 0,
+    ) -> None:
+        if selection not in _ERRORS:
+            raise UnknownNameError("selection", selection, _ERRORS)
+        if scale_per == "part":
+            raise GraphError(
+                "scale_per",
+                "a part may have no training reading",
+                expected="'all', 'channel' or 'node'",
+                got="'part'",
+            )
+        if edges not in ("given", "correlation"):
+            raise UnknownNameError("edges", edges, ("given", "correlation"))
+        self.graph, self.dataset = graph, graph.name or "graph"
+        self.windows = graph.windows(
+            history, horizon, stride, delay=delay, target_channels=target_channels
+        )
+        if self.windows.horizon == 0:
+            raise GraphError("horizon", "there is nothing to forecast", expected="at least 1")
+        self.in_steps, self.horizon = self.windows.history, self.windows.horizon
+        self.delay, self.selection, self.seed = self.windows.delay, selection, int(seed)
+        self.null_value, self.horizons = null_value, tuple(h for h in horizons if h <= horizon)
+        self.split = TimeSplit(*split) if isinstance(split, tuple) else split or TimeSplit()
+        self.index = self.split.split(self.windows)
+        self.target_channels = self.windows.target_channels
+        self.scaler = make_scaler(scaler, scale_per)
+        self.scaler.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
+        self._scaler_name = scaler
+        self._find_clock(covariates, start)
+        self._edges_from = f"{edges}, {num_neighbors} neighbours" if edges != "given" else edges
+        self.edge_index, self.edge_weight = self._find_edges(edges, num_neighbors)
+        self._placed: dict[torch.device, tuple[Any, Any, Any]] = {}
+        self._expected = self._targets_per_window()
+
+    # ---------------------------------------------------------------- what models may ask
+    @property
+    def num_nodes(self) -> int:
+        """``N``."""
+        return self.graph.num_nodes
+
+    @property
+    def in_channels(self) -> int:
+        """Channels that a model sees."""
+        return self.graph.signal.size(2)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels that it forecasts."""
+        return len(self.target_channels)
+
+    @property
+    def num_classes(self) -> int:
+        """0: nothing is classified."""
+        return 0
+
+    @property
+    def node_names(self) -> list[Any] | None:
+        """Names of the nodes, or ``None``."""
+        names = self.graph.node_names
+        return None if names is None else names.tolist()
+
+    def training_signal(self) -> TrainingSignal:
+        """The scaled rows that training windows look at, and where those windows start."""
+        rows = self.windows.covered(self.index.train).nonzero().flatten()
+        signal, mask = self.graph.signal[rows], self.graph.signal_mask
+        x = self.scaler(signal)
+        if mask is not None:
+            mask = mask[rows].expand_as(x)
+            x = x.masked_fill(~mask, 0)
+        place = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
+        return TrainingSignal(x, mask, self._covariates(self.graph.signal_t[rows]), place)
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> WindowStream:
+        """Batches of windows, those of training in a new order every epoch."""
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        batch_size = check_count(batch_size, "batch_size", "not a batch size")
+        index = self.index[_SPLITS.index(split)]
+        if split == "train":
+            index = shuffled(index, self.seed, epoch)
+        device = torch.device(device)
+        return WindowStream(index, batch_size, lambda part, first: self.query(part, first, device))
+
+    def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
+        """Some windows, by number, as a model sees them.
+
+        Args:
+            index: Numbers of windows.
+            first: Their position in a stream.
+            device: Where they go.
+        """
+        windows, scaler, _ = self._on(torch.device(device))
+        w = windows[index]
+        masked = self.graph.signal_mask is not None
+        x = scaler(w.x)
+        valid = w.mask if masked else None
+        if self.null_value is not None:
+            known = w.y != self.null_value
+            valid = known if valid is None else valid & known
+        return WindowQuery(
+            x=x.masked_fill(~w.x_mask, 0) if masked else x,
+            y=w.y,
+            y_mask=valid,
+            x_mask=w.x_mask if masked else None,
+            covariates=self._covariates(w.t) if self.covariate_names else None,
+            first=first,
+        )
+
+    def history(self, split: str) -> list[Any]:
+        """Nothing: a window holds all that a model sees."""
+        return []
+
+    def continues(self, split: str) -> bool:
+        """Always: there is no state between windows."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
+        """A model's forecast in original units, ``[B, T, N, C']``."""
+        scaler = self._on(query.x.device)[2]
+        return scaler.inverse(model(query.x, query.covariates, query.x_mask))
+
+    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
+        """Forecast and truth, ``[B, 2, T, N, C']``; NaN where the truth is not known."""
+        pred = self.forecast(model, query)
+        truth = query.y.to(pred.dtype)
+        if query.y_mask is not None:
+            truth = truth.masked_fill(~query.y_mask, torch.nan)
+        return torch.stack([pred, truth], dim=1)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The share of these windows in the masked mean absolute error of ``total`` windows."""
+        pred, truth = scores[:, 0].float(), scores[:, 1].float()
+        valid = ~truth.isnan()
+        error = (pred - torch.where(valid, truth, 0)).abs() * valid
+        return error.sum() / (total * self._expected)
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """Errors averaged over the steps ahead, and at the chosen ones.
+
+        Raises:
+            GraphError: A forecast is NaN.
+        """
+        if scores.shape[0] == 0:
+            return {}
+        pred, truth = scores[:, 0], scores[:, 1]
+        if bool(pred.isnan().any()):
+            raise GraphError("scores", "a forecast is NaN", fix="Lower lr, or give clip_norm.")
+        errors = forecast_errors(pred, truth)
+        found = {name: float(errors[name].nanmean()) for name in _ERRORS}
+        for step in self.horizons:
+            found |= {f"{name}@{step}": float(errors[name][step - 1]) for name in _ERRORS}
+        return found
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        return {
+            "split": self.split.describe(),
+            "windows": {s: len(p) for s, p in zip(_SPLITS, self.index)},
+            "history": self.in_steps,
+            "horizon": self.horizon,
+            "delay": self.delay,
+            "stride": self.windows.stride,
+            "target_channels": list(self.target_channels),
+            "scaler": f"{self._scaler_name}, per {self.scaler.per}",
+            "covariates": list(self.covariate_names),
+            "null_value": self.null_value,
+            "edges": f"{self._edges_from}: {self.edge_index.shape[1]}",
+            "order_seed": self.seed,
+            "selection": self.selection,
+            "computed": {
+                "mae": "over valid targets in original units; without @: mean over the steps ahead",
+                "mape": "as mae, over targets that are not 0",
+            },
+        }
+
+    def protocol(self) -> dict[str, Any]:
+        """Split and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"Forecast({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _find_clock(self, covariates: Sequence[str] | None, start: Any) -> None:
+        timed = self.graph.time_unit.nanoseconds is not None
+        if covariates is None:
+            covariates = COVARIATES if timed else ()
+        self.covariate_names, self._start = tuple(covariates), start
+        self.steps_per_day: int | None = None
+        gaps = self.graph.signal_t.diff()
+        if timed and gaps.numel():
+            steps = ticks_per_day(self.graph.time_unit) / int(gaps.median().clamp(min=1))
+            self.steps_per_day = int(steps) if steps.denominator == 1 else None
+        self._covariates(self.graph.signal_t[:1])  # an unknown name is an error now
+
+    def _covariates(self, t: Tensor) -> Tensor:
+        if not self.covariate_names:
+            return torch.zeros(*t.shape, 0, device=t.device)
+        return time_covariates(
+            t, self.graph.time_unit, start=self._start, names=self.covariate_names
+        )
+
+    def _find_edges(self, edges: str, num_neighbors: int) -> tuple[Tensor, Tensor | None]:
+        graph = self.graph
+        rows = self.windows.covered(self.index.train)
+        if edges == "correlation":
+            channel, mask = self.target_channels[0], graph.signal_mask
+            phase = None
+            if self.steps_per_day:
+                day = time_covariates(
+                    graph.signal_t[rows], graph.time_unit, start=self._start, names=["time_of_day"]
+                )
+                phase = (day[..., 0] * self.steps_per_day).round().long()
+            if mask is not None:
+                mask = mask[rows].expand(-1, -1, graph.signal.size(2))[..., channel]
+            series = graph.signal[rows][..., channel]
+            return correlation_edges(series, num_neighbors=num_neighbors, phase=phase, mask=mask)
+        if len(graph) == 0:
+            return torch.zeros(2, 0, dtype=torch.int64), None
+        if not graph.is_static:
+            last = graph.signal_t[rows.nonzero()[-1, 0]].item()
+            graph = graph.between(None, last)
+        data = graph.static(coalesce=True, reduce={"edge_weight": "mean"})
+        return data.edge_index, data.edge_weight
+
+    def _targets_per_window(self) -> float:
+        """Valid targets of a training window in the mean."""
+        every = self.horizon * self.num_nodes * self.out_channels
+        if self.graph.signal_mask is None and self.null_value is None:
+            return float(every)
+        ahead = torch.zeros(self.graph.signal.size(0), dtype=torch.float64)
+        valid = torch.ones(1, 1, 1, dtype=torch.bool)
+        if self.graph.signal_mask is not None:
+            mask = self.graph.signal_mask.expand_as(self.graph.signal)
+            valid = mask[..., list(self.target_channels)]
+        if self.null_value is not None:
+            target = self.graph.signal[..., list(self.target_channels)]
+            valid = valid & (target != self.null_value)
+        ahead = valid.flatten(1).sum(1).double().cpu()
+        before = torch.cat([ahead.new_zeros(1), ahead.cumsum(0)])
+        start = self.windows.start[self.index.train] + self.in_steps + self.delay
+        total = float((before[start + self.horizon] - before[start]).sum())
+        if total == 0:
+            raise GraphError("signal_mask", "no training window has a valid target")
+        return total / len(self.index.train)
+
+    def _on(self, device: torch.device) -> tuple[Any, Any, Any]:
+        """Windows, the scaler of inputs and that of targets on a device."""
+        if device not in self._placed:
+            w = self.windows
+            if w.graph.device != device:
+                w = w.graph.to(device).windows(
+                    w.history, w.horizon, w.stride, delay=w.delay,
+                    target_channels=list(self.target_channels),
+                )  # fmt: skip
+            scaler = make_scaler(self._scaler_name, self.scaler.per)
+            scaler.load_state_dict(self.scaler.state_dict())
+            scaler = scaler.to(device)
+            self._placed[device] = w, scaler, scaler.of_channels(list(self.target_channels))
+        return self._placed[device]
+
+    def _summary(self) -> str:
+        sizes = " / ".join(f"{len(part):,}" for part in self.index)
+        return (
+            f"{self.split.name} split, {sizes} windows of {self.in_steps} + {self.horizon} steps, "
+            f"masked errors in original units, epoch chosen by validation {self.selection}"
+        )

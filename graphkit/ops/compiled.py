@@ -41,12 +41,22 @@ def use_compiled(*tensors: torch.Tensor | None) -> bool:
     )
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    function: Callable[..., Any] | None = None, *, reorder_sums: bool = False
+) -> Callable[..., Any]:
     """Decorator: compile on first call and keep the machine code on disk for the next process.
 
     Without numba, or with ``GRAPHKIT_COMPILED=0``, the function runs as plain Python (slowly):
     callers ask :func:`use_compiled` first.
+
+    Args:
+        function: The loop; its arguments are positional.
+        reorder_sums: Float sums may be added up in another order, so that several terms go at
+            once. NaN and infinity stay what they are.
     """
+    if function is None:
+        return functools.partial(compiled, reorder_sums=reorder_sums)
+    options = {"fastmath": {"reassoc", "contract", "nsz"}} if reorder_sums else {}
 
     @functools.cache
     def build() -> Callable[..., Any]:
@@ -54,9 +64,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         if numba is None:
             return function
         try:
-            return numba.njit(cache=True, nogil=True)(function)
+            return numba.njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:  # no folder to keep it in
-            return numba.njit(nogil=True)(function)
+            return numba.njit(nogil=True, **options)(function)
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:

@@ -12,7 +12,7 @@ from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.snapshot_ranking import rank_all_pairs
 from graphkit.nn.snapshot import Snapshot
-from graphkit.ops import counter_rng
+from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
@@ -234,23 +234,9 @@ class SnapshotLinkPrediction:
         wanted = self._wanted(step)
         if wanted == 0:
             return true.new_zeros(0)
-        ends = self._window(step)
-        known = (true[0] * n + true[1]).sort().values
-        for factor in (1.25, 4, 16, 64):
-            index = torch.arange(int(wanted * factor) + 16)
-            at = (self.seed, epoch, step)
-            src = true[0][counter_rng.integers(true.shape[1], *at, 0, index)]
-            dst = ends[counter_rng.integers(ends.numel(), *at, 1, index)]
-            key = src * n + dst
-            place = torch.searchsorted(known, key).clamp_(max=known.numel() - 1)
-            key = key[(src != dst) & (known[place] != key)]
-            ranked, order = key.sort(stable=True)
-            new = torch.ones_like(ranked, dtype=torch.bool)
-            torch.ne(ranked[1:], ranked[:-1], out=new[1:])
-            key = key[order[new].sort().values]
-            if key.numel() >= wanted:
-                break
-        return key[:wanted]
+        at = (self.seed, epoch, step)
+        known = true[0] * n + true[1]
+        return distinct_pairs(true[0], self._window(step), known, n, wanted, *at)
 
     def _wanted(self, step: int) -> int:
         """As many negatives as asked for, or half of what there is."""

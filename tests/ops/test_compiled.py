@@ -44,6 +44,14 @@ def test_compiles_once_and_keeps_name_and_docstring(fresh):
     assert (plus.__name__, plus.__doc__) == ("add", "Adds.")
 
 
+def test_sums_may_be_reordered_but_nothing_else(fresh):
+    calls = []
+    fresh.setenv("GRAPHKIT_COMPILED", "1")
+    fresh.setattr(numba, "njit", lambda **options: calls.append(options) or (lambda f: f))
+    assert compiled(reorder_sums=True)(add)(1, 2) == 3
+    assert calls[0]["fastmath"] == {"reassoc", "contract", "nsz"}
+
+
 def test_a_folder_that_cannot_be_written_to(fresh):
     def njit(cache=False, **options):
         if cache:

@@ -153,12 +153,11 @@ class EvolveGCNO(_EvolveGCN):
 
     def weights(self, steps: int, state: Any = None) -> list[tuple[Any, ...]]:
         """The states after 1, 2, ... ``steps`` snapshots, whatever is in them."""
-        found = []
         state = self.start() if state is None else state
-        for _ in range(steps):
-            state = tuple(layer.evolve(s) for layer, s in zip(self.layers, state))
-            found.append(state)
-        return found
+        by_layer = [
+            layer.evolve_along(s, steps) for layer, s in zip(self.layers, state, strict=True)
+        ]
+        return list(zip(*by_layer))
 
     def forward(
         self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
@@ -203,16 +202,17 @@ class EvolveGCNH(_EvolveGCN):
     ) -> tuple[Any, tuple[Any, ...]]:
         """See the class."""
         _check(snapshots, outputs)
-        states = list(self.start() if state is None else state)
-        found = []
-        for t in range(len(snapshots)):
-            snapshot = as_snapshot(snapshots[t])
-            h = self._features(snapshot)
-            wanted = outputs == "all" or t == len(snapshots) - 1
-            for index, layer in enumerate(self.layers):
-                states[index] = layer.evolve(states[index], h, snapshot.active)
-                if wanted or index < len(self.layers) - 1:
-                    h = self._activate(graph_convolution(snapshot, h, states[index][0]), index)
-            if wanted:
-                found.append(h)
-        return (found[-1] if outputs == "last" else found), tuple(states)
+        snapshots = [as_snapshot(s) for s in snapshots]
+        actives = [s.active for s in snapshots]
+        hs = [self._features(s) for s in snapshots]
+        last, end = len(snapshots) - 1, []
+        for index, layer in enumerate(self.layers):
+            begin = layer.start() if state is None else state[index]
+            states = layer.evolve_along(begin, len(hs), hs, actives)
+            end.append(states[-1])
+            top = index == len(self.layers) - 1
+            for t, (snapshot, (weight, *_)) in enumerate(zip(snapshots, states)):
+                if not top or outputs == "all" or t == last:
+                    h = graph_convolution(snapshot, hs[t], weight)
+                    hs[t] = self._activate(h, index)
+        return (hs[-1] if outputs == "last" else hs), tuple(end)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from graphkit.nn.snapshot.columns import Columns
@@ -44,8 +43,6 @@ class ColumnCell(nn.Module):
         if x is None:
             x = weight
         elif isinstance(x, Columns):
-            dense = weight.new_zeros(self.rows, self.columns)
-            at = torch.arange(self.columns, device=weight.device)
-            x = dense.index_put((x.index, at), x.value)
+            x = x.dense(self.rows)
         out, inner = self.encoder.step(x.T, inner)
         return out.T, inner

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Columns", "times", "uniform_by_columns"]
+__all__ = ["Columns", "times", "times_all", "uniform_by_columns"]
 
 
 class Columns(NamedTuple):
@@ -20,12 +21,35 @@ class Columns(NamedTuple):
     index: Tensor
     value: Tensor
 
+    def dense(self, rows: int) -> Tensor:
+        """The matrix with all its zeros, ``[rows, k]``."""
+        at = torch.arange(self.index.numel(), device=self.index.device)
+        return self.value.new_zeros(rows, self.index.numel()).index_put(
+            (self.index, at), self.value
+        )
+
 
 def times(weight: Tensor, x: Tensor | Columns) -> Tensor:
     """``weight @ x`` for a dense matrix or for :class:`Columns`."""
     if isinstance(x, Columns):
         return weight.index_select(1, x.index) * x.value
     return weight @ x
+
+
+def times_all(weight: Tensor, xs: Sequence[Tensor | Columns]) -> Tensor:
+    """``weight @ x`` for each of several inputs of one size, ``[len(xs), rows, columns]``.
+
+    Args:
+        weight: ``[r, d]``.
+        xs: ``[d, k]`` each, dense or as :class:`Columns`.
+    """
+    if all(isinstance(x, Columns) for x in xs):
+        # Rows of the transposed weight: a gather along the first axis, and back.
+        rows = weight.t().index_select(0, torch.cat([x.index for x in xs]))
+        rows = rows * torch.cat([x.value for x in xs]).unsqueeze(1)
+        return rows.view(len(xs), -1, weight.shape[0]).transpose(1, 2)
+    dense = [x.dense(weight.shape[1]) if isinstance(x, Columns) else x for x in xs]
+    return (weight @ torch.cat(dense, dim=1)).view(weight.shape[0], len(xs), -1).transpose(0, 1)
 
 
 @torch.no_grad()

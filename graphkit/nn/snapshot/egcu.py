@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -62,6 +63,28 @@ class EGCU(nn.Module):
         """The next state. ``x`` (the unit's input) and ``active`` matter to -H only."""
         return self.cell(None if self.summary is None else self.summary(x, active), state)
 
+    def evolve_along(
+        self,
+        state: Any,
+        steps: int,
+        xs: Sequence[Tensor] | None = None,
+        actives: Sequence[Tensor] | None = None,
+    ) -> list[Any]:
+        """The states after 1, 2, ... ``steps`` snapshots; ``xs`` and ``actives`` matter to -H only.
+
+        A cell that has ``unroll(inputs or None, state, steps)`` takes all steps at once.
+        """
+        inputs = None
+        if self.summary is not None:
+            inputs = [self.summary(x, active) for x, active in zip(xs, actives)]
+        if hasattr(self.cell, "unroll"):
+            return self.cell.unroll(inputs, state, steps)
+        found = []
+        for t in range(steps):
+            state = self.cell(None if inputs is None else inputs[t], state)
+            found.append(state)
+        return found
+
     def forward(self, snapshot: Snapshot, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Evolve, then convolve with the new weight: ``([n, d_out], state)``."""
         state = self.evolve(state, x, snapshot.active)
@@ -80,6 +103,8 @@ def graph_convolution(snapshot: Snapshot, x: Tensor, weight: Tensor) -> Tensor:
         weight: ``[d_in, d_out]``.
     """
     if not x.is_floating_point():
+        if x is snapshot.x:
+            return snapshot.propagate_one_hot(weight)
         return snapshot.propagate(weight.index_select(0, x))
     if weight.shape[1] < weight.shape[0]:
         return snapshot.propagate(x @ weight)

@@ -12,10 +12,13 @@ applies the reset gate after :math:`U_H`, and its bias is the same for all colum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.snapshot.columns import Columns, times, uniform_by_columns
+from graphkit.nn.snapshot.columns import Columns, times_all, uniform_by_columns
+from graphkit.ops.matrix_gru_steps import matrix_gru_steps
 
 __all__ = ["MatrixGRU"]
 
@@ -54,19 +57,23 @@ class MatrixGRU(nn.Module):
 
     def forward(self, x: Tensor | Columns | None, state: tuple[Tensor]) -> tuple[Tensor]:
         """One step; see the class."""
+        return self.unroll(None if x is None else [x], state, 1)[0]
+
+    def unroll(
+        self, xs: Sequence[Tensor | Columns] | None, state: tuple[Tensor], steps: int
+    ) -> list[tuple[Tensor]]:
+        """The states after 1, 2, ... ``steps`` steps; the inputs of all are multiplied at once."""
         (h,) = state
         d = self.rows
-        hidden, bias = self.weight_hidden, self.bias.view(3 * d, self.columns)
-        if x is None:
-            gates = (self.weight_input[:2] + hidden[:2]).view(2 * d, d) @ h
-            candidate = self.weight_input[2] @ h
+        bias = self.bias.view(3 * d, self.columns)
+        hidden = self.weight_hidden[:2].reshape(2 * d, d)
+        if xs is None:
+            hidden = torch.cat([hidden, hidden.new_zeros(d, d)]) + self.weight_input.view(3 * d, d)
+            given = bias
         else:
-            given = times(self.weight_input.view(3 * d, d), x)
-            gates = given[: 2 * d] + hidden[:2].view(2 * d, d) @ h
-            candidate = given[2 * d :]
-        z, r = torch.sigmoid(gates + bias[: 2 * d]).chunk(2)
-        new = torch.tanh(candidate + hidden[2] @ (r * h) + bias[2 * d :])
-        return (torch.lerp(h, new, z),)
+            given = times_all(self.weight_input.view(3 * d, d), xs) + bias
+        every = matrix_gru_steps(h, given, hidden, self.weight_hidden[2], steps)
+        return [(weight,) for weight in every.unbind()]
 
     def extra_repr(self) -> str:
         return f"{self.rows}, {self.columns}"

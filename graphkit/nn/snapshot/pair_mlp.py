@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from graphkit.ops.pair_logits import pair_logits
 from graphkit.ops.pair_scores import pair_scores
 
 __all__ = ["PairMLP"]
@@ -13,7 +14,8 @@ __all__ = ["PairMLP"]
 class PairMLP(nn.Module):
     r"""Linear, ReLU, Linear on :math:`[h_u \Vert h_v]`, the classifier of the EvolveGCN code.
 
-    The first layer is split: its halves meet every node once and not every pair.
+    The first layer is split: its halves meet every node once and not every pair; see
+    :mod:`graphkit.ops.pair_logits`.
 
     Args:
         in_channels: Width of a node's embedding.
@@ -43,9 +45,7 @@ class PairMLP(nn.Module):
 
     def forward(self, h: Tensor, src: Tensor, dst: Tensor) -> Tensor:
         """Logits of pairs of rows."""
-        source, target = self.halves(h)
-        hidden = torch.relu(source.index_select(0, src) + target.index_select(0, dst))
-        return self.second(hidden)
+        return pair_logits(*self.halves(h), src, dst, self.second.weight, self.second.bias)
 
     @torch.no_grad()
     def margins(self, h: Tensor) -> PairMargins:

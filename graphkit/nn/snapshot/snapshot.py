@@ -4,12 +4,13 @@ r"""One snapshot as the models eat it: normalised adjacency, features, who is ac
     \hat{A} = \tilde{D}^{-1/2} (A + I) \tilde{D}^{-1/2}, \qquad
     \tilde{D} = \mathrm{diag}((A + I) \mathbf{1})
 
-is computed once per snapshot. The diagonal is kept apart, so that the self loop that every node
-has costs no gather, and a node without an edge costs nothing else.
+is computed once per snapshot, and so is its product with one-hot features, after which the first
+convolution of a model is one product of a sparse matrix with the weight.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.ops.csr import CSR
+from graphkit.ops.csr_matmul import csr_matmul
 
 __all__ = ["Snapshot", "as_snapshot", "out_degree"]
 
@@ -61,11 +64,52 @@ class Snapshot:
 
     def propagate(self, h: Tensor) -> Tensor:
         """The normalised adjacency times ``h`` ``[n, d]``."""
-        out = self.self_coef.unsqueeze(1) * h
-        if self.edge_index.shape[1] == 0:
-            return out
+        if not torch.compiler.is_compiling():
+            return csr_matmul(self.adjacency, h)
         row, column = self.edge_index
+        out = self.self_coef.unsqueeze(1) * h
         return out.index_add(0, row, self.edge_coef.unsqueeze(1) * h.index_select(0, column))
+
+    def propagate_one_hot(self, weight: Tensor) -> Tensor:
+        """The normalised adjacency times the one-hot features times ``weight`` ``[d_in, d]``."""
+        if torch.compiler.is_compiling():
+            return self.propagate(weight.index_select(0, self.x))
+        width = weight.shape[0]
+        matrix = self._by_column.get(width)
+        if matrix is None:
+            matrix = self._by_column[width] = self._times_one_hot(width)
+        return csr_matmul(matrix, weight)
+
+    @functools.cached_property
+    def adjacency(self) -> CSR:
+        """The normalised adjacency, diagonal included."""
+        return CSR.from_coo(*self._entries, (self.num_rows, self.num_rows))
+
+    @functools.cached_property
+    def _entries(self) -> tuple[Tensor, Tensor, Tensor]:
+        every = torch.arange(self.num_rows, device=self.self_coef.device)
+        row, column = self.edge_index
+        value = torch.cat([self.edge_coef, self.self_coef])
+        return torch.cat([row, every]), torch.cat([column, every]), value
+
+    @functools.cached_property
+    def _by_column(self) -> dict[int, CSR]:
+        return {}
+
+    def _times_one_hot(self, width: int) -> CSR:
+        row, column, value = self._entries
+        if self.x.numel() and not 0 <= int(self.x.min()) <= int(self.x.max()) < width:
+            raise GraphError(
+                "x",
+                "a one-hot row has its 1 in a column that is not there",
+                expected=f"0..{width - 1}, as many as the model has input channels",
+                got=f"{int(self.x.min())}..{int(self.x.max())}",
+                fix="Clip the degrees: data.x.clamp(max=..).",
+            )
+        key, place = (row * width + self.x[column]).unique(return_inverse=True)
+        total = torch.zeros(key.numel(), dtype=torch.float64, device=value.device)
+        total = total.index_add(0, place, value.double()).to(value.dtype)
+        return CSR.from_coo(key // width, key % width, total, (self.num_rows, width))
 
     def dense(self) -> Tensor:
         """The normalised adjacency, ``[n, n]``; for looking at small graphs."""

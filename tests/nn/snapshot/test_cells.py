@@ -153,6 +153,23 @@ def test_gradients_and_initialisation(make):
     assert "3, 2" in repr(cell)
 
 
+@pytest.mark.parametrize("kind", ["none", "dense", "columns", "mixed"])
+def test_all_steps_at_once_are_the_steps_one_by_one(kind):
+    cell = filled(MatrixGRU, 5, 3)
+    index, value = torch.randint(5, (4, 3)), torch.randn(4, 3, dtype=torch.float64)
+    columns = [Columns(i, v) for i, v in zip(index, value)]
+    dense = list(torch.randn(4, 5, 3, dtype=torch.float64))
+    xs = {"none": None, "dense": dense, "columns": columns, "mixed": columns[:2] + dense[2:]}[kind]
+    state = cell.start(torch.randn(5, 3, dtype=torch.float64))
+    for t, (got,) in enumerate(cell.unroll(xs, state, 4)):
+        h, x = state[0], None if xs is None else xs[t]
+        x = x.dense(5) if isinstance(x, Columns) else h if x is None else x
+        want = [gru_column(cell, j, x[:, j].tolist(), h[:, j].tolist()) for j in range(3)]
+        for a, b in zip(got.T.tolist(), want):
+            assert a == pytest.approx(b, abs=1e-12)
+        state = (got,)
+
+
 class Step(nn.Module):
     """A sequence encoder as plug-ins have it."""
 

@@ -71,6 +71,25 @@ def test_shared_rows():
     assert other.shared() is other
 
 
+def test_one_hot_features_are_multiplied_once():
+    draw = torch.Generator().manual_seed(5)
+    edge_index = torch.randint(7, (2, 20), generator=draw)
+    snapshot = as_snapshot(Data(x=torch.randint(4, (7,), generator=draw), edge_index=edge_index))
+    weight = torch.randn(5, 3, generator=draw).requires_grad_()
+    got = graph_convolution(snapshot, snapshot.x, weight)
+    want = snapshot.dense() @ torch.nn.functional.one_hot(snapshot.x, 5).float() @ weight
+    torch.testing.assert_close(got, want)
+    a, b = (torch.autograd.grad(f.square().sum(), weight)[0] for f in (got, want))
+    torch.testing.assert_close(a, b)
+    other = snapshot.x.flip(0)  # not the snapshot's own
+    torch.testing.assert_close(
+        graph_convolution(snapshot, other, weight),
+        snapshot.dense() @ torch.nn.functional.one_hot(other, 5).float() @ weight,
+    )
+    with pytest.raises(GraphError, match=r"column that is not there.*clamp"):
+        graph_convolution(snapshot, snapshot.x, weight[:2])
+
+
 def test_errors_say_what_to_do():
     edge_index = torch.tensor([[0], [1]])
     for x in (None, torch.zeros(3), torch.zeros(3, 2, dtype=torch.int64)):

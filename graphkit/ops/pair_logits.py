@@ -1,0 +1,149 @@
+r"""The hidden layer of listed pairs, passed through and never written down.
+
+A perceptron on :math:`[h_u \Vert h_v]` begins with a sum :math:`a_u + b_v` of two vectors that
+every row has once. As tensor operations the rest writes a hidden layer of ``M`` rows, several times
+over: gathered, added, cut off at zero, and each again on the way back. As a loop over the pairs,
+the layer of one pair at a time stays in registers, and is made again for the backward pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from graphkit.ops.compiled import compiled, use_compiled
+
+__all__ = ["pair_logits", "pair_logits_reference"]
+
+
+def pair_logits(
+    left: Tensor, right: Tensor, src: Tensor, dst: Tensor, weight: Tensor, bias: Tensor
+) -> Tensor:
+    r""":math:`l_m = W \, \mathrm{relu}(a_{\mathrm{src}_m} + b_{\mathrm{dst}_m}) + \beta`.
+
+    Args:
+        left: a, ``[n, c]``.
+        right: b, ``[n', c]``.
+        src: int64 ``[M]``, rows of ``left``.
+        dst: int64 ``[M]``, rows of ``right``.
+        weight: W, ``[C, c]``.
+        bias: :math:`\beta`, ``[C]``.
+
+    Returns:
+        ``[M, C]``.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    floats = (left, right, weight, bias)
+    if (
+        torch.compiler.is_compiling()
+        or not use_compiled(*floats, src, dst)
+        or len({t.dtype for t in floats}) > 1
+        or torch.is_autocast_enabled(left.device.type)
+    ):
+        return pair_logits_reference(left, right, src, dst, weight, bias)
+    for name, rows, table in (("src", src, left), ("dst", dst, right)):
+        if rows.numel() and not 0 <= int(rows.min()) <= int(rows.max()) < len(table):
+            raise IndexError(f"{name} has rows outside of 0..{len(table) - 1}")
+    return _PairLogits.apply(left, right, src, dst, weight, bias)
+
+
+def pair_logits_reference(
+    left: Tensor, right: Tensor, src: Tensor, dst: Tensor, weight: Tensor, bias: Tensor
+) -> Tensor:
+    """The same by tensor operations; see :func:`pair_logits`."""
+    hidden = torch.relu(left.index_select(0, src) + right.index_select(0, dst))
+    return torch.nn.functional.linear(hidden, weight, bias)
+
+
+class _PairLogits(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        left: Tensor,
+        right: Tensor,
+        src: Tensor,
+        dst: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+    ) -> Tensor:
+        given = [t.contiguous() for t in (left, right, src, dst, weight, bias)]
+        out = left.new_empty(src.shape[0], weight.shape[0])
+        _forward(*(t.detach().numpy() for t in given), out.numpy())
+        ctx.save_for_backward(*given[:5])
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        given = ctx.saved_tensors
+        found = [torch.zeros_like(given[i]) for i in (0, 1, 4)]
+        grad = grad.contiguous()
+        _backward(*(t.detach().numpy() for t in (*given, grad, *found)))
+        d_left, d_right, d_weight = found
+        return d_left, d_right, None, None, d_weight, grad.sum(0)
+
+
+@compiled(reorder_sums=True)
+def _forward(left, right, src, dst, weight, bias, out):  # type: ignore[no-untyped-def]
+    classes, width = weight.shape
+    zero = left.dtype.type(0)
+    for m in range(src.shape[0]):
+        a = left[src[m]]
+        b = right[dst[m]]
+        if classes == 2:
+            first, second = zero, zero
+            for k in range(width):
+                h = a[k] + b[k]
+                h = zero if h <= zero else h  # NaN stays NaN
+                first += h * weight[0, k]
+                second += h * weight[1, k]
+            out[m, 0] = first + bias[0]
+            out[m, 1] = second + bias[1]
+        else:
+            for j in range(classes):
+                total = zero
+                for k in range(width):
+                    h = a[k] + b[k]
+                    h = zero if h <= zero else h
+                    total += h * weight[j, k]
+                out[m, j] = total + bias[j]
+
+
+@compiled(reorder_sums=True)
+def _backward(left, right, src, dst, weight, grad, d_left, d_right, d_weight):  # type: ignore[no-untyped-def]
+    classes, width = weight.shape
+    zero = left.dtype.type(0)
+    hidden = left[:1].copy().reshape(-1) if left.shape[0] else weight[0].copy()
+    back = hidden.copy()
+    for m in range(src.shape[0]):
+        a = left[src[m]]
+        b = right[dst[m]]
+        for k in range(width):
+            h = a[k] + b[k]
+            hidden[k] = zero if h <= zero else h
+        if classes == 2:
+            g0, g1 = grad[m, 0], grad[m, 1]
+            for k in range(width):
+                back[k] = g0 * weight[0, k] + g1 * weight[1, k]
+            for k in range(width):
+                d_weight[0, k] += g0 * hidden[k]
+                d_weight[1, k] += g1 * hidden[k]
+        else:
+            back[:] = zero
+            for j in range(classes):
+                g = grad[m, j]
+                for k in range(width):
+                    back[k] += g * weight[j, k]
+                    d_weight[j, k] += g * hidden[k]
+        da = d_left[src[m]]
+        db = d_right[dst[m]]
+        for k in range(width):
+            back[k] = zero if hidden[k] <= zero else back[k]
+            da[k] += back[k]
+        for k in range(width):
+            db[k] += back[k]

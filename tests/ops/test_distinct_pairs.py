@@ -1,0 +1,71 @@
+"""Pairs without repetition: both paths against a loop with a set."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphkit.ops import counter_rng
+from graphkit.ops import distinct_pairs as module
+from graphkit.ops.distinct_pairs import distinct_pairs
+
+
+def by_hand(sources, targets, forbidden, num_nodes, wanted, *at):
+    """Draw by draw, remembering what has been seen."""
+    seen, found = set(forbidden.tolist()), []
+    for i in range(int(wanted * 64) + 16):
+        if len(found) == wanted:
+            break
+        src = int(sources[counter_rng.integers(len(sources), *at, 0, torch.tensor([i]))])
+        dst = int(targets[counter_rng.integers(len(targets), *at, 1, torch.tensor([i]))])
+        key = src * num_nodes + dst
+        if src != dst and key not in seen:
+            seen.add(key)
+            found.append(key)
+    return found
+
+
+@pytest.fixture(params=["torch", "compiled"])
+def path(request, monkeypatch):
+    if request.param == "torch":
+        monkeypatch.setattr(module, "use_compiled", lambda *tensors: False)
+
+
+@pytest.mark.parametrize("n, wanted", [(3, 2), (6, 9), (4, 20), (40, 60), (70, 1)])
+def test_equals_a_loop_with_a_set(path, n, wanted):
+    draw = torch.Generator().manual_seed(n + wanted)
+    sources = torch.randint(n, (9,), generator=draw)
+    targets = torch.randint(n, (15,), generator=draw)
+    forbidden = torch.randint(n * n, (7,), generator=draw)
+    got = distinct_pairs(sources, targets, forbidden, n, wanted, 3, 1, 4)
+    assert got.dtype == torch.int64
+    assert got.tolist() == by_hand(sources, targets, forbidden, n, wanted, 3, 1, 4)
+
+
+def test_nothing_to_draw(path):
+    node, none = torch.tensor([0]), torch.zeros(0, dtype=torch.int64)
+    assert distinct_pairs(node, node, none, 1, 5, 0).tolist() == []  # a self pair is all there is
+    assert distinct_pairs(node, node, none, 1, 0, 0).tolist() == []
+    assert distinct_pairs(none, node, none, 1, 5, 0).tolist() == []
+    assert distinct_pairs(node, torch.tensor([1]), torch.tensor([1]), 2, 5, 0).tolist() == []
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 12), st.integers(1, 30), st.integers(0, 2**62))
+def test_both_paths_draw_the_same(n, wanted, seed):
+    draw = torch.Generator().manual_seed(wanted)
+    sources, targets = torch.randint(n, (2, 8), generator=draw)
+    forbidden = torch.randint(n * n, (4,), generator=draw)
+    fast = distinct_pairs(sources, targets, forbidden, n, wanted, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "use_compiled", lambda *tensors: False)
+        slow = distinct_pairs(sources, targets, forbidden, n, wanted, seed)
+    assert torch.equal(fast, slow)
+
+
+def test_more_pairs_than_fit_into_bits(monkeypatch):
+    sources, targets = torch.arange(5), torch.arange(5)
+    none = torch.zeros(0, dtype=torch.int64)
+    want = distinct_pairs(sources, targets, none, 5, 10, 1)
+    monkeypatch.setattr(module, "_MOST_BITS", 3)
+    assert torch.equal(distinct_pairs(sources, targets, none, 5, 10, 1), want)

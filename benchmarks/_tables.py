@@ -72,6 +72,8 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
             _mean([t.get("peak_rss_mb") for t in times], ",.0f"),
         ]
         rows.append(row)
+        if mine[0].protocol.get("within_batch"):
+            notes.append(f"{model}: queries also see the strictly earlier events of their batch")
         notes += [
             f"published, {model}: {mine[0].published[m]['source']}"
             for m in published

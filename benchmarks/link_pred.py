@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=A,B,C",
         help="also train with each of these values in turn, every other setting as it is",
     )
+    add(
+        "--encoder",
+        metavar="A,B,C",
+        help="a row for each of these sequence encoders, of models that take one (history)",
+    )
     add("--json", metavar="PATH", help="also write the results here")
     add("--plot", metavar="PATH", help="write the curves here")
     add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
@@ -132,6 +137,8 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
         return found
 
     changes: dict[str, dict[str, Any]] = {model: {} for model in models}
+    if options.get("encoder"):
+        changes = _encoder_rows(models, known, _names(options["encoder"]))
     for key, choices in _settings.parse_sweep(options["sweep"]).items():
         owner, _, name = key.rpartition(".")
         for model in models:
@@ -144,6 +151,30 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
         settings(model, options.get("data") or _PREFERRED, **change)  # wrong: an error now
         plans[label] = (model, functools.partial(settings, model, **change))
     return plans
+
+
+def _encoder_rows(
+    models: list[str], known: dict[str, set[str] | None], encoders: list[str]
+) -> dict[str, dict[str, Any]]:
+    """A row per encoder for the models that take one, and one row for the others."""
+    from graphkit import GraphError, registry
+
+    for encoder in encoders:
+        registry.get("sequence_encoder", encoder)  # a wrong name: an error now
+    takers = [model for model in models if known[model] is None or "encoder" in known[model]]
+    if not takers:
+        raise GraphError(
+            "--encoder",
+            f"{', '.join(models)} has no sequence encoder",
+            fix="Add --model history.",
+        )
+    found: dict[str, dict[str, Any]] = {}
+    for model in models:
+        if model in takers:
+            found |= {f"{model} encoder={e}": {f"{model}.encoder": e} for e in encoders}
+        else:
+            found[model] = {}
+    return found
 
 
 def _train(

@@ -58,6 +58,9 @@ class LinkPrediction:
         allow_true: Draw negatives without looking: some then are true events of the same source
             and time. Many published numbers were made so; on streams where one message goes to
             many at once they come out lower.
+        within_batch: A query also sees the events of its own batch that are strictly earlier, as
+            where histories are searched by time; for models with ``reads_earlier``. What they know
+            then does not depend on the size of the batch.
         batch_mean: Also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means over
             batches of 32 events that many papers print.
         seed: Of the negatives and of the held-out nodes.
@@ -83,6 +86,7 @@ class LinkPrediction:
         inductive: bool = False,
         hold_out: float = 0.1,
         allow_true: bool = False,
+        within_batch: bool = False,
         batch_mean: bool = False,
         seed: int = 0,
     ) -> None:
@@ -103,6 +107,7 @@ class LinkPrediction:
         self.num_train_negatives = num_train_negatives
         self.candidates = candidates
         self.allow_true = allow_true
+        self.within_batch = within_batch
         self._ranked_among = "random destinations" if self._lists is None else "fixed lists"
         self.batch_mean = batch_mean
         self.seed = int(seed)
@@ -157,6 +162,15 @@ class LinkPrediction:
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: Query) -> Tensor:
         """Logits ``[B, C]``, the positive in column 0."""
+        if self.within_batch:
+            if not getattr(model, "reads_earlier", False):
+                raise GraphError(
+                    "within_batch",
+                    f"{type(model).__name__} knows what it has observed, and nothing of its batch",
+                    expected="a model with reads_earlier, such as 'history'",
+                    fix="Leave within_batch out, or take smaller batches.",
+                )
+            return model.score(query.src, query.dst, query.t, earlier=query.events)
         return model.score(query.src, query.dst, query.t)
 
     def loss(self, scores: Tensor, total: int) -> Tensor:
@@ -242,6 +256,7 @@ class LinkPrediction:
             "also_tested_on": list(self.eval_negatives[1:]),
             "candidates": self.candidates,
             "true_events_as_negatives": self.allow_true,
+            "within_batch": self.within_batch,
             "negatives_seed": self.seed,
             "redrawn": "training negatives every epoch; validation and test never",
             "selection": self.selection,

@@ -122,6 +122,28 @@ def test_a_sweep_adds_a_row_per_value(main, capsys):
     assert "expected key=a,b,c" in capsys.readouterr().err
 
 
+def test_a_row_per_encoder():
+    from benchmarks.link_pred import _plan
+    from graphkit import GraphError
+
+    options = {"set": [], "sweep": ["history.length=4"], "encoder": "gru,mixer"}
+    plans = _plan(["history", "edgebank"], options)
+    assert list(plans) == [
+        "history encoder=gru",
+        "history encoder=mixer",
+        "edgebank",
+        "history length=4",
+    ]
+    model, settings = plans["history encoder=mixer"]
+    assert model == "history"
+    assert settings("collegemsg").model["encoder"] == "mixer"
+    assert "encoder" not in plans["edgebank"][1]("collegemsg").model
+    with pytest.raises(GraphError, match="Did you mean 'gru'"):
+        _plan(["history"], {**options, "encoder": "grru"})
+    with pytest.raises(GraphError, match="edgebank has no sequence encoder"):
+        _plan(["edgebank"], {**options, "encoder": "gru"})
+
+
 def test_negatives_and_inductive_reach_the_protocol(main):
     arguments = ["--model", "edgebank", "--negatives", "historical", "--inductive", *SMALL]
     assert main(["link_pred", *arguments, "--json", "out.json"]) == 0

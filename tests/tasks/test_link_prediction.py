@@ -136,6 +136,25 @@ def test_true_events_may_be_drawn_only_when_asked(graph):
     assert blind.identity() != LinkPrediction(graph).identity()
 
 
+def test_within_a_batch_models_that_can_get_its_events(graph):
+    class Model(torch.nn.Module):
+        reads_earlier = True
+
+        def score(self, src, dst, t, earlier=None):
+            self.earlier = earlier
+            return torch.zeros(dst.shape)
+
+    model = Model()
+    for within_batch in (False, True):
+        task = LinkPrediction(graph, within_batch=within_batch)
+        query = next(iter(task.stream("train", 50)))
+        task.score(model, query.share(0, 2))
+        assert model.earlier is (query.events if within_batch else None)
+        assert task.identity()["within_batch"] is within_batch
+    with pytest.raises(GraphError, match="EdgeBank knows what it has observed"):
+        task.score(registry.get("model", "edgebank").from_graph(graph), query)
+
+
 def test_batch_means_only_under_their_own_name(graph):
     task = LinkPrediction(graph, batch_mean=True)
     scores = torch.rand(len(task.split.test), 2)

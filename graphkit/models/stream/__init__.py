@@ -1,7 +1,8 @@
 """Models that eat a stream of events: ``score`` before an event, ``observe`` after it."""
 
 from graphkit.models.stream.edgebank import EdgeBank
+from graphkit.models.stream.history import HistoryLinkPredictor
 from graphkit.models.stream.nat import NAT
 from graphkit.models.stream.tgn import TGN
 
-__all__ = ["NAT", "TGN", "EdgeBank"]
+__all__ = ["NAT", "TGN", "EdgeBank", "HistoryLinkPredictor"]

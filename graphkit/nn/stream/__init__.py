@@ -1,8 +1,11 @@
 """Pieces of stream models: time encodings, neighbour buffers, message stores, pair tables."""
 
+from graphkit.nn.stream.event_history import EventHistory, HistoryRows
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.fading_table import FadingTable
+from graphkit.nn.stream.history_tokens import HistoryTokens, Patches
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
     CodeReadout,
@@ -13,7 +16,8 @@ from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
-from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows
+from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
+from graphkit.nn.stream.temporal_walks import TemporalWalks
 from graphkit.nn.stream.time_encoding import TimeEncoder
 from graphkit.nn.stream.timed_gru import TimedGRU
 
@@ -21,16 +25,23 @@ __all__ = [
     "AttentionReadout",
     "CacheRows",
     "CodeReadout",
+    "EventHistory",
     "EventRecords",
     "EventTimes",
+    "FadingTable",
+    "HistoryRows",
+    "HistoryTokens",
     "JointView",
     "MessageStore",
     "NCache",
     "PairTable",
+    "Patches",
     "PendingEvents",
     "RecencyReadout",
     "RecentNeighbors",
     "RecentRows",
+    "RecordsAhead",
+    "TemporalWalks",
     "TimeEncoder",
     "TimedGRU",
     "check_time_dtype",

@@ -22,6 +22,7 @@ class EventRecords(NamedTuple):
         group: int64 ``[R]``, row of ``node`` that a record belongs to.
         count: int64 ``[U]``, records per owner.
         rank: int64 ``[R]``, position of a record among its owner's, 0 for the earliest.
+        sent: bool ``[R]``, whether the owner is the event's source.
     """
 
     owner: Tensor
@@ -32,6 +33,7 @@ class EventRecords(NamedTuple):
     group: Tensor
     count: Tensor
     rank: Tensor
+    sent: Tensor
 
     @property
     def rank_from_last(self) -> Tensor:
@@ -63,4 +65,5 @@ def event_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> Even
     node, group, count = torch.unique_consecutive(owner, return_inverse=True, return_counts=True)
     first = count.cumsum(0) - count
     rank = torch.arange(owner.numel(), device=owner.device) - first[group]
-    return EventRecords(owner, other, t[event], event_id[event], node, group, count, rank)
+    sent = row % 2 == 0
+    return EventRecords(owner, other, t[event], event_id[event], node, group, count, rank, sent)

@@ -11,7 +11,7 @@ from graphkit.errors import GraphError
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 
-__all__ = ["RecentNeighbors", "RecentRows"]
+__all__ = ["RecentNeighbors", "RecentRows", "RecordsAhead"]
 
 
 class RecentRows(NamedTuple):
@@ -22,12 +22,28 @@ class RecentRows(NamedTuple):
         time: int64 or float64 ``[Q, k]``, its time, 0 where there is none.
         event_id: int64 ``[Q, k]``, its row in the feature tables, -1 where there is none.
         mask: bool ``[Q, k]``, true where there is an event.
+        sent: bool ``[Q, k]``, whether the node was the event's source; ``None`` if nobody keeps it.
     """
 
     node: Tensor
     time: Tensor
     event_id: Tensor
     mask: Tensor
+    sent: Tensor | None = None
+
+
+class RecordsAhead(NamedTuple):
+    """Records that are not in the buffer yet, and which of them each query sees.
+
+    Attributes:
+        records: Of a batch of events that come after those in the buffer.
+        first: int64 ``[Q]``, the first record of each queried node (any number where ``num`` is 0).
+        num: int64 ``[Q]``, how many records from there on the query sees.
+    """
+
+    records: EventRecords
+    first: Tensor
+    num: Tensor
 
 
 class RecentNeighbors(nn.Module):
@@ -39,13 +55,15 @@ class RecentNeighbors(nn.Module):
     A self loop is one entry. State lies in buffers, :math:`24 k + 8` bytes per node; edge features
     are not copied but looked up by event id.
 
-    The buffer knows only what has been written: a query sees every event written so far. For
-    neighbours as of an earlier time take :class:`graphkit.sampling.NeighborSampler`.
+    The buffer knows only what has been written: a query sees every event written so far, and those
+    that it brings along (``ahead``). For neighbours as of an earlier time take
+    :class:`graphkit.sampling.NeighborSampler`.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
         size: Events kept per node, :math:`k`.
         time_dtype: int64 or float64, what the times of the stream are.
+        keep_direction: Also keep whether the node was the source, one byte per event.
 
     Shapes:
         - **input:** nodes :math:`(Q)`
@@ -58,8 +76,15 @@ class RecentNeighbors(nn.Module):
     event_id: Tensor
     time: Tensor
     count: Tensor
+    sent: Tensor | None
 
-    def __init__(self, num_nodes: int, size: int, time_dtype: torch.dtype = torch.int64) -> None:
+    def __init__(
+        self,
+        num_nodes: int,
+        size: int,
+        time_dtype: torch.dtype = torch.int64,
+        keep_direction: bool = False,
+    ) -> None:
         super().__init__()
         if size < 1:
             raise GraphError("size", "at least one neighbour is kept", expected=">= 1", got=size)
@@ -71,23 +96,42 @@ class RecentNeighbors(nn.Module):
         self.register_buffer("event_id", torch.zeros(shape, dtype=torch.int64))
         self.register_buffer("time", torch.zeros(shape, dtype=torch.int64))
         self.register_buffer("count", torch.zeros(num_nodes, dtype=torch.int64))
+        sent = torch.zeros(shape, dtype=torch.bool) if keep_direction else None
+        self.register_buffer("sent", sent)
 
     def reset_state(self) -> None:
         """Forgets all events."""
-        for buffer in (self.neighbor, self.event_id, self.time, self.count):
+        for buffer in self.buffers():
             buffer.zero_()
 
-    def forward(self, nodes: Tensor) -> RecentRows:
-        """The latest events of ``nodes`` (int64 ``[Q]``)."""
-        position = self.count[nodes].unsqueeze(1) + torch.arange(-self.size, 0, device=nodes.device)
-        mask = position >= 0
+    def forward(self, nodes: Tensor, ahead: RecordsAhead | None = None) -> RecentRows:
+        """The latest events of ``nodes`` (int64 ``[Q]``), those of ``ahead`` among them."""
+        step = torch.arange(-self.size, 0, device=nodes.device)
+        if ahead is not None:
+            step = step + ahead.num.unsqueeze(1)
+        position = self.count[nodes].unsqueeze(1) + step
+        if ahead is None:
+            mask = position >= 0
+        else:
+            mask = (position >= 0) | (step >= 0)
         index = nodes.unsqueeze(1) * self.size + position.remainder(self.size)
-        time = unpack_time(self.time.view(-1)[index], self.time_dtype)
+        columns = [self.neighbor, self.time, self.event_id]
+        if self.sent is not None:
+            columns.append(self.sent)
+        found = [column.view(-1)[index] for column in columns]
+        if ahead is not None and ahead.records.owner.numel():
+            records = ahead.records
+            row = (ahead.first.unsqueeze(1) + step).clamp_(0, records.owner.numel() - 1)
+            new = (records.other, pack_time(records.t, self.time_dtype), records.event_id)
+            for i, column in enumerate((*new, records.sent)[: len(found)]):
+                found[i] = torch.where(step >= 0, column[row], found[i])
+        neighbor, time, event_id, *sent = found
         return RecentRows(
-            self.neighbor.view(-1)[index].masked_fill(~mask, -1),
-            time.masked_fill(~mask, 0),
-            self.event_id.view(-1)[index].masked_fill(~mask, -1),
+            neighbor.masked_fill(~mask, -1),
+            unpack_time(time, self.time_dtype).masked_fill(~mask, 0),
+            event_id.masked_fill(~mask, -1),
             mask,
+            sent[0] & mask if sent else None,
         )
 
     @torch.no_grad()
@@ -105,6 +149,8 @@ class RecentNeighbors(nn.Module):
         self.neighbor.view(-1)[index] = records.other[keep]
         self.event_id.view(-1)[index] = records.event_id[keep]
         self.time.view(-1)[index] = pack_time(records.t[keep], self.time_dtype)
+        if self.sent is not None:
+            self.sent.view(-1)[index] = records.sent[keep]
         self.count[records.node] += records.count
 
     def extra_repr(self) -> str:

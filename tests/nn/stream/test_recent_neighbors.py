@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
-from graphkit.nn.stream import RecentNeighbors
+from graphkit.nn.stream import RecentNeighbors, RecordsAhead, event_records
 
 
 class Naive:
@@ -88,3 +88,39 @@ def test_size_and_repr():
     with pytest.raises(GraphError, match="at least one neighbour"):
         RecentNeighbors(4, 0)
     assert str(RecentNeighbors(4, 2)) == "RecentNeighbors(4, size=2)"
+
+
+def test_direction_is_kept_for_those_who_ask():
+    ring = RecentNeighbors(4, 3, keep_direction=True)
+    src, dst = torch.tensor([0, 1, 2, 2]), torch.tensor([1, 0, 0, 2])
+    ring.insert(src, dst, torch.arange(4), torch.arange(4))
+    assert ring(torch.tensor([0])).sent.tolist() == [[True, False, False]]
+    assert ring(torch.tensor([2])).sent.tolist() == [[False, True, True]]  # a loop is sent
+    assert ring(torch.tensor([3])).sent.tolist() == [[False] * 3]
+    assert RecentNeighbors(4, 3)(torch.tensor([0])).sent is None
+    ring.reset_state()
+    assert not ring.sent.any()
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_records_ahead_are_seen_as_if_they_were_written(size):
+    draw = torch.Generator().manual_seed(size)
+    ends = torch.randint(6, (2, 50), generator=draw)
+    t = torch.randint(3, (50,), generator=draw).cumsum(0)
+    event_id = torch.arange(50)
+    ring = RecentNeighbors(6, size, keep_direction=True)
+    ring.insert(*ends[:, :30], t[:30], event_id[:30])
+    records = event_records(*ends[:, 30:], t[30:], event_id[30:])
+    nodes = torch.arange(6)
+    first = torch.searchsorted(records.owner, nodes)
+    for visible in (0, 1, 2, 20):
+        num = torch.tensor([min(visible, int((records.owner == n).sum())) for n in nodes])
+        found = ring(nodes, RecordsAhead(records, first, num))
+        for node in range(6):
+            own = (records.owner == node).nonzero().flatten()[:visible]
+            events = records.event_id[own] - 30
+            other = RecentNeighbors(6, size, keep_direction=True)
+            other.load_state_dict(ring.state_dict())
+            other.insert(*ends[:, 30:][:, events], t[30:][events], event_id[30:][events])
+            for got, want in zip(found, other(nodes[node : node + 1])):
+                assert torch.equal(got[node], want[0])

@@ -1,0 +1,437 @@
+r"""Link prediction from the latest events of both nodes, read by any sequence encoder.
+
+The common form of two published models:
+
+- Cong et al., "Do We Really Need Complicated Model Architectures For Temporal Networks?", ICLR
+  2023, arXiv 2302.11636 (GraphMixer): the last events of a node, each with its features and a
+  fixed cosine code of its age, through an MLP-Mixer; the mean is the node's embedding.
+- Yu et al., "Towards Better Dynamic Graph Learning: New Architecture and Unified Library", NeurIPS
+  2023, arXiv 2303.13047 (DyGFormer): each event also says how often its neighbour occurs in the
+  histories of both nodes; neighbouring events are joined to patches; the patches of both nodes go
+  through one Transformer, and the mean over a node's own patches is its embedding.
+
+For a query (u, v) at t, with :math:`n_l, t_l, e_l` the neighbour, time and features of event l:
+
+.. math::
+    h^u_l &= A[t - t_l,\, \mathrm{direction}_l] + C_1[\#_u(n_l)] + C_2[\#_v(n_l)]
+        + W_e\, e_l + W_x\, x_{n_l}   && \text{one position per event, then u itself} \\
+    z_u &= \mathrm{pool}\big(\mathrm{encoder}(\mathrm{patches}(h^u_1, h^u_2, \ldots))\big) \\
+    s_{uv} &= w^\top \mathrm{ReLU}\big(W_1 [z_u \| a_u] + W_2 [z_v \| a_v] + p_{uv} + b\big)
+
+:math:`\#_u(n)` is the number of times that n occurs in the history of u, and :math:`a_u` how active
+u has been (events sent and received, fading with the half lives given).
+
+**Pairing** says where the two histories meet. ``"head"`` (default): the encoder sees one node at a
+time (without :math:`C_2`), so every node of a batch is encoded once, and the pair's part is
+
+.. math::
+    p_{uv} = \sum_{l:\ \#_v(n_l) > 0} S[\text{side},\ n_l = v,\ \mathrm{direction}_l,\ t - t_l]
+
+over the events of both sides whose neighbour the other side knows. ``"tokens"``: the encoder reads
+both histories of every pair, :math:`C_2` included. ``"joint"``: it reads them as one sequence, as
+DyGFormer does. ``"none"``: nothing is compared (GraphMixer).
+
+**Walks** (``walk_hops > 0``) add to :math:`p_{uv}` a perceptron of the products of both nodes'
+projected temporal walk matrices (:class:`~graphkit.nn.stream.TemporalWalks`), the pair features of
+TPNet (arXiv 2410.04013): how many temporal walks of up to two times ``walk_hops`` events join the
+two, the more recent the heavier.
+
+**Earlier events of the batch.** ``score`` may be given the events of the batch that is being scored
+(``earlier``). Histories then hold, for a query at t, every event strictly before t, as in DyGLib,
+where histories are searched by time: what a query sees does not depend on the size of the batch.
+Activity and walks are as of the beginning of the batch.
+
+Departures from GraphMixer: a trained position for the node itself stands at the end of the
+sequence and takes the place of its node encoder (own features; the mean over the features of
+neighbours is left to the encoder). From DyGFormer: parts of a position are added, not set side by
+side, before the encoder; counts have a table up to ``max_count`` instead of a perceptron of the
+number; the node itself stands last, not first. From both: ages are groups, two to a doubling,
+counted in events of the stream (``clock="events"``), see docs/design.md on NAT for why;
+``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is theirs. Events tell sent from
+received, which neither model knows. docs/models.md has the settings that come closest to each.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream.event_history import EventHistory, HistoryRows
+from graphkit.nn.stream.event_records import event_records
+from graphkit.nn.stream.fading_table import FadingTable
+from graphkit.nn.stream.history_tokens import HistoryTokens, Patches, keys
+from graphkit.nn.stream.temporal_walks import TemporalWalks
+from graphkit.ops.co_occurrence import co_occurrence
+from graphkit.ops.joint_bag import joint_bag
+from graphkit.registry import get, register
+
+__all__ = ["HistoryLinkPredictor"]
+
+_PAIRINGS = ("head", "tokens", "joint", "none")
+_POOLS = ("last", "mean")
+
+
+@register("model", "history")
+class HistoryLinkPredictor(nn.Module):
+    r"""The last events of both nodes through any sequence encoder (GraphMixer, DyGFormer, ...).
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        encoder: Name of a sequence encoder, see :mod:`graphkit.encoders.sequence`; a class or
+            function of ``in_channels`` that makes one; or one that is made, which is then taken as
+            it is.
+        edge_attr: ``[E, F]`` features of all events, indexed by event id, or ``None``.
+        x: ``[N, F_x]`` node features, or ``None``.
+        length: Positions per node: itself and its latest ``length - 1`` events.
+        hidden_channels: Width of positions, of the encoder and of the head.
+        num_layers: Layers of the encoder, if it has such an argument; else so many encoders in a
+            row, of which each has a norm before it, a residual around it and a two-layer
+            perceptron behind it. Likewise the encoder gets ``length`` and ``dropout``.
+        encoder_settings: Further arguments of the encoder.
+        patch_size: Positions that are joined to one.
+        pairing: ``"head"``, ``"tokens"``, ``"joint"`` or ``"none"``; see above.
+        pool: ``"last"`` output, at the node itself, or the ``"mean"`` over all valid ones.
+        clock: Ages in ``"events"`` of the stream or in ``"time"``.
+        ages: How positions tell their age, see
+            :class:`~graphkit.nn.stream.HistoryTokens`.
+        time_channels: Number of cosines for ages.
+        max_count: Counts above it are not told apart.
+        half_lives: Of the activity, in events; may be empty.
+        walk_hops: Longest projected walk; 0 for none.
+        walk_half_lives: In events.
+        walk_channels: Width of the projection.
+        dropout: Between layers and before the score.
+        tick: What counts as one step of time, for ``ages="buckets"`` with ``clock="time"``.
+        time_dtype: int64 or float64, what the times of the stream are.
+        seed: Of the walks' codes.
+
+    Shapes:
+        - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
+          output: logits of the shape of ``dst``.
+
+    State per node: 25 bytes per event kept, 16 more, 8 per half life, and that of the walks.
+
+    Raises:
+        GraphError: An option is out of range, a node id is (looked at on the CPU only), or float
+            times reach a model for integer times.
+        UnknownNameError: No option or encoder of that name.
+    """
+
+    reads_earlier = True  # score takes the events of its batch
+    edge_attr: Tensor | None
+    x: Tensor | None
+
+    def __init__(
+        self,
+        num_nodes: int,
+        *,
+        encoder: str | SequenceEncoder | Callable[..., SequenceEncoder] = "gru",
+        edge_attr: Tensor | None = None,
+        x: Tensor | None = None,
+        length: int = 16,
+        hidden_channels: int = 32,
+        num_layers: int = 1,
+        encoder_settings: dict[str, Any] | None = None,
+        patch_size: int = 1,
+        pairing: str = "head",
+        pool: str = "last",
+        clock: str = "events",
+        ages: str = "buckets",
+        time_channels: int = 100,
+        max_count: int = 15,
+        half_lives: Sequence[float] = (100.0, 1_000.0, 10_000.0),
+        walk_hops: int = 0,
+        walk_half_lives: Sequence[float] = (1_000.0, 10_000.0),
+        walk_channels: int = 128,
+        dropout: float = 0.1,
+        tick: float = 1.0,
+        time_dtype: torch.dtype = torch.int64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if pairing not in _PAIRINGS:
+            raise UnknownNameError("pairing", pairing, _PAIRINGS)
+        if pool not in _POOLS:
+            raise UnknownNameError("pool", pool, _POOLS)
+        for name, value, least in (
+            ("length", length, 2),
+            ("hidden_channels", hidden_channels, 1),
+            ("num_layers", num_layers, 1),
+            ("patch_size", patch_size, 1),
+            ("max_count", max_count, 1),
+            ("walk_hops", walk_hops, 0),
+        ):
+            if value < least:
+                raise GraphError(name, "is too small", expected=f">= {least}", got=value)
+        if pairing == "joint" and pool == "last":
+            raise GraphError(
+                "pool",
+                "the last position of a joint sequence belongs to one of the two nodes",
+                expected="'mean' with pairing='joint'",
+                got=repr(pool),
+            )
+        self.num_nodes, self.length = num_nodes, length
+        self.pairing, self.pool = pairing, pool
+        self.register_buffer("edge_attr", _as_features(edge_attr), persistent=False)
+        self.register_buffer("x", _as_features(x), persistent=False)
+        edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
+        node_channels = 0 if self.x is None else self.x.size(1)
+
+        self.history = EventHistory(num_nodes, length - 1, clock, time_dtype)
+        self.activity = FadingTable(num_nodes, half_lives, 2) if half_lives else None
+        self.tokens = HistoryTokens(
+            hidden_channels,
+            edge_channels,
+            node_channels,
+            ages=ages,
+            time_channels=time_channels,
+            tick=tick,
+            max_count=max_count,
+            pairs=pairing in ("tokens", "joint"),
+        )
+        self.patches = Patches(hidden_channels, patch_size) if patch_size > 1 else None
+        self.encoder = _stack(
+            encoder,
+            encoder_settings,
+            channels=hidden_channels,
+            length=-(-length * (2 if pairing == "joint" else 1) // patch_size),
+            num_layers=num_layers,
+            dropout=dropout,
+        )
+        head_channels = self.encoder.out_channels + 2 * len(half_lives)
+        self.shared = None
+        if pairing == "head":
+            self.shared = nn.Parameter(torch.empty(8 * self.tokens.num_ages, hidden_channels))
+        self.walks = self.walk_lin = None
+        if walk_hops:
+            self.walks = TemporalWalks(num_nodes, walk_channels, walk_hops, walk_half_lives, seed)
+            rows = self.walks.num_rows
+            head_channels += rows - 1
+            self.walk_lin = nn.Sequential(
+                nn.Linear(rows * rows, hidden_channels),
+                nn.ReLU(),
+                nn.Linear(hidden_channels, hidden_channels, bias=False),
+            )
+        self.node_lin = nn.Linear(head_channels, 2 * hidden_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.score_lin = nn.Linear(hidden_channels, 1)
+        self.reset_parameters()
+
+    @classmethod
+    def from_graph(cls, graph: Any, **settings: Any) -> HistoryLinkPredictor:
+        """A model for a graph: its nodes, features, time type and the length of its ticks."""
+        unit = graph.time_unit.nanoseconds
+        found = {
+            "edge_attr": graph.tables.edge_attr,
+            "x": graph.x,
+            "time_dtype": graph.t.dtype,
+            "tick": 1.0 if unit is None else max(1.0, 1e9 / unit),
+        }
+        return cls(graph.num_nodes, **{**found, **settings})
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in (self.tokens, self.patches, self.node_lin, self.score_lin):
+            if module is not None:
+                module.reset_parameters()
+        _reset(self.encoder)
+        if self.walk_lin is not None:
+            _reset(self.walk_lin)
+        if self.shared is not None:
+            nn.init.normal_(self.shared, std=0.1)
+
+    def reset_state(self) -> None:
+        """Forgets the stream."""
+        for module in (self.history, self.activity, self.walks):
+            if module is not None:
+                module.reset_state()
+
+    # ---------------------------------------------------------------- score
+    def score(self, src: Tensor, dst: Tensor, t: Tensor, earlier: Any | None = None) -> Tensor:
+        """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``; writes nothing.
+
+        Args:
+            src: int64 ``[B]``.
+            dst: int64 ``[B]`` or ``[B, C]``.
+            t: ``[B]``.
+            earlier: Events (``src``, ``dst``, ``t``, ``event_id``) that the model has not observed
+                yet. A query at t sees those strictly before t.
+        """
+        candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
+        num_events, num_candidates = candidates.shape
+        nodes = torch.cat([src, candidates.reshape(-1)])
+        self._check_ids(nodes)
+        when = torch.cat([t, t.repeat_interleave(num_candidates)])
+        rows = self.history(nodes, when, earlier)
+        u, v = rows.row_of[:num_events], rows.row_of[num_events:]
+        u = u.repeat_interleave(num_candidates)
+        hidden = self._score_hidden(rows, u, v)
+        return self.score_lin(self.dropout(hidden.relu())).view(dst.shape)
+
+    def _score_hidden(self, rows: HistoryRows, u: Tensor, v: Tensor) -> Tensor:
+        key = keys(rows)
+        every = torch.arange(rows.node.numel(), device=u.device)
+        tokens = self.tokens(rows, co_occurrence(key, every, every)[0], self.edge_attr, self.x)
+        mask = torch.nn.functional.pad(rows.recent.mask, (0, 1), value=True)
+        time = -torch.nn.functional.pad(rows.age, (0, 1)).double()
+        of_node = self._of_node(rows.node)
+        hidden: Tensor | float = 0.0
+        if self.walks is not None:
+            node, row_of = torch.unique(rows.node, return_inverse=True)
+            walks = self.walks(node, self.history.clock)
+            of_node.append(walks[:, 1:].square().sum(2).log1p()[row_of])
+            hidden = self._of_walks(walks, row_of[u], row_of[v])
+        if self.pairing in ("head", "none"):
+            z = self._encode(tokens, mask, time)
+            h_u, h_v = self.node_lin(torch.cat([z, *of_node], 1)).chunk(2, 1)
+            hidden = hidden + h_u[u] + h_v[v]
+            if self.shared is not None:
+                hidden = hidden + self._of_shared(rows, key, u, v)
+            return hidden
+        count_u, count_v = co_occurrence(key, u, v)
+        side_u = tokens[u] + self.tokens.of_other(count_u)
+        side_v = tokens[v] + self.tokens.of_other(count_v)
+        z_u, z_v = self._encode_pairs(side_u, side_v, mask[u], mask[v], time[u], time[v])
+        weight_u, weight_v = self.node_lin.weight.chunk(2)
+        bias = self.node_lin.bias.view(2, -1).sum(0)
+        of = torch.cat(of_node, 1) if of_node else tokens.new_zeros(len(every), 0)
+        hidden = hidden + torch.addmm(bias, torch.cat([z_u, of[u]], 1), weight_u.t())
+        return torch.addmm(hidden, torch.cat([z_v, of[v]], 1), weight_v.t())
+
+    def _of_node(self, node: Tensor) -> list[Tensor]:
+        """Activity ``[R, 2 H]`` of the rows' nodes, if it is kept."""
+        if self.activity is None:
+            return []
+        return [self.activity(node, self.history.clock).flatten(1).log1p()]
+
+    def _of_walks(self, walks: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        products = torch.bmm(walks[u], walks[v].transpose(1, 2)).flatten(1)
+        return self.walk_lin(products.relu().log1p())
+
+    def _of_shared(self, rows: HistoryRows, key: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """The sum over events whose neighbour the other node knows, ``[P, hidden_channels]``."""
+        size = rows.age.size(1)
+        counts = torch.cat([count[:, :size] for count in co_occurrence(key, u, v)], 1)
+        group = self.tokens.group(rows)  # direction * num_ages + age
+        ends = torch.stack([u, v], 1)
+        nodes = rows.node
+
+        def index(pair: Tensor, column: Tensor) -> Tensor:
+            side = column // size
+            row, other = ends[pair, side], ends[pair, 1 - side]
+            cell = row * size + (column - side * size)
+            met = rows.recent.node.view(-1)[cell] == nodes[other]
+            return (side * 2 + met) * 2 * self.tokens.num_ages + group.view(-1)[cell]
+
+        return joint_bag(self.shared, counts > 0, index)
+
+    def _encode(self, tokens: Tensor, mask: Tensor, time: Tensor) -> Tensor:
+        """``[R, C]``."""
+        tokens, mask, time = self._patched(tokens, mask, time)
+        out = self.encoder(tokens, mask=mask, time=time)
+        return out[:, -1] if self.pool == "last" else _mean(out, mask)
+
+    def _encode_pairs(
+        self, a: Tensor, b: Tensor, mask_a: Tensor, mask_b: Tensor, time_a: Tensor, time_b: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``[P, C]`` for each side."""
+        if self.pairing == "tokens":
+            z = self._encode(
+                torch.cat([a, b]), torch.cat([mask_a, mask_b]), torch.cat([time_a, time_b])
+            )
+            return z.split(len(a))
+        (a, mask_a, time_a) = self._patched(a, mask_a, time_a)
+        (b, mask_b, time_b) = self._patched(b, mask_b, time_b)
+        mask = torch.cat([mask_a, mask_b], 1)
+        out = self.encoder(torch.cat([a, b], 1), mask=mask, time=torch.cat([time_a, time_b], 1))
+        width = a.size(1)
+        return _mean(out[:, :width], mask_a), _mean(out[:, width:], mask_b)
+
+    def _patched(self, tokens: Tensor, mask: Tensor, time: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return (tokens, mask, time) if self.patches is None else self.patches(tokens, mask, time)
+
+    # ---------------------------------------------------------------- observe
+    @torch.no_grad()
+    def observe(self, batch: Any) -> None:
+        """Writes a batch (``src``, ``dst``, ``t``, ``event_id``) that has been scored."""
+        if batch.src.numel() == 0:
+            return
+        records = event_records(batch.src, batch.dst, batch.t, batch.event_id)
+        self._check_ids(records.node)
+        self.history.write(records)
+        now = self.history.clock
+        if self.activity is not None:
+            value = self.activity(records.node, now)
+            column = records.sent.long()
+            hit = value.new_zeros(len(records.node), 2)
+            hit.index_put_((records.group, column), value.new_ones(()), accumulate=True)
+            self.activity.write(records.node, value + hit.unsqueeze(1), now)
+        if self.walks is not None:
+            self.walks.insert(batch.src, batch.dst, now)
+
+    def _check_ids(self, nodes: Tensor) -> None:
+        if nodes.device.type != "cpu" or nodes.numel() == 0:
+            return  # on a GPU the look would wait for the device
+        low, high = (int(end) for end in nodes.aminmax())
+        if low < 0 or high >= self.num_nodes:
+            raise GraphError(
+                "nodes",
+                "a node id is out of range",
+                expected=f"0 <= id < {self.num_nodes}",
+                got=low if low < 0 else high,
+                fix="Make the model for the whole graph.",
+            )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_nodes}, length={self.length}, pairing={self.pairing!r}, pool={self.pool!r}"
+        )
+
+
+def _stack(
+    encoder: Any,
+    settings: dict[str, Any] | None,
+    channels: int,
+    length: int,
+    num_layers: int,
+    dropout: float,
+) -> SequenceEncoder:
+    if isinstance(encoder, nn.Module):
+        return encoder
+    make = get("sequence_encoder", encoder) if isinstance(encoder, str) else encoder
+    settings = {"in_channels": channels, **(settings or {})}
+    takes = inspect.signature(make).parameters
+    for name, value in (("length", length), ("num_layers", num_layers), ("dropout", dropout)):
+        if name in takes:
+            settings.setdefault(name, value)
+    if num_layers == 1 or "num_layers" in takes:
+        return make(**settings)
+    layers: list[SequenceEncoder] = []
+    for _ in range(num_layers):
+        layers += [make(**settings), FeedForward(channels, dropout=dropout)]
+    return SequenceStack(layers, norm="layer", dropout=dropout)
+
+
+def _reset(module: nn.Module) -> None:
+    """Draws the parameters of a module and of all modules in it anew."""
+    for part in module.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    """``[R, C]``, the mean over the valid positions; outputs elsewhere are 0."""
+    return values.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def _as_features(value: Tensor | None) -> Tensor | None:
+    if value is None:
+        return None
+    value = value.to(torch.get_default_dtype())
+    return value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)

@@ -1,0 +1,142 @@
+"""What happened lately to the nodes of a query: one row for each history that differs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import UnknownNameError
+from graphkit.nn.stream.event_records import EventRecords, event_records
+from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
+
+__all__ = ["EventHistory", "HistoryRows"]
+
+_CLOCKS = ("events", "time")
+
+
+class HistoryRows(NamedTuple):
+    """Histories of some queries.
+
+    Attributes:
+        node: int64 ``[R]``, whose history it is.
+        recent: The events, ``[R, k]``, latest last, padded on the left.
+        age: ``[R, k]``, how long ago each happened: int64 events of the stream, or ticks of time.
+        row_of: int64 ``[Q]``, the row of each query.
+    """
+
+    node: Tensor
+    recent: RecentRows
+    age: Tensor
+    row_of: Tensor
+
+
+class EventHistory(nn.Module):
+    r"""The last ``size`` events of every node, read once per batch for all queries that agree.
+
+    With ``clock="events"`` the age of an event is the number of events of the stream since then
+    (1 for the latest): it does not depend on the query, so a node has one row however often it is
+    asked for. With ``clock="time"`` it is the time since then, and a node has one row per time of
+    query.
+
+    ``forward`` may be given the events of the batch that is being scored (``earlier``). A query at
+    :math:`t` then also sees those of them with :math:`t' < t`, exactly as if they had been written
+    before, and no others.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        size: Events per node, :math:`k`.
+        clock: ``"events"`` or ``"time"``.
+        time_dtype: int64 or float64, what the times of the stream are.
+
+    Shapes:
+        - **input:** nodes :math:`(Q)`, times :math:`(Q)`
+        - **output:** :class:`HistoryRows` of :math:`R \le Q` rows
+    """
+
+    clock: Tensor
+
+    def __init__(
+        self,
+        num_nodes: int,
+        size: int,
+        clock: str = "events",
+        time_dtype: torch.dtype = torch.int64,
+    ) -> None:
+        super().__init__()
+        if clock not in _CLOCKS:
+            raise UnknownNameError("clock", clock, _CLOCKS)
+        self.by_time = clock == "time"
+        self.recent = RecentNeighbors(num_nodes, size, time_dtype, keep_direction=True)
+        # One more than the id of the latest event.
+        self.register_buffer("clock", torch.zeros((), dtype=torch.int64))
+
+    def reset_state(self) -> None:
+        """Forgets all events."""
+        self.recent.reset_state()
+        self.clock.zero_()
+
+    def forward(self, nodes: Tensor, t: Tensor, earlier: Any | None = None) -> HistoryRows:
+        """Histories of ``nodes [Q]`` at times ``t [Q]``."""
+        if earlier is not None and earlier.src.numel() == 0:
+            earlier = None
+        if self.by_time:
+            when, part = torch.unique(t, return_inverse=True)
+            parts = when.numel()
+        elif earlier is not None:
+            times = earlier.t.sort().values
+            when, part = None, torch.searchsorted(times, t.contiguous())  # events before t
+            parts = times.numel() + 1
+        else:
+            node, row_of = torch.unique(nodes, return_inverse=True)
+            recent = self.recent(node)
+            return HistoryRows(node, recent, self.clock - recent.event_id, row_of)
+        pair, row_of = torch.unique(nodes * max(parts, 1) + part, return_inverse=True)
+        node = pair.div(max(parts, 1), rounding_mode="floor")
+        part = pair - node * parts
+        ahead, now = None, self.clock
+        if earlier is not None:
+            records = event_records(earlier.src, earlier.dst, earlier.t, earlier.event_id)
+            times = earlier.t.sort().values
+            before = part if when is None else torch.searchsorted(times, when)[part]
+            ahead = _ahead(records, torch.searchsorted(times, records.t), node, before)
+            now = self._clocks(earlier)[before].unsqueeze(1)
+        recent = self.recent(node, ahead)
+        if when is None:
+            age = now - recent.event_id
+        else:
+            age = when[part].unsqueeze(1) - recent.time
+        return HistoryRows(node, recent, age, row_of)
+
+    @torch.no_grad()
+    def write(self, records: EventRecords) -> None:
+        """Enters a batch of events."""
+        self.recent.write(records)
+        self.clock.copy_(torch.maximum(self.clock, records.event_id.max() + 1))
+
+    def _clocks(self, earlier: Any) -> Tensor:
+        """``[B + 1]``, the clock after so many events of the batch, in time order."""
+        order = torch.argsort(earlier.event_id, stable=True)
+        order = order[torch.argsort(earlier.t[order], stable=True)]
+        after = torch.cat([self.clock.view(1), earlier.event_id[order] + 1])
+        return after.cummax(0).values
+
+    def extra_repr(self) -> str:
+        return f"clock={'time' if self.by_time else 'events'!r}"
+
+
+def _ahead(records: EventRecords, place: Tensor, node: Tensor, before: Tensor) -> RecordsAhead:
+    """Which records each row sees.
+
+    Args:
+        records: Of the batch.
+        place: int64 ``[R']``, for each record how many events of the batch are strictly earlier.
+        node: int64 ``[R]``.
+        before: int64 ``[R]``, how many events of the batch are strictly earlier than the query. A
+            record is earlier than the query exactly if its place is below that.
+    """
+    width = records.owner.numel() + 1
+    key = records.owner * width + place
+    first = torch.searchsorted(key, node * width)
+    return RecordsAhead(records, first, torch.searchsorted(key, node * width + before) - first)

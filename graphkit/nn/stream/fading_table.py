@@ -1,0 +1,66 @@
+"""Sums per node that fade with the events of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+
+__all__ = ["FadingTable"]
+
+
+class FadingTable(nn.Module):
+    r"""Rows of numbers per node, each halving every so many events of the stream.
+
+    .. math:: x_i(n) = \sum_{k \le n} 2^{-(n - n_k) / h} \, \delta_{ik}
+
+    where :math:`\delta_{ik}` was added to node :math:`i` at event number :math:`n_k` and :math:`h`
+    is the half life of the row. Nothing is done to a node at which nothing happens: a row is kept
+    as of the last event that touched its node.
+
+    Args:
+        num_nodes: Number of nodes :math:`N`.
+        half_lives: Of the rows, in events; ``inf`` never fades.
+        channels: Width of a row.
+
+    State per node: ``4 * len(half_lives) * channels + 8`` bytes.
+    """
+
+    value: Tensor
+    stamp: Tensor
+    rate: Tensor
+
+    def __init__(self, num_nodes: int, half_lives: Sequence[float], channels: int) -> None:
+        super().__init__()
+        for half_life in half_lives:
+            if not half_life > 0:
+                raise GraphError("half_lives", "is out of range", expected="> 0", got=half_life)
+        self.half_lives = tuple(float(half_life) for half_life in half_lives)
+        rate = torch.tensor([1 / half_life for half_life in self.half_lives])
+        self.register_buffer("rate", rate.unsqueeze(1), persistent=False)
+        self.register_buffer("value", torch.zeros(num_nodes, len(self.half_lives), channels))
+        self.register_buffer("stamp", torch.zeros(num_nodes, dtype=torch.int64))
+
+    def reset_state(self) -> None:
+        """Forgets everything."""
+        self.value.zero_()
+        self.stamp.zero_()
+
+    def forward(self, nodes: Tensor, now: Tensor) -> Tensor:
+        """``[Q, H, C]``: the sums of ``nodes [Q]`` at event number ``now`` (0-dim or ``[Q]``)."""
+        elapsed = (now - self.stamp[nodes]).to(self.value.dtype)
+        return self.value[nodes] * torch.exp2(-self.rate * elapsed[:, None, None])
+
+    @torch.no_grad()
+    def write(self, nodes: Tensor, value: Tensor, now: Tensor) -> None:
+        """Sets the sums of distinct ``nodes [U]`` to ``value [U, H, C]``, as of ``now``."""
+        self.value[nodes] = value.to(self.value.dtype)
+        self.stamp[nodes] = now
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.value.shape[0]}, half_lives={self.half_lives}, channels={self.value.shape[2]}"
+        )

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from graphkit.errors import UnknownNameError
+from graphkit.nn.stream import EventHistory, event_records
+
+
+def a_stream(num_events=60, num_nodes=5, dtype=torch.int64):
+    draw = torch.Generator().manual_seed(num_events)
+    src, dst = torch.randint(num_nodes, (2, num_events), generator=draw)
+    t = torch.randint(3, (num_events,), generator=draw).cumsum(0).to(dtype) + 2**40
+    return src, dst, t, torch.arange(num_events) * 2 + 5  # ids with gaps, as in a slice
+
+
+def part(stream, start, stop):
+    return SimpleNamespace(
+        **dict(zip(("src", "dst", "t", "event_id"), (c[start:stop] for c in stream)))
+    )
+
+
+def write(history, batch):
+    history.write(event_records(batch.src, batch.dst, batch.t, batch.event_id))
+
+
+def naive(stream, stop, node, size):
+    """(neighbour, time, id, sent) of the latest events of a node among the first ``stop``."""
+    found = []
+    for u, v, t, e in list(zip(*(c.tolist() for c in stream)))[:stop]:
+        if node in (u, v):
+            found.append((v if u == node else u, t, e, u == node))
+    return found[-size:]
+
+
+def rows_of(rows, query):
+    r = int(rows.row_of[query])
+    mask = rows.recent.mask[r]
+    columns = (rows.recent.node, rows.recent.time, rows.recent.event_id, rows.recent.sent)
+    return list(zip(*(c[r][mask].tolist() for c in columns))), rows.age[r][mask].tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
+@pytest.mark.parametrize("clock", ["events", "time"])
+def test_equals_lists(clock, dtype):
+    stream = a_stream(dtype=dtype)
+    history = EventHistory(6, 4, clock, dtype)
+    for start in range(0, 60, 20):
+        nodes = torch.arange(6).repeat(2)
+        t = torch.full((12,), stream[2][start].item(), dtype=dtype)
+        t[:6] += 7
+        rows = history(nodes, t)
+        assert rows.node.numel() == (6 if clock == "events" else 12)
+        for query, node in enumerate(nodes.tolist()):
+            events, ages = rows_of(rows, query)
+            assert events == naive(stream, start, node, 4)
+            if clock == "time":
+                assert ages == [t[query].item() - when for _, when, _, _ in events]
+            else:
+                now = int(stream[3][start - 1]) + 1
+                assert ages == [now - e for _, _, e, _ in events]
+        write(history, part(stream, start, start + 20))
+    history.reset_state()
+    assert not any(bool(buffer.any()) for buffer in history.state_dict().values())
+
+
+@pytest.mark.parametrize("clock", ["events", "time"])
+def test_earlier_events_are_seen_strictly_before_the_query_as_if_they_were_written(clock):
+    stream = a_stream()
+    history = EventHistory(6, 3, clock)
+    write(history, part(stream, 0, 25))
+    batch = part(stream, 25, 60)
+    order = torch.randperm(35, generator=torch.Generator().manual_seed(0))
+    shuffled = SimpleNamespace(**{k: v[order] for k, v in vars(batch).items()})
+    nodes = torch.arange(6).repeat_interleave(35)
+    t = batch.t.repeat(6)
+    rows = history(nodes, t, shuffled)
+    for when in batch.t.unique():
+        upto = copy.deepcopy(history)
+        stop = 25 + int((batch.t < when).sum())
+        if stop > 25:
+            write(upto, part(stream, 25, stop))
+        alone = upto(torch.arange(6), when.expand(6))
+        for query in (t == when).nonzero().flatten().tolist():
+            assert rows_of(rows, query) == rows_of(alone, int(nodes[query]))
+
+
+def test_a_later_event_changes_nothing():
+    stream = a_stream()
+    history = EventHistory(5, 3)
+    batch = part(stream, 0, 30)
+    now = batch.t[10].item()
+    query = (torch.arange(5), torch.full((5,), now))
+    want = history(*query, batch)
+    late = batch.t >= now
+    batch.src = torch.where(late, batch.src.flip(0), batch.src)
+    batch.t = torch.where(late, batch.t + 99, batch.t)
+    got = history(*query, batch)
+    assert torch.equal(got.age, want.age)
+    assert all(torch.equal(a, b) for a, b in zip(got.recent, want.recent))
+
+
+def test_a_wrong_clock():
+    with pytest.raises(UnknownNameError, match="events"):
+        EventHistory(3, 2, "seconds")

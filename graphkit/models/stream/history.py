@@ -124,6 +124,7 @@ class HistoryLinkPredictor(nn.Module):
     """
 
     reads_earlier = True  # score takes the events of its batch
+    _count = staticmethod(co_occurrence)
     edge_attr: Tensor | None
     x: Tensor | None
 
@@ -277,7 +278,7 @@ class HistoryLinkPredictor(nn.Module):
     def _score_hidden(self, rows: HistoryRows, u: Tensor, v: Tensor) -> Tensor:
         key = keys(rows)
         every = torch.arange(rows.node.numel(), device=u.device)
-        tokens = self.tokens(rows, co_occurrence(key, every, every)[0], self.edge_attr, self.x)
+        tokens = self.tokens(rows, self._count(key, every, every)[0], self.edge_attr, self.x)
         mask = torch.nn.functional.pad(rows.recent.mask, (0, 1), value=True)
         time = -torch.nn.functional.pad(rows.age, (0, 1)).double()
         of_node = self._of_node(rows.node)
@@ -294,7 +295,7 @@ class HistoryLinkPredictor(nn.Module):
             if self.shared is not None:
                 hidden = hidden + self._of_shared(rows, key, u, v)
             return hidden
-        count_u, count_v = co_occurrence(key, u, v)
+        count_u, count_v = self._count(key, u, v)
         side_u = tokens[u] + self.tokens.of_other(count_u)
         side_v = tokens[v] + self.tokens.of_other(count_v)
         z_u, z_v = self._encode_pairs(side_u, side_v, mask[u], mask[v], time[u], time[v])
@@ -317,7 +318,7 @@ class HistoryLinkPredictor(nn.Module):
     def _of_shared(self, rows: HistoryRows, key: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """The sum over events whose neighbour the other node knows, ``[P, hidden_channels]``."""
         size = rows.age.size(1)
-        counts = torch.cat([count[:, :size] for count in co_occurrence(key, u, v)], 1)
+        counts = torch.cat([count[:, :size] for count in self._count(key, u, v)], 1)
         group = self.tokens.group(rows)  # direction * num_ages + age
         ends = torch.stack([u, v], 1)
         nodes = rows.node

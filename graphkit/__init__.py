@@ -12,14 +12,24 @@ if TYPE_CHECKING:
     from graphkit.datasets import list_datasets, load
     from graphkit.engine import Result, evaluate, fit, seed_everything
     from graphkit.models import list_models
-    from graphkit.tasks import LinkPrediction
+    from graphkit.tasks import (
+        EdgeClassification,
+        LinkPrediction,
+        NodeClassification,
+        SnapshotLinkPrediction,
+        SnapshotNodeClassification,
+    )
 
 __version__ = "0.1.0.dev0"
 
 # Opened when first asked for, so that importing graphkit stays light.
 _LAZY = {
+    "EdgeClassification": "graphkit.tasks",
     "LinkPrediction": "graphkit.tasks",
+    "NodeClassification": "graphkit.tasks",
     "Result": "graphkit.engine",
+    "SnapshotLinkPrediction": "graphkit.tasks",
+    "SnapshotNodeClassification": "graphkit.tasks",
     "evaluate": "graphkit.engine",
     "fit": "graphkit.engine",
     "list_datasets": "graphkit.datasets",
@@ -34,8 +44,12 @@ __all__ = [
     "NodeEvents",
     "TemporalGraph",
     "TimeUnit",
+    "EdgeClassification",
     "LinkPrediction",
+    "NodeClassification",
     "Result",
+    "SnapshotLinkPrediction",
+    "SnapshotNodeClassification",
     "evaluate",
     "fit",
     "list_datasets",

@@ -21,6 +21,7 @@ def sbm(
     p_out: float = 0.005,
     migrating: int = 20,
     persistence: float = 0.0,
+    feature_noise: float = 2.0,
     seed: int = 0,
 ) -> TemporalGraph:
     """Snapshots of a stochastic block model with migrating communities.
@@ -40,6 +41,7 @@ def sbm(
         migrating: Nodes that move before each step but the first.
         persistence: Probability that a pair, neither end of which has moved, stays as it was
             instead of being drawn anew.
+        feature_noise: Standard deviation of what is added to the features.
         seed: Same arguments and seed, same graph.
 
     Returns:
@@ -88,6 +90,11 @@ def sbm(
         dst.append(b)
         times.append(np.full(len(a), step))
         history.append(community.copy())
+    if not feature_noise >= 0:
+        raise GraphError("feature_noise", "not a size", expected=">= 0", got=feature_noise)
+    y = np.concatenate(history)
+    x = np.random.default_rng([seed, 1]).normal(size=(len(y), num_communities)) * feature_noise
+    x[np.arange(len(y)), y] += 1
     return TemporalGraph(
         np.concatenate(src),
         np.concatenate(dst),
@@ -96,7 +103,8 @@ def sbm(
         node_events=NodeEvents(
             node=np.tile(np.arange(num_nodes), num_steps),
             t=np.repeat(np.arange(num_steps), num_nodes),
-            y=np.concatenate(history),
+            x=x.astype(np.float32),
+            y=y,
         ),
         time_unit="step",
         sort=False,

@@ -7,6 +7,7 @@ from graphkit.tasks.forecast import Forecast
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
+from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
 
 __all__ = [
     "EdgeClassification",
@@ -14,4 +15,5 @@ __all__ = [
     "LinkPrediction",
     "NodeClassification",
     "SnapshotLinkPrediction",
+    "SnapshotNodeClassification",
 ]

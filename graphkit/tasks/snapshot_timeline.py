@@ -38,7 +38,8 @@ class Timeline:
             along the timeline.
         bptt: In mode ``"carry"``: steps that a gradient goes back.
         symmetric: Add every event in the other direction.
-        features: ``"degree"`` for one-hot out-degrees, ``"x"`` for the graph's own.
+        features: ``"degree"`` for one-hot out-degrees, ``"x"`` for the graph's own
+            (of its nodes or their events).
         max_degree: Degrees above it count as it (``None``: the largest in training).
         labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the
             lowest class.
@@ -78,7 +79,7 @@ class Timeline:
         self.reach = history + 1 if mode == "window" else bptt
         self.num_nodes = graph.num_nodes
         self.num_classes = 0
-        self.edges, self.weights, self.labels, x = _cut(
+        self.edges, self.weights, self.labels, x, self.node_labels = _cut(
             graph, every, count, first, skip_empty, symmetric, labels
         )
         if labels:
@@ -96,9 +97,9 @@ class Timeline:
                 fix="Use shorter steps (every=), or less history.",
             )
         if features == "x":
-            if graph.x is None:
+            if x[0] is None:
                 raise GraphError("x", "the graph has no node features", fix="features='degree'")
-            self.x, self.in_channels = x, graph.x.shape[1]
+            self.x, self.in_channels = x, x[0].shape[1]
         else:
             degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
             if max_degree is None:
@@ -177,7 +178,7 @@ class SnapshotQuery:
     Attributes:
         step: The step whose embeddings answer.
         snapshots: What the model sees, that step last.
-        src, dst, label: Labelled pairs of nodes, int64 ``[M]``.
+        src, dst, label: Labelled pairs of nodes, int64 ``[M]``; of nodes alone, twice the same.
         first: Position of row 0 among all queries of the split.
         rows: Rows of scores that the query gives.
         events: The snapshot that a carried state moves past, ``None`` in a window.
@@ -270,8 +271,8 @@ def _cut(
     skip_empty: bool,
     symmetric: bool,
     labels: bool,
-) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-    """Edges, their weights and labels, and the nodes' features, of every step."""
+) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor | None], list[Tensor | None]]:
+    """Edges, their weights and labels, and the nodes' features and classes, of every step."""
     src, dst, t, x = graph.src, graph.dst, graph.t, graph.x
     votes = None
     if labels:
@@ -287,6 +288,7 @@ def _cut(
         t,
         edge_attr=votes,
         x=x,
+        y=graph.y,
         node_events=graph.node_events,
         num_nodes=graph.num_nodes,
         time_unit=str(graph.time_unit),
@@ -302,5 +304,6 @@ def _cut(
         [s.edge_index for s in steps],
         [s.edge_weight for s in steps],
         [s.edge_attr.argmax(dim=1) for s in steps] if labels else [],
-        [s.x for s in steps] if x is not None else [],
+        [s.x for s in steps],
+        [s.y for s in steps],
     )

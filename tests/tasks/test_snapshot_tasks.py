@@ -264,5 +264,8 @@ def test_sbm():
     kept = sbm(60, 2, p_in=0.4, persistence=1.0, migrating=0)
     first, second = ((kept.src * 60 + kept.dst)[kept.t == t] for t in (0, 1))
     assert torch.equal(first, second)
+    x = sbm(60, 6, p_in=0.4, p_out=0.05, migrating=5, feature_noise=0).node_events.x
+    assert torch.equal(x.argmax(dim=1), graph.node_events.y)
+    assert graph.node_events.x.std() > 1
     with pytest.raises(GraphError, match="p_in"):
         sbm(p_in=2)

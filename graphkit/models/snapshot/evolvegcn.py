@@ -39,7 +39,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.snapshot import EGCU, PairMLP, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot import EGCU, SnapshotPredictor, as_snapshot, graph_convolution, make_head
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
@@ -85,15 +85,15 @@ class _EvolveGCN(nn.Module):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 100, **settings: Any
     ) -> SnapshotPredictor:
-        """The model with a classifier of pairs, for a task on snapshots.
+        """The model with a classifier of pairs or of nodes, for a task on snapshots.
 
         Args:
-            task: Read are ``in_channels``, ``num_classes``, ``num_nodes`` and ``mode``.
+            task: Read are ``in_channels``, ``num_classes``, ``num_nodes``, ``mode``, ``subject``.
             classifier_channels: Width of the classifier's hidden layer.
             settings: Arguments of the class (``hidden_channels`` is 100 unless given).
         """
         encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
-        head = PairMLP(encoder.out_channels, classifier_channels, task.num_classes)
+        head = make_head(task, encoder.out_channels, classifier_channels)
         return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
 
     def reset_parameters(self) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import PairMLP, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot, graph_convolution, make_head
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
@@ -64,9 +64,9 @@ class GCNGRU(nn.Module):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 100, **settings: Any
     ) -> SnapshotPredictor:
-        """The model with a classifier of pairs; see :meth:`EvolveGCNO.from_task`."""
+        """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
         encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
-        head = PairMLP(encoder.out_channels, classifier_channels, task.num_classes)
+        head = make_head(task, encoder.out_channels, classifier_channels)
         return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
 
     def reset_parameters(self) -> None:

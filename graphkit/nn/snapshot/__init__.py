@@ -3,6 +3,7 @@
 from graphkit.nn.snapshot.column_cell import ColumnCell
 from graphkit.nn.snapshot.columns import Columns
 from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
+from graphkit.nn.snapshot.heads import NodeMLP, make_head
 from graphkit.nn.snapshot.matrix_gru import MatrixGRU
 from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
@@ -17,6 +18,7 @@ __all__ = [
     "Columns",
     "MatrixGRU",
     "MatrixLSTM",
+    "NodeMLP",
     "PairMLP",
     "PairMargins",
     "Snapshot",
@@ -26,5 +28,6 @@ __all__ = [
     "detach_state",
     "graph_convolution",
     "make_cell",
+    "make_head",
     "out_degree",
 ]

@@ -1,0 +1,167 @@
+"""What classifying the edges of a step and classifying its nodes have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.data import TemporalGraph
+from graphkit.errors import GraphError
+from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
+
+__all__ = ["SnapshotClassification"]
+
+
+class SnapshotClassification:
+    """Classes of what is in a step, told from the embeddings after that step.
+
+    A task of this kind says what is asked about in a step (:meth:`asked`) and how a model answers
+    (:meth:`score`).
+
+    Args:
+        graph: The stream.
+        timeline: Its steps.
+        num_classes: Classes.
+        class_weights: One per class; equal ones if ``None``.
+        target: The class that ``f1`` is about; the rarest in training if ``None``.
+
+    Raises:
+        GraphError: A number is out of range, or a split has nothing to classify.
+    """
+
+    name: str
+    subject: str
+    selection = "f1"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        timeline: Timeline,
+        num_classes: int,
+        class_weights: tuple[float, ...] | None,
+        target: int | None,
+    ) -> None:
+        self.graph, self.dataset = graph, graph.name or "graph"
+        self.timeline, self.num_classes = timeline, num_classes
+        self.class_weights = tuple(class_weights or [1.0] * num_classes)
+        if len(self.class_weights) != num_classes:
+            raise GraphError(
+                "class_weights",
+                "one for each class is needed",
+                expected=num_classes,
+                got=len(self.class_weights),
+            )
+        labels = torch.cat([self.asked(step)[-1] for step in self._steps("train")])
+        counts = labels.bincount(minlength=num_classes)
+        self.target = int(counts.argmin()) if target is None else target
+        if not 0 <= self.target < num_classes:
+            raise GraphError("target", "no such class", got=target)
+
+    @property
+    def in_channels(self) -> int:
+        """Width of the nodes' features."""
+        return self.timeline.in_channels
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the graph."""
+        return self.timeline.num_nodes
+
+    @property
+    def mode(self) -> str:
+        """``"window"`` or ``"carry"``."""
+        return self.timeline.mode
+
+    # ---------------------------------------------------------------- what is asked
+    def asked(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids of both ends and class of what is classified in a step, int64 ``[M]`` each."""
+        raise NotImplementedError
+
+    def stream(
+        self,
+        split: str,
+        batch_size: int = 1,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> SnapshotStream:
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        steps = self._steps(split)
+        sizes = [len(self.asked(step)[-1]) for step in steps]
+        return SnapshotStream(
+            self.timeline, steps, self.asked, sizes, sum(sizes), whole=False, device=device
+        )
+
+    def history(self, split: str) -> list[Any]:
+        """The steps that a carried state has gone through; nothing for windows."""
+        return self.timeline.before(split)
+
+    def continues(self, split: str) -> bool:
+        """The splits follow one another."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
+        """Logits and class of everything that is asked about, ``[M, num_classes + 1 or more]``."""
+        raise NotImplementedError
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The part of the loss that these rows have, of ``total`` rows."""
+        logits, label = self._parts(scores)
+        weight = scores.new_tensor(self.class_weights, dtype=torch.float32)
+        return F.cross_entropy(logits.float(), label, weight=weight, reduction="sum") / total
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """F1, precision and recall of the target class, macro and micro F1."""
+        logits, label = self._parts(scores)
+        guess = logits.argmax(dim=1)
+        classes = torch.arange(self.num_classes, device=scores.device).unsqueeze(1)
+        hit = ((guess == classes) & (label == classes)).sum(dim=1).double()
+        guessed, there = (guess == classes).sum(dim=1), (label == classes).sum(dim=1)
+        f1 = 2 * hit / (guessed + there).clamp(min=1)
+        t = self.target
+        return {
+            "f1": float(f1[t]),
+            "precision": float(hit[t] / guessed[t].clamp(min=1)),
+            "recall": float(hit[t] / there[t].clamp(min=1)),
+            "f1_macro": float(f1.mean()),
+            "f1_micro": float(hit.sum() / max(len(label), 1)),
+        }
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """The part of :meth:`protocol` that decides the numbers."""
+        what = f"of class {self.target}, over all {self.subject} of the split at once"
+        return {
+            **self.timeline.describe(),
+            "events": {s: self.stream(s).num_events for s in ("train", "val", "test")},
+            "target": self.target,
+            "class_weights": list(self.class_weights),
+            "selection": self.selection,
+            "computed": {"f1": what},
+        }
+
+    def protocol(self) -> dict[str, Any]:
+        """Split and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _parts(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        return scores[:, : self.num_classes], scores[:, self.num_classes].long()
+
+    def _summary(self) -> str:
+        sizes = "/".join(str(len(self._steps(s))) for s in ("train", "val", "test"))
+        return (
+            f"{sizes} of {len(self.timeline)} steps, {self.timeline.reach} steps seen, {self.mode};"
+            f" F1 of class {self.target} over the whole split"
+        )
+
+    def _steps(self, split: str) -> range:
+        return self.timeline.steps(split, ahead=0)

@@ -17,20 +17,27 @@ from typing import Any
 
 from graphkit.encoders.sequence.masks import key_padding_mask, last_valid
 from graphkit.encoders.sequence.mixer import Mixer
+from graphkit.encoders.sequence.pararnn import ParaGRU, ParaLSTM
 from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
 from graphkit.encoders.sequence.rnn import GRU, LSTM, BiGRU, BiLSTM
 from graphkit.encoders.sequence.stack import FeedForward, Pointwise, SequenceStack
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
+from graphkit.encoders.sequence.tcnca import TCN, TCNCA
 from graphkit.encoders.sequence.time_gap import WithTimeGap
+from graphkit.encoders.sequence.titans import TitansLMM, TitansMAC, TitansMAG, TitansMAL
 from graphkit.encoders.sequence.transformer import SelfAttention, Transformer
+from graphkit.encoders.sequence.universal_transformer import Ponder, UniversalTransformer
+from graphkit.encoders.sequence.urpe_transformer import URPETransformer
 from graphkit.registry import get, names
 
 __all__ = [
     "FORMS",
     "GRU",
     "LSTM",
+    "TCN",
+    "TCNCA",
     "BiGRU",
     "BiLSTM",
     "FeedForward",
@@ -38,11 +45,20 @@ __all__ = [
     "Pointwise",
     "PositionCode",
     "SelfAttention",
+    "ParaGRU",
+    "ParaLSTM",
+    "Ponder",
     "SequenceEncoder",
     "SequenceStack",
     "State",
     "StateTable",
     "Transformer",
+    "TitansLMM",
+    "TitansMAC",
+    "TitansMAG",
+    "TitansMAL",
+    "URPETransformer",
+    "UniversalTransformer",
     "WithTimeGap",
     "key_padding_mask",
     "last_valid",

@@ -25,6 +25,14 @@ from graphkit.testing.sequence_encoder import parameter_formula
 SMALL: dict[str, dict] = {
     "mixer": {"length": 4, "num_layers": 1},
     "transformer": {"num_layers": 1},
+    "paralstm": {"out_channels": 6, "heads": 2},
+    "tcnca": {"chunk_size": 4, "tcn_layers": 2, "kernel_size": 3, "dilation": 2},
+    "titans_lmm": {"out_channels": 4, "memory_chunk": 16, "memory_heads": 2},
+    "titans_mac": {"out_channels": 4, "segment": 16, "heads": 2, "num_persistent": 2},
+    "titans_mag": {"out_channels": 4, "memory_chunk": 16, "window": 3, "heads": 2},
+    "titans_mal": {"out_channels": 4, "memory_chunk": 16, "window": 3, "heads": 2},
+    "universal_transformer": {"out_channels": 4, "max_steps": 3, "heads": 2},
+    "urpe_transformer": {"out_channels": 4, "heads": 2, "max_length": 6},
 }
 
 MADE = {name: lambda c, name=name: sequence(name, in_channels=c, **SMALL.get(name, {}))

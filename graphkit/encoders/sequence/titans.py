@@ -1,0 +1,446 @@
+r"""Titans: attention over what is near, a memory that learns while it reads for what is far.
+
+Behrouz, Zhong, Mirrokni, "Titans: Learning to Memorize at Test Time", arXiv 2501.00663. The memory
+is :class:`~graphkit.nn.memory.NeuralMemory`; P are learned tokens.
+
+======= =======================================================================================
+LMM     memory alone: :math:`o = M(x)`
+MAC     memory as context, segment by segment: :math:`h = M_{seg}(x)`,
+        :math:`y = \mathrm{Attn}([P \| h \| x])`, :math:`o = y \odot M(y)`, where M is written
+        with y and :math:`M_{seg}` are its weights at the start of the segment
+MAG     memory as gate: :math:`o = \mathrm{norm}(\mathrm{SWA}([P \| x])) \odot
+        \sigma(\mathrm{norm}(M([P \| x])))`, norms with learned scales
+MAL     memory as layer: :math:`o = \mathrm{SWA}(M([P \| x]))`
+======= =======================================================================================
+
+A linear map follows each; residuals and norms around the layer are those of
+:class:`~graphkit.encoders.sequence.SequenceStack`. SWA is attention to the last ``window``
+positions.
+
+Our choice where the paper is silent, or would look ahead: in MAC, position i sees the retrieved
+:math:`h_j` for :math:`j \le i` only (as drawn, every token would see retrievals of later ones), a
+chunk of the memory is a segment, and M(y) is read token by token; in MAG every position sees P; a
+learned bias per offset tells positions apart in attention.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.encoders.sequence.cache import keep_last
+from graphkit.encoders.sequence.masks import compact, spread
+from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.state import State
+from graphkit.nn.attention import MultiHeadAttention
+from graphkit.nn.memory import NeuralMemory, read_weights
+from graphkit.registry import register
+
+__all__ = ["TitansLMM", "TitansMAC", "TitansMAG", "TitansMAL"]
+
+
+class TitansState(State):
+    """State of a Titans encoder."""
+
+    length: Tensor  # int64 [B], positions so far (tokens P included where they are read)
+    cache: Tensor  # [B, T, ...], keys and values; T = 0 without attention
+    memory: State  # of NeuralMemory
+
+
+class _Titans(SequenceEncoder):
+    """What the variants share: a memory, tokens P, a linear map to the output."""
+
+    causal = True
+    forms = frozenset({"chunkwise", "recurrent"})
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int | None = None,
+        memory_heads: int = 1,
+        memory_layers: int = 2,
+        *,
+        memory_chunk: int = 16,
+        expansion: float = 2,
+        max_step: float = 0.1,
+        conv: int = 4,
+        read: str = "after",
+        max_norm: float | None = 10.0,
+        num_persistent: int = 0,
+    ) -> None:
+        super().__init__(in_channels, out_channels)
+        d = self.out_channels
+        self.lin_in = nn.Linear(in_channels, d) if in_channels != d else nn.Identity()
+        self.memory = NeuralMemory(
+            d,
+            memory_heads,
+            memory_layers,
+            expansion,
+            chunk=memory_chunk,
+            max_step=max_step,
+            conv=conv,
+            read=read,
+            max_norm=max_norm,
+        )
+        self.memory_heads, self.conv_taps = memory_heads, conv if conv > 1 else 0
+        self.memory_size = sum(weight.numel() for weight in self.memory.first)
+        self.num_persistent = check_size("num_persistent", num_persistent, at_least=0)
+        self.persistent = nn.Parameter(torch.empty(num_persistent, d)) if num_persistent else None
+        self.lin_out = nn.Linear(d, d, bias=False)
+
+    def reset_parameters(self) -> None:
+        """torch's linear layers, P from N(0, 0.02), the rest as its own modules draw it."""
+        super().reset_parameters()
+        if self.persistent is not None:
+            nn.init.normal_(self.persistent, std=0.02)
+
+    def _start(self, batch: int, device: torch.device, dtype: torch.dtype) -> State:
+        """The state after P has been read."""
+        one = self._empty(1)
+        if self.persistent is not None and self._reads_persistent:
+            one = self._tokens(self.persistent[None], one, None)[1]
+        return one.map(lambda t: t.expand(batch, *t.shape[1:])).to(device, dtype)
+
+    _reads_persistent = False
+    _cached: tuple[int, ...] = (0, 0)
+
+    def _empty(self, batch: int) -> TitansState:
+        like = self.lin_out.weight
+        return TitansState(
+            torch.zeros(batch, dtype=torch.long, device=like.device),
+            like.new_zeros(batch, *self._cached),
+            _as_state(self.memory.start(batch)),
+        )
+
+    def _chunkwise(
+        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: TitansState
+    ) -> tuple[Tensor, State]:
+        order = lengths = None
+        if mask is not None:  # valid positions first: chunks and windows count these only
+            x, order, lengths = compact(x, mask)
+        y, state = self._tokens(self.lin_in(x), state, lengths)
+        y = self.lin_out(y)
+        return (y if order is None else spread(y, order)), state
+
+    def _step(
+        self, x: Tensor, state: TitansState, mask: Tensor | None, time: Tensor | None
+    ) -> tuple[Tensor, State]:
+        y, state = self._token(self.lin_in(x), state)
+        return self.lin_out(y), state
+
+    def _tokens(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None
+    ) -> tuple[Tensor, TitansState]:
+        raise NotImplementedError
+
+    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
+        raise NotImplementedError
+
+
+@register("sequence_encoder", "titans_lmm")
+class TitansLMM(_Titans):
+    r"""Titans' neural long-term memory alone (Behrouz et al. 2025).
+
+    Memory is read by its tokens, normalised, and gated by the input,
+    :math:`W (\mathrm{RMSNorm}(M(x)) \odot \mathrm{silu}(W_g x))`.
+
+    Args:
+        in_channels: C.
+        out_channels: C', the width of the layer; other inputs go through a linear map first.
+        memory_heads, memory_layers, memory_chunk, expansion, max_step, conv, read, max_norm: Of the
+            memory, see :class:`~graphkit.nn.memory.NeuralMemory`; the chunk is a part of the model.
+
+    Parameters: ``(in_channels != out_channels) * (in_channels + 1) * out_channels
+    + 4 * out_channels ** 2 + 3 * memory_heads * (out_channels + 1) + 3 * conv_taps * out_channels
+    + memory_size + num_persistent * out_channels
+    + out_channels * (out_channels + 1)``
+    """
+
+    def __init__(self, in_channels: int, out_channels: int | None = None, **memory: object) -> None:
+        super().__init__(in_channels, out_channels, **memory)
+        self.norm = nn.RMSNorm(self.out_channels, eps=1e-6)
+        self.lin_gate = nn.Linear(self.out_channels, self.out_channels, bias=False)
+        self.reset_parameters()
+
+    def _tokens(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None
+    ) -> tuple[Tensor, TitansState]:
+        y, memory = self.memory(x, state.memory, lengths)
+        length = state.length + (x.shape[1] if lengths is None else lengths)
+        gated = self.norm(y) * F.silu(self.lin_gate(x))
+        return gated, TitansState(length, state.cache, _as_state(memory))
+
+    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
+        y, memory = self.memory.step(x, state.memory)
+        gated = self.norm(y) * F.silu(self.lin_gate(x))
+        return gated, TitansState(state.length + 1, state.cache, _as_state(memory))
+
+
+class _Windowed(_Titans):
+    """With attention to the last ``window`` positions."""
+
+    _reads_persistent = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int | None = None,
+        window: int = 32,
+        heads: int = 4,
+        *,
+        num_persistent: int = 4,
+        **memory: object,
+    ) -> None:
+        super().__init__(in_channels, out_channels, num_persistent=num_persistent, **memory)
+        self.window, self.heads = check_size("window", window), heads
+        self.attention = MultiHeadAttention(self.out_channels, heads)
+        self.offset_bias = nn.Parameter(torch.empty(heads, window))
+        self._cached = (self.window - 1, 2 * self.out_channels)
+
+    def reset_parameters(self) -> None:
+        """As the base class; biases of offsets from N(0, 0.02)."""
+        super().reset_parameters()
+        nn.init.normal_(self.offset_bias, std=0.02)
+
+    def _attend(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None, *, prefix: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Windowed attention, with P visible to all if ``prefix``: ``(y, length, cache)``."""
+        new, past = x.shape[1], self.window - 1
+        pair = torch.cat([state.cache, torch.cat(self.attention.keys_values(x), -1)], 1)
+        offset = past + torch.arange(new, device=x.device)[:, None]
+        offset = offset - torch.arange(past + new, device=x.device)
+        visible = (offset >= 0) & (offset < self.window)
+        visible = (
+            visible
+            & (torch.arange(past + new, device=x.device) >= past - state.length[:, None])[:, None]
+        )
+        bias = self.offset_bias[:, offset.clamp(0, past)]
+        keys = pair
+        if prefix and self.persistent is not None:
+            given = torch.cat(self.attention.keys_values(self.persistent), -1)
+            keys = torch.cat([given.expand(len(x), -1, -1), pair], 1)
+            visible = F.pad(visible, (len(given), 0), value=True)
+            bias = F.pad(bias, (len(given), 0))
+        y = self.attention(x, *keys.chunk(2, -1), visible, bias)
+        total = state.length + (new if lengths is None else lengths)
+        return y, total, keep_last(pair, past, lengths, total, past)
+
+
+_WINDOWED_ARGS = r"""
+
+    Args:
+        in_channels: C.
+        out_channels: C', the width of the layer; other inputs go through a linear map first.
+        window: Positions that attention sees.
+        heads: Of attention.
+        num_persistent: Learned tokens P.
+        memory: ``memory_heads``, ``memory_layers``, ``memory_chunk``, ``expansion``, ``max_step``,
+            ``conv``, ``read`` and ``max_norm`` of the memory, see
+            :class:`~graphkit.nn.memory.NeuralMemory`; the chunk is a part of the model.
+
+    Parameters: ``(in_channels != out_channels) * (in_channels + 1) * out_channels
+    + 4 * out_channels ** 2 + 3 * memory_heads * (out_channels + 1) + 3 * conv_taps * out_channels
+    + memory_size + num_persistent * out_channels
+    + 4 * out_channels * (out_channels + 1) + heads * window"""
+
+
+@register("sequence_encoder", "titans_mag")
+class TitansMAG(_Windowed):
+    __doc__ = (
+        r"""Titans, memory as a gate (Behrouz et al. 2025): attention times memory."""
+        + _WINDOWED_ARGS
+        + " + 2 * out_channels``\n"
+    )
+
+    def __init__(
+        self, in_channels: int, out_channels: int | None = None, **settings: object
+    ) -> None:
+        super().__init__(in_channels, out_channels, **settings)
+        self.norm_near = nn.RMSNorm(self.out_channels, eps=1e-6)
+        self.norm_far = nn.RMSNorm(self.out_channels, eps=1e-6)
+        self.reset_parameters()
+
+    def _start(self, batch: int, device: torch.device, dtype: torch.dtype) -> State:
+        # The memory has read P; attention sees P as a prefix and begins with an empty window.
+        after = super()._start(batch, device, dtype)
+        return after.replace(
+            length=torch.zeros_like(after.length), cache=torch.zeros_like(after.cache)
+        )
+
+    def _tokens(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None
+    ) -> tuple[Tensor, TitansState]:
+        near, length, cache = self._attend(x, state, lengths, prefix=True)
+        far, memory = self.memory(x, state.memory, lengths)
+        return self._gate(near, far), TitansState(length, cache, _as_state(memory))
+
+    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
+        near, length, cache = self._attend(x.unsqueeze(1), state, None, prefix=True)
+        far, memory = self.memory.step(x, state.memory)
+        return self._gate(near.squeeze(1), far), TitansState(length, cache, _as_state(memory))
+
+    def _gate(self, near: Tensor, far: Tensor) -> Tensor:
+        return self.norm_near(near) * torch.sigmoid(self.norm_far(far))
+
+
+@register("sequence_encoder", "titans_mal")
+class TitansMAL(_Windowed):
+    __doc__ = (
+        r"""Titans, memory as a layer (Behrouz et al. 2025): attention over what memory gives."""
+        + _WINDOWED_ARGS
+        + "``\n"
+    )
+
+    def __init__(
+        self, in_channels: int, out_channels: int | None = None, **settings: object
+    ) -> None:
+        super().__init__(in_channels, out_channels, **settings)
+        self.reset_parameters()
+
+    def _tokens(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None
+    ) -> tuple[Tensor, TitansState]:
+        far, memory = self.memory(x, state.memory, lengths)
+        y, length, cache = self._attend(far, state, lengths, prefix=False)
+        return y, TitansState(length, cache, _as_state(memory))
+
+    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
+        far, memory = self.memory.step(x, state.memory)
+        y, length, cache = self._attend(far.unsqueeze(1), state, None, prefix=False)
+        return y.squeeze(1), TitansState(length, cache, _as_state(memory))
+
+
+@register("sequence_encoder", "titans_mac")
+class TitansMAC(_Titans):
+    r"""Titans, memory as context (Behrouz et al. 2025): attention within segments and to memory.
+
+    Args:
+        in_channels: C.
+        out_channels: C', the width of the layer; other inputs go through a linear map first.
+        segment: Positions of a segment, and of a chunk of the memory.
+        heads: Of attention.
+        num_persistent: Learned tokens P.
+        memory: ``memory_heads``, ``memory_layers``, ``expansion``, ``max_step``, ``conv``, ``read``
+            and ``max_norm`` of the memory, see :class:`~graphkit.nn.memory.NeuralMemory`.
+
+    Parameters: ``(in_channels != out_channels) * (in_channels + 1) * out_channels
+    + 4 * out_channels ** 2 + 3 * memory_heads * (out_channels + 1) + 3 * conv_taps * out_channels
+    + memory_size + num_persistent * out_channels
+    + out_channels * (5 * out_channels + 4) + 2 * heads * segment``
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int | None = None,
+        segment: int = 32,
+        heads: int = 4,
+        *,
+        num_persistent: int = 4,
+        **memory: object,
+    ) -> None:
+        check_size("segment", segment)
+        super().__init__(
+            in_channels, out_channels, memory_chunk=segment, num_persistent=num_persistent, **memory
+        )
+        d = self.out_channels
+        self.segment, self.heads = segment, heads
+        self.lin_query = nn.Linear(d, d, bias=False)  # what a token asks the memory
+        self.attention = MultiHeadAttention(d, heads)
+        self.offset_bias = nn.Parameter(torch.empty(2, heads, segment))  # to h, to x
+        self._cached = (segment, 4 * d)  # keys and values of h, of x
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As the base class; biases of offsets from N(0, 0.02)."""
+        super().reset_parameters()
+        nn.init.normal_(self.offset_bias, std=0.02)
+
+    def _pairs(self, x: Tensor, anchor: tuple[Tensor, ...]) -> Tensor:
+        """Keys and values of what memory gives for x ``[B, n, d]``, and of x: ``[B, n, 4d]``."""
+        heads = self.memory.heads
+        q = F.silu(self.lin_query(x)).unflatten(-1, (heads, -1)).transpose(1, 2)
+        q = F.normalize(q, dim=-1, eps=1e-6)
+        h = read_weights(tuple(anchor), q).transpose(1, 2).flatten(2)
+        return torch.cat([*self.attention.keys_values(h), *self.attention.keys_values(x)], -1)
+
+    def _attend(self, x: Tensor, pairs: Tensor, query: Tensor) -> Tensor:
+        """Attention of x ``[B, n, d]`` at positions ``query [B or 1, n]`` of the segment."""
+        offset = query[..., None] - torch.arange(self.segment, device=x.device)
+        seen = offset >= 0
+        bias = self.offset_bias[:, :, offset.clamp(min=0)]  # [2, heads, B or 1, n, C]
+        visible, bias = torch.cat([seen, seen], -1), torch.cat([*bias.transpose(1, 2)], -1)
+        key_h, value_h, key_x, value_x = pairs.chunk(4, -1)
+        keys, values = [key_h, key_x], [value_h, value_x]
+        if self.persistent is not None:
+            count = len(self.persistent)
+            for part, given in zip((keys, values), self.attention.keys_values(self.persistent)):
+                part.insert(0, given.expand(len(x), -1, -1))
+            visible, bias = F.pad(visible, (count, 0), value=True), F.pad(bias, (count, 0))
+        return self.attention(x, torch.cat(keys, 1), torch.cat(values, 1), visible, bias)
+
+    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
+        place = state.length % self.segment
+        pair = self._pairs(x.unsqueeze(1), state.memory[3])
+        here = torch.arange(self.segment, device=x.device) == place[:, None]
+        cache = torch.where(here[..., None], pair, state.cache)
+        y = self._attend(x.unsqueeze(1), cache, place[:, None]).squeeze(1)
+        m, memory = self.memory.step(y, state.memory)
+        length = state.length + 1
+        done = length % self.segment == 0
+        cache = torch.where(done[:, None, None], 0, cache)
+        return y * m, TitansState(length, cache, _as_state(memory))
+
+    def _tokens(
+        self, x: Tensor, state: TitansState, lengths: Tensor | None
+    ) -> tuple[Tensor, TitansState]:
+        c, new = self.segment, x.shape[1]
+        place = state.length % c
+        counts = state.length.new_full((len(x),), new) if lengths is None else lengths
+        total = place + counts
+        # Token i of a row goes to column place + i, so that segments begin at the same columns.
+        width = -(-max(1, int(total.max())) // c) * c
+        at = (place[:, None] + torch.arange(new, device=x.device)).clamp(max=width)
+        index = at[..., None].expand_as(x)
+        moved = x.new_zeros(len(x), width + 1, x.shape[-1]).scatter(1, index, x)[:, :width]
+        columns = torch.arange(width, device=x.device)
+        fresh = (columns >= place[:, None]) & (columns < total[:, None])
+        memory, cache, outputs = state.memory, state.cache, []
+        straight = lengths is None and not bool(place.any())
+        within = torch.arange(c, device=x.device)[None]
+        for first in range(0, width, c):
+            part = moved[:, first : first + c]
+            is_new = fresh[:, first : first + c]
+            pairs = self._pairs(part, memory[3])
+            if first == 0:  # positions of this segment that earlier calls have had
+                pairs = torch.where((within < place[:, None])[..., None], cache, pairs)
+            pairs = torch.where(((within + first) < total[:, None])[..., None], pairs, 0)
+            y = self._attend(part, pairs, within)
+            if straight and first + c <= new:
+                m, memory = self.memory(y, memory)
+            else:
+                m, memory = self._write(y, is_new, memory)
+            outputs.append(y * m)
+            ends_here = (total > first) & (total < first + c)
+            cache = torch.where(
+                ends_here[:, None, None],
+                pairs,
+                torch.where((total == first + c)[:, None, None], 0, cache),
+            )
+        out = torch.cat(outputs, 1)
+        index = at.clamp(max=width - 1)[..., None].expand_as(x)
+        return out.gather(1, index), TitansState(state.length + counts, cache, _as_state(memory))
+
+    def _write(self, y: Tensor, is_new: Tensor, memory: State) -> tuple[Tensor, State]:
+        """The memory takes the new tokens of a segment; their place in it is kept."""
+        packed, order, lengths = compact(y, is_new)
+        m, memory = self.memory(packed, memory, lengths)
+        return spread(m, order), memory
+
+
+def _as_state(nested: tuple) -> State:
+    if isinstance(nested, State):
+        return nested
+    return State(*(_as_state(part) if isinstance(part, tuple) else part for part in nested))

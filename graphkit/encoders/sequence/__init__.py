@@ -15,11 +15,16 @@ import sys
 import types
 from typing import Any
 
+from graphkit.encoders.sequence.aaren import Aaren, AarenAttention
+from graphkit.encoders.sequence.causal_conv import CausalConv
+from graphkit.encoders.sequence.gla import GLA, GatedLinearAttention
+from graphkit.encoders.sequence.leaky_rnn import LeakyRNN
 from graphkit.encoders.sequence.masks import key_padding_mask, last_valid
 from graphkit.encoders.sequence.mixer import Mixer
 from graphkit.encoders.sequence.pararnn import ParaGRU, ParaLSTM
 from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
+from graphkit.encoders.sequence.retnet import Retention, RetNet
 from graphkit.encoders.sequence.rnn import GRU, LSTM, BiGRU, BiLSTM
 from graphkit.encoders.sequence.stack import FeedForward, Pointwise, SequenceStack
 from graphkit.encoders.sequence.state import State
@@ -34,16 +39,24 @@ from graphkit.registry import get, names
 
 __all__ = [
     "FORMS",
+    "GLA",
     "GRU",
     "LSTM",
     "TCN",
     "TCNCA",
+    "Aaren",
+    "AarenAttention",
     "BiGRU",
     "BiLSTM",
+    "CausalConv",
     "FeedForward",
+    "GatedLinearAttention",
+    "LeakyRNN",
     "Mixer",
     "Pointwise",
     "PositionCode",
+    "RetNet",
+    "Retention",
     "SelfAttention",
     "ParaGRU",
     "ParaLSTM",

@@ -10,8 +10,12 @@ from graphkit import registry
 from graphkit.encoders import sequence
 from graphkit.encoders.sequence import (
     GRU,
+    CausalConv,
     FeedForward,
+    GatedLinearAttention,
+    LeakyRNN,
     PositionCode,
+    Retention,
     SelfAttention,
     SequenceEncoder,
     SequenceStack,
@@ -23,6 +27,10 @@ from graphkit.testing.sequence_encoder import parameter_formula
 
 # Settings that make an encoder small, beside in_channels=8 of the checks.
 SMALL: dict[str, dict] = {
+    "aaren": {"num_layers": 1, "heads": 2},
+    "gla": {"num_layers": 1, "heads": 2, "conv_kernel": 3},
+    "leaky_rnn": {"activation": "tanh"},
+    "retnet": {"num_layers": 1, "heads": 2},
     "mixer": {"length": 4, "num_layers": 1},
     "transformer": {"num_layers": 1},
     "paralstm": {"out_channels": 6, "heads": 2},
@@ -39,6 +47,12 @@ MADE = {name: lambda c, name=name: sequence(name, in_channels=c, **SMALL.get(nam
         for name in registry.names("sequence_encoder")}  # fmt: skip
 MADE["patches"] = lambda c: sequence("transformer", in_channels=c, num_layers=1, patch_size=2)
 MADE["attention"] = lambda c: SelfAttention(c, heads=2)
+MADE["retnet in time"] = lambda c: Retention(c, heads=2, bias=True, time_unit=0.5)
+MADE["strong gla"] = lambda c: GatedLinearAttention(c, heads=2, tau=0.05)
+MADE["leaky in time"] = lambda c: LeakyRNN(
+    c, 5, activation="tanh", leak_outside=True, softplus=True, time_unit=0.5
+)
+MADE["convolution"] = lambda c: CausalConv(c, 3)
 MADE["stack"] = lambda c: SequenceStack([PositionCode(c), GRU(c), FeedForward(c)], out_channels=5)
 MADE["time gap"] = lambda c: WithTimeGap(GRU(c + 5, 6, num_layers=2), code_channels=4)
 MADE["swiglu"] = lambda c: SequenceStack([FeedForward(c, activation="swiglu")], norm="layer")

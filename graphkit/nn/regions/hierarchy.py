@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from graphkit.electrodes import DREAMER_ELECTRODES, clean_name, electrode_place, electrode_positions
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.regions.electrodes import clean_name, electrode_place, electrode_positions
 
-__all__ = ["DREAMER_ELECTRODES", "PARTITIONS", "RegionHierarchy", "relative_neighbors"]
-
-DREAMER_ELECTRODES = (
-    "AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4",
-)  # fmt: skip
-"""The 14 electrodes of the Emotiv EPOC, in the order of the DREAMER files."""
+__all__ = ["PARTITIONS", "RegionHierarchy", "relative_neighbors"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,6 +4,7 @@ import networkx as nx
 import pytest
 import torch
 
+from graphkit.electrodes import electrode_place
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.regions import (
     DREAMER_ELECTRODES,
@@ -12,7 +13,6 @@ from graphkit.nn.regions import (
     electrode_positions,
     relative_neighbors,
 )
-from graphkit.nn.regions.electrodes import electrode_place
 
 EEGMMIDB = (
     "Fc5.", "Fc3.", "Fc1.", "Fcz.", "Fc2.", "Fc4.", "Fc6.", "C5..",

@@ -18,7 +18,12 @@ from torch import Tensor
 
 from graphkit.errors import GraphError, require
 
-__all__ = ["Place", "clean_name", "electrode_place", "electrode_positions"]
+__all__ = ["DREAMER_ELECTRODES", "Place", "clean_name", "electrode_place", "electrode_positions"]
+
+DREAMER_ELECTRODES = (
+    "AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4",
+)  # fmt: skip
+"""The 14 electrodes of the Emotiv EPOC, in the order of the DREAMER files."""
 
 # Row from front to back; FT, T, TP are the outer ends of their rows.
 _ROWS = {

@@ -115,13 +115,18 @@ class BlockSplit:
     Args:
         num_blocks: Blocks per recording, at least 3.
         fold: The block that tests, ``0`` to ``num_blocks - 1``.
+        within: ``"part"`` cuts every part; ``"signal"`` cuts the whole signal once, for parts that
+            are stretches of one recording.
     """
 
     num_blocks: int = 10
     fold: int = 0
+    within: str = "part"
     name: str = field(default="blocks", init=False)
 
     def __post_init__(self) -> None:
+        if self.within not in ("signal", "part"):
+            raise UnknownNameError("within", self.within, ("signal", "part"))
         if not isinstance(self.num_blocks, int) or self.num_blocks < 3:
             raise GraphError(
                 "num_blocks", "too few", expected="at least 3", got=repr(self.num_blocks)
@@ -135,6 +140,8 @@ class BlockSplit:
     def split(self, windows: Windows) -> WindowIndex:
         """The windows whose rows all lie in one block, or in training blocks only."""
         bounds, k = _bounds(windows), self.num_blocks
+        if self.within == "signal":
+            bounds = [0, bounds[-1]]
         role = torch.zeros(bounds[-1], dtype=torch.int8)
         for low, high in itertools.pairwise(bounds):
             for block, value in ((self.fold, 2), ((self.fold - 1) % k, 1)):
@@ -149,6 +156,7 @@ class BlockSplit:
             "name": self.name,
             "num_blocks": self.num_blocks,
             "fold": self.fold,
+            "within": self.within,
             "borders": "no window crosses one",
         }
 
@@ -224,9 +232,9 @@ class PartSplit:
         return found[0], found[1]
 
 
-def block_folds(num_blocks: int = 10) -> list[BlockSplit]:
+def block_folds(num_blocks: int = 10, within: str = "part") -> list[BlockSplit]:
     """All folds of :class:`BlockSplit`: together they test every block once."""
-    return [BlockSplit(num_blocks, fold) for fold in range(num_blocks)]
+    return [BlockSplit(num_blocks, fold, within) for fold in range(num_blocks)]
 
 
 def leave_one_out(graph: Any, column: str) -> list[PartSplit]:

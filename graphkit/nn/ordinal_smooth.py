@@ -67,7 +67,7 @@ def ordinal_loss(logits: Tensor, y: Tensor, s: float | Tensor = 0.5) -> Tensor:
     return -(target * F.log_softmax(logits, dim=1)).sum(1).mean()
 
 
-def earth_mover_loss(logits: Tensor, y: Tensor) -> Tensor:
+def earth_mover_loss(logits: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
     r"""Squared earth mover's distance to the class, the mean over rows.
 
     .. math:: \sum_j (P_j - [j \ge y])^2
@@ -77,11 +77,13 @@ def earth_mover_loss(logits: Tensor, y: Tensor) -> Tensor:
     Args:
         logits: ``[B, C]``.
         y: Classes, ``[B]``.
+        reduction: ``"mean"``, or ``"none"`` for a number per row.
     """
     _check_classes(y, logits.shape[1])
     cumulative = logits.softmax(1).cumsum(1)
     level = torch.arange(logits.shape[1], device=y.device)
-    return (cumulative - (level >= y.unsqueeze(1)).to(logits.dtype)).square().sum(1).mean()
+    each = (cumulative - (level >= y.unsqueeze(1)).to(logits.dtype)).square().sum(1)
+    return each.mean() if reduction == "mean" else each
 
 
 class OrdinalSmoothing(nn.Module):

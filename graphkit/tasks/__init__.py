@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.forecast import Forecast
+from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
@@ -12,6 +13,7 @@ from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassificati
 __all__ = [
     "EdgeClassification",
     "Forecast",
+    "GraphClassification",
     "LinkPrediction",
     "NodeClassification",
     "SnapshotLinkPrediction",

@@ -110,7 +110,7 @@ class SignalCase:
     def training_windows(self) -> tuple[Tensor, Tensor]:
         """40 labelled windows: ``x [40, T', N, C]``, classes ``[40]``, each of them there."""
         draw = torch.Generator().manual_seed(self.seed + 3)
-        x = torch.randn(40, self.history, self.num_nodes, self.in_channels, generator=draw)
+        x = torch.randn(40, self.in_steps, self.num_nodes, self.in_channels, generator=draw)
         y = torch.arange(40) % max(1, self.num_classes)
         return x * (1 + (torch.arange(self.num_nodes) + y.unsqueeze(1)) % 3).view(40, 1, -1, 1), y
 

@@ -123,7 +123,7 @@ class EEGNet(nn.Module):
             raise GraphError(
                 "x", "EEGNet reads one number per electrode and step", got=task.in_channels
             )
-        return cls(task.num_classes, task.num_nodes, task.history, **settings)
+        return cls(task.num_classes, task.num_nodes, task.in_steps, **settings)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew, as Keras draws those of its layers (Glorot-uniform)."""

@@ -160,7 +160,7 @@ class HiSTN(nn.Module):
         """A model for the windows and classes of ``task``.
 
         Args:
-            task: With ``num_nodes``, ``in_channels``, ``num_classes`` and ``node_names``.
+            task: With ``in_channels``, ``num_classes`` and ``node_names``.
             regions: A hierarchy, or what :meth:`RegionHierarchy.from_electrodes` takes; by default
                 the paper's for the DREAMER electrodes and ``"auto"`` for other names.
             settings: Of the class.

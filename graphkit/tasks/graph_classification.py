@@ -1,0 +1,403 @@
+"""Graph classification of windows of a signal: in which state was the whole?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.data.inputs import check_count
+from graphkit.data.scalers import make_scaler
+from graphkit.data.window_splits import BlockSplit, WindowSplit, part_values
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import ordinal
+from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
+from graphkit.registry import register
+from graphkit.tasks.label_correction import modal_labels
+from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+
+__all__ = ["GraphClassification"]
+
+_SPLITS = ("train", "val", "test")
+_LOSSES = ("cross_entropy", "ordinal", "earth_mover")
+_SCALERS = ("window", "standard", "minmax", "maxabs", "none")
+_METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "accuracy": lambda s, y: ordinal.top_k_accuracy(s, y, 1),
+    "balanced_accuracy": ordinal.balanced_accuracy,
+    "f1_weighted": ordinal.weighted_f1,
+    "top2": ordinal.top_k_accuracy,
+    "tri_p": ordinal.tri_p,
+    "seq2hr": ordinal.seq2hr,
+    "adjacency": ordinal.adjacency_rate,
+    "adjacency_first": ordinal.adjacency_rate,
+    "log_likelihood": lambda s, y: -float(F.cross_entropy(s.double(), y)),
+}
+_SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of more than two classes
+
+
+@register("task", "graph_classification")
+class GraphClassification:
+    r"""Tell the class of windows of a signal whose parts (trials, clips) have labels.
+
+    A window has the label of the part that it lies in. The split says which windows train,
+    validate and test, and its name is in every result; none of its windows crosses a border.
+    Validation and test go through every window at a fixed stride, once: no metric depends on a
+    draw. Training goes through all windows in a new order each epoch, or draws them balanced.
+
+    Scores ``[Q, C + 1]`` are logits and, in the last column, the class. Metrics are taken over all
+    classes, whether they occur or not: ``accuracy``, ``balanced_accuracy``, ``f1_weighted``,
+    ``log_likelihood``, and for more than two classes ``top2``, ``tri_p``, ``seq2hr``,
+    ``adjacency`` and ``adjacency_first`` (:mod:`graphkit.metrics.ordinal`). With ``vote`` the same
+    with the prefix ``vote_``, the log probabilities of a part's windows being averaged first.
+
+    Args:
+        graph: With a ``signal``, its parts and their labels, such as ``load("eeg_eye_state")``.
+        history: Rows of a window.
+        stride: Rows between two training windows; half a window if ``None``.
+        eval_stride: The same for validation and test; a window if ``None``.
+        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every part,
+            the first one tested, if ``None``.
+        label: Column of ``graph.parts`` that holds the classes.
+        num_classes: Classes; the largest label plus one if ``None``.
+        scaler: ``"window"`` takes each electrode's mean off a window and divides the window by its
+            standard deviation over all electrodes: nothing outside the window is looked at. The
+            others (see :func:`~graphkit.data.scalers.make_scaler`) are fitted on training rows.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"part"``, of the other scalers.
+        loss: ``"cross_entropy"``; ``"ordinal"``, with smoothed labels; ``"earth_mover"``.
+        smoothing: Width s of ``"ordinal"``, in classes.
+        balanced: Draw training windows with replacement: a class that occurs, then one of its
+            parts, then a window of it, all uniformly.
+        windows_per_epoch: Training windows of an epoch; all of them if ``None``.
+        class_weights: Weigh the training loss of a window by (windows of the most frequent class /
+            windows of its class).
+        correct_labels: Name of a column of parts, such as ``"clip"``: in training, a part's label
+            is the most frequent one among the training parts with the same value there. Validation
+            and test keep their own labels, and theirs are never counted.
+        vote: Also report metrics of whole parts.
+        selection: The metric that chooses the epoch, on validation.
+        seed: Of orders and draws.
+
+    Raises:
+        GraphError: No signal, no labels, or a class that only the test knows.
+        UnknownNameError: An unknown loss, scaler, selection or column.
+    """
+
+    name = "graph_classification"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        history: int = 128,
+        stride: int | None = None,
+        eval_stride: int | None = None,
+        split: WindowSplit | None = None,
+        label: str = "y",
+        num_classes: int | None = None,
+        scaler: str = "window",
+        scale_per: str = "node",
+        loss: str = "cross_entropy",
+        smoothing: float = 0.5,
+        balanced: bool = False,
+        windows_per_epoch: int | None = None,
+        class_weights: bool = False,
+        correct_labels: str | None = None,
+        vote: bool = False,
+        selection: str = "log_likelihood",
+        seed: int = 0,
+    ) -> None:
+        for what, value, known in (
+            ("loss", loss, _LOSSES),
+            ("scaler", scaler, _SCALERS),
+            ("selection", selection, [*_METRICS, *(f"vote_{m}" for m in _METRICS)]),
+        ):
+            if value not in known:
+                raise UnknownNameError(what, value, known)
+        self.graph, self.dataset = graph, graph.name or "graph"
+        self.windows = graph.windows(history, 0, stride or max(1, history // 2))
+        self.eval_windows = graph.windows(history, 0, eval_stride or history)
+        self.split = split or BlockSplit()
+        self.index = (
+            self.split.split(self.windows).train,
+            *self.split.split(self.eval_windows)[1:],
+        )
+        self.label, self.labels = label, _labels(graph, label)
+        self.num_classes = int(num_classes or self.labels.max() + 1)
+        if int(self.labels.max()) >= self.num_classes:
+            raise GraphError(
+                f"parts.{label}", "a class out of range",
+                expected=f"0 to {self.num_classes - 1}", got=int(self.labels.max()),
+            )  # fmt: skip
+        self.selection, self.seed, self.vote = selection, int(seed), vote
+        if selection.startswith("vote_") and not vote:
+            raise GraphError("selection", "there is no vote", fix="Pass vote=True.")
+        self.loss_name, self.smoothing, self.balanced = loss, smoothing, balanced
+        self.windows_per_epoch, self.class_weights = windows_per_epoch, class_weights
+        self.correct_labels = correct_labels
+        self.train_labels = self._corrected()
+        self._check_classes()
+        self.scaler_name = scaler
+        self.scaler = None
+        if scaler != "window":
+            self.scaler = make_scaler(scaler, scale_per)
+            self.scaler.fit(
+                graph.signal, graph.signal_mask, self.windows.covered(self.index[0]),
+                graph.signal_part,
+            )  # fmt: skip
+        counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
+        weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
+        self._weight = weight.float() if class_weights else None
+        self._placed: dict[torch.device, Any] = {}
+
+    # ---------------------------------------------------------------- what models may ask
+    @property
+    def num_nodes(self) -> int:
+        """``N``."""
+        return self.graph.num_nodes
+
+    @property
+    def in_channels(self) -> int:
+        """``C``."""
+        return self.graph.signal.size(2)
+
+    @property
+    def in_steps(self) -> int:
+        """Rows of a window."""
+        return self.windows.history
+
+    @property
+    def node_names(self) -> list[Any] | None:
+        """Names of the nodes, or ``None``."""
+        names = self.graph.node_names
+        return None if names is None else names.tolist()
+
+    @property
+    def covariate_names(self) -> tuple[str, ...]:
+        """None: a window is looked at by itself."""
+        return ()
+
+    def training_windows(self) -> tuple[Tensor, Tensor]:
+        """All training windows, scaled, ``[W, T, N, C]``, and their classes ``[W]``."""
+        query = self.query(self.index[0], "train")
+        return query.x, query.y
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> WindowStream:
+        """Batches of windows."""
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        batch_size = check_count(batch_size, "batch_size", "not a batch size")
+        index = self._order(epoch) if split == "train" else self.index[_SPLITS.index(split)]
+        device = torch.device(device)
+        return WindowStream(
+            index, batch_size, lambda part, first: self.query(part, split, first, device)
+        )
+
+    def query(
+        self, index: Any, split: str = "test", first: int = 0, device: torch.device | str = "cpu"
+    ) -> WindowQuery:
+        """Some windows, by number, as a model sees them.
+
+        Args:
+            index: Numbers of windows: of ``windows`` for ``"train"``, else of ``eval_windows``.
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            first: Their position in a stream.
+            device: Where they go.
+        """
+        windows = self.windows if split == "train" else self.eval_windows
+        w, part = windows[index], windows.part[index]
+        x = self._scaled(w.x, part)
+        masked = self.graph.signal_mask is not None
+        if masked:
+            x = x.masked_fill(~w.x_mask, 0)
+        labels = self.train_labels if split == "train" else self.labels
+        return WindowQuery(
+            x=x.to(device),
+            y=labels[part].to(device),
+            x_mask=w.x_mask.to(device) if masked else None,
+            part=part,
+            first=first,
+        )
+
+    def history(self, split: str) -> list[Any]:
+        """Nothing: a window holds all that a model sees."""
+        return []
+
+    def continues(self, split: str) -> bool:
+        """Always: there is no state between windows."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
+        """A model's logits, ``[B, C]``."""
+        return model(query.x, None, query.x_mask)
+
+    def with_truth(self, logits: Tensor, query: WindowQuery) -> Tensor:
+        """Logits with the class in a last column."""
+        return torch.cat([logits, query.y.unsqueeze(1).to(logits.dtype)], dim=1)
+
+    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
+        """Logits, and the class in the last column, ``[B, C + 1]``."""
+        return self.with_truth(self.logits(model, query), query)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The share of these rows in the mean loss of ``total`` rows."""
+        logits, y = scores[:, :-1], scores[:, -1].long()
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        if self.loss_name == "earth_mover":
+            each = earth_mover_loss(logits, y, reduction="none")
+        else:
+            target = y
+            if self.loss_name == "ordinal":
+                target = ordinal_smooth(y, self.num_classes, self.smoothing, dtype=logits.dtype)
+            each = F.cross_entropy(logits, target, reduction="none")
+        if self._weight is not None:
+            each = each * self._weight.to(each)[y]
+        return each.sum() / max(total, 1)
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """All metrics over the windows of a split, and over its parts with ``vote``."""
+        if scores.shape[0] == 0:
+            return {}
+        logits, y = scores[:, :-1].cpu(), scores[:, -1].long().cpu()
+        found = self._all(logits, y)
+        if self.vote:
+            part, row = self._parts_of(split).unique(return_inverse=True)
+            voted = torch.zeros(len(part), self.num_classes, dtype=torch.float64)
+            voted.index_add_(0, row, logits.double().log_softmax(1))
+            voted /= row.bincount().unsqueeze(1)
+            truth = torch.zeros(len(part), dtype=torch.int64).scatter_(0, row, y)
+            found |= {f"vote_{k}": v for k, v in self._all(voted, truth).items()}
+        return found
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        per = f", per {self.scaler.per}" if self.scaler is not None else ""
+        return {
+            "split": self.split.describe(),
+            "windows": {s: len(i) for s, i in zip(_SPLITS, self.index)},
+            "history": self.windows.history,
+            "stride": {"train": self.windows.stride, "eval": self.eval_windows.stride},
+            "label": self.label,
+            "num_classes": self.num_classes,
+            "scaler": f"{self.scaler_name}{per}",
+            "loss": self.loss_name,
+            "smoothing": self.smoothing if self.loss_name == "ordinal" else None,
+            "balanced": self.balanced,
+            "windows_per_epoch": self.windows_per_epoch,
+            "class_weights": self.class_weights,
+            "correct_labels": self.correct_labels,
+            "order_seed": self.seed,
+            "selection": self.selection,
+            "computed": {
+                "windows": "every window of the split at its stride, once",
+                "vote": "mean log probability of the windows of a part",
+                "classes": "all classes, whether they occur or not",
+            },
+        }
+
+    def protocol(self) -> dict[str, Any]:
+        """Split and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"GraphClassification({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _y(self, split: str) -> Tensor:
+        labels = self.train_labels if split == "train" else self.labels
+        return labels[self._parts_of(split)]
+
+    def _parts_of(self, split: str) -> Tensor:
+        windows = self.windows if split == "train" else self.eval_windows
+        return windows.part[self.index[_SPLITS.index(split)]]
+
+    def _order(self, epoch: int) -> Tensor:
+        """Training windows of an epoch."""
+        index, size = self.index[0], self.windows_per_epoch or len(self.index[0])
+        if self.balanced:
+            draw = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            return index[torch.multinomial(self._chances(), size, True, generator=draw)]
+        order = shuffled(index, self.seed, epoch)
+        turn = epoch
+        while len(order) < size:
+            turn += 1_000_000
+            order = torch.cat([order, shuffled(index, self.seed, turn)])
+        return order[:size]
+
+    def _chances(self) -> Tensor:
+        """Of every training window: one over classes, parts of the class, windows of the part."""
+        part, y = self._parts_of("train"), self._y("train")
+        _, row, windows = part.unique(return_inverse=True, return_counts=True)
+        first = torch.zeros_like(windows).scatter_(0, row, y)
+        parts = torch.bincount(first, minlength=self.num_classes)
+        return 1.0 / (parts[y] * windows[row]).double()
+
+    def _scaled(self, x: Tensor, part: Tensor) -> Tensor:
+        x = x if x.is_floating_point() else x.float()
+        if self.scaler is not None:
+            return self.scaler(x, part if self.scaler.per == "part" else None)
+        x = x - x.mean(1, keepdim=True)
+        return x / x.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-12)
+
+    def _all(self, logits: Tensor, y: Tensor) -> dict[str, float]:
+        found = {}
+        for name, metric in _METRICS.items():
+            if self.num_classes == 2 and name in _SMALLER:
+                continue
+            if name == "adjacency":
+                found[name] = ordinal.adjacency_rate(logits)
+            else:
+                found[name] = metric(logits, y)
+        return found
+
+    def _corrected(self) -> Tensor:
+        if self.correct_labels is None:
+            return self.labels
+        clip = part_values(self.graph, self.correct_labels)
+        return modal_labels(self.labels, clip, self._parts_of("train").unique())
+
+    def _check_classes(self) -> None:
+        there = torch.bincount(self._y("train"), minlength=self.num_classes) > 0
+        if int(there.sum()) < 2:
+            raise GraphError(
+                f"parts.{self.label}", "training windows are of one class only",
+                fix="Choose another split.",
+            )  # fmt: skip
+
+    def _summary(self) -> str:
+        described = self.split.describe()
+        detail = ", ".join(
+            f"{k} {v}"
+            for k, v in described.items()
+            if k in ("num_blocks", "fold", "within", "test")
+        )
+        sizes = " / ".join(f"{len(i):,}" for i in self.index)
+        return (
+            f"{self.split.name} split ({detail}), {sizes} windows of {self.windows.history} steps, "
+            f"epoch chosen by validation {self.selection.replace('_', ' ')}"
+        )
+
+
+def _labels(graph: TemporalGraph, label: str) -> Tensor:
+    """One class per part."""
+    values = torch.as_tensor(part_values(graph, label))
+    if values.is_floating_point() or values.dim() != 1 or values.numel() == 0:
+        raise GraphError(f"parts.{label}", "not classes", expected="integers", got=values.dtype)
+    if int(values.min()) < 0:
+        raise GraphError(f"parts.{label}", "a class is negative", got=int(values.min()))
+    return values.long()

@@ -1,0 +1,42 @@
+"""Ratings of one clip by many people, replaced by the most frequent one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["modal_labels"]
+
+
+def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
+    """Labels in which each training part has the most frequent one of its clip.
+
+    Only training parts are counted and only they are changed: what the people who validate or test
+    have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent training). Of
+    equally frequent labels the lowest is taken (ours).
+
+    Args:
+        labels: Class of every part, int64 ``[P]``.
+        clip: Clip of every part, ``[P]``.
+        train: Numbers of the training parts.
+
+    Returns:
+        int64 ``[P]``.
+
+    Raises:
+        GraphError: Lengths differ.
+    """
+    if len(clip) != len(labels):
+        raise GraphError("clip", "one for each part", expected=len(labels), got=len(clip))
+    known = {value: i for i, value in enumerate(dict.fromkeys(clip))}
+    number = torch.tensor([known[value] for value in clip])
+    counts = torch.zeros(len(known), int(labels.max()) + 1, dtype=torch.int64)
+    counts.index_put_((number[train], labels[train]), torch.ones_like(train), accumulate=True)
+    corrected = labels.clone()
+    corrected[train] = counts.argmax(1)[number[train]]  # the first of equal ones
+    return corrected

@@ -1,7 +1,8 @@
-"""Many trainings on one static graph as one: the models are stacked and step together."""
+"""Many trainings as one: the models are stacked and step together."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,7 @@ def fit_many(
     *,
     seeds: Sequence[int],
     epochs: int = 50,
+    batch_size: int = 100,
     lr: float = 1e-4,
     weight_decay: float = 0.0,
     optimizer: str = "adam",
@@ -42,18 +44,22 @@ def fit_many(
 
     The models' class has ``stack(models, seeds)``, which makes one module of them: parameters
     with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)`` and
-    ``keep(rows)``; :class:`graphkit.models.static.dagnn.StackedDAGNN` is one. A run that has
-    stopped leaves the stack. The numbers are those of single runs with the same seeds, but for the
-    order in which floating point sums are taken.
+    ``keep(rows)``; :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
+    :class:`graphkit.nn.stacking.Stack` another. A run that has stopped leaves the stack. The
+    numbers are those of single runs with the same seeds, but for the order in which floating point
+    sums are taken.
 
     Args:
         models: One model per run, of equal sizes, as drawn from the run's seed. Each is left with
             the weights of its chosen epoch, which are those that are tested.
-        tasks: One :class:`graphkit.tasks.NodeClassification` per run, on one graph (the same one
-            for all, if their splits are the same).
+        tasks: One per run, of one kind: :class:`graphkit.tasks.NodeClassification` on one graph
+            (the same task for all, if their splits are the same), or
+            :class:`graphkit.tasks.GraphClassification`, such as one per subject and fold, whose
+            epochs have equally many windows. A task has ``stacked_logits(stack, queries)`` and
+            ``with_truth(logits, query)``.
         seeds: One per run.
-        epochs, lr, weight_decay, optimizer, patience, tolerance: As for :func:`graphkit.fit`.
-        mean_window, device, threads, progress, name: As for :func:`graphkit.fit`.
+        epochs, batch_size, lr, weight_decay, optimizer: As for :func:`graphkit.fit`.
+        patience, tolerance, mean_window, device, threads, progress, name: As there.
 
     Returns:
         One result per run. ``timing["epoch_s"]`` holds the seconds of an epoch of the whole stack
@@ -70,6 +76,7 @@ def fit_many(
         raise GraphError("models", f"{kind.__name__} has no stack()", fix="Use graphkit.fit.")
     name = name or model_name(models[0])
     settings = {
+        "batch_size": batch_size,
         "lr": lr,
         "weight_decay": weight_decay,
         "optimizer": optimizer,
@@ -86,7 +93,18 @@ def fit_many(
         for model in models:
             runtime.place(model)
         runs = [
-            _Run(model, task, Selection(patience, tolerance, mean_window, settled=epochs // 2))
+            _Run(
+                model,
+                task,
+                Selection(
+                    patience,
+                    tolerance,
+                    mean_window,
+                    settled=epochs // 2,
+                    mode=getattr(task, "selection_mode", "max"),
+                ),
+                batch_size,
+            )
             for model, task in zip(models, tasks)
         ]
         _train(kind.stack(list(models), list(seeds)), runs, runtime, settings, name, progress)
@@ -116,8 +134,9 @@ def fit_many(
 class _Run:
     """One of the runs: its task, its best epoch so far and its curves."""
 
-    def __init__(self, model: nn.Module, task: Any, selection: Selection) -> None:
+    def __init__(self, model: nn.Module, task: Any, selection: Selection, batch_size: int) -> None:
         self.model, self.task, self.selection = model, task, selection
+        self.batch_size = batch_size
         self.best: dict[str, Tensor] = {}
         self.val: dict[str, float] = {}
         self.epoch_s: list[float] = []
@@ -127,22 +146,20 @@ class _Run:
             f"val_{task.selection}": [],
         }
 
-    def query(self, split: str, device: torch.device) -> Any:
-        return next(self.task.stream(split, device=device).start())
+    def stream(self, split: str, device: torch.device, epoch: int = 0) -> Any:
+        return self.task.stream(split, self.batch_size, epoch=epoch, device=device)
 
     @torch.no_grad()
     def score(self, model: nn.Module, split: str, device: torch.device) -> dict[str, float]:
         model.eval()
-        scores = self.task.score(model, self.query(split, device))
-        return self.task.metrics(scores, split, final=True)
+        scores = [self.task.score(model, q) for q in self.stream(split, device).start()]
+        return self.task.metrics(torch.cat(scores), split, final=True)
 
-    def update(self, epoch: int, loss: float, logits: Tensor, state: Any, device: Any) -> None:
-        """Take an epoch's validation logits; keep the weights if it is the best one so far."""
-        query = self.query("val", device)
-        scores = self.task.truth_first(logits, query)
+    def update(self, epoch: int, loss: float, scores: Tensor, state: Any) -> None:
+        """Take an epoch's validation scores; keep the weights if it is the best one so far."""
         val = self.task.metrics(scores, "val")
         self.curves["train_loss"].append(loss)
-        self.curves["val_loss"].append(float(self.task.loss(scores, len(query))))
+        self.curves["val_loss"].append(float(self.task.loss(scores, len(scores))))
         self.curves[f"val_{self.task.selection}"].append(val[self.task.selection])
         if self.selection.update(epoch, val[self.task.selection]):
             self.val = val
@@ -165,28 +182,16 @@ def _train(
     epochs = settings["epochs"]
     for epoch in range(epochs):
         began = time.perf_counter()
-        stack.train()
-        stack.zero_grad(set_to_none=True)
-        logits = going[0].task.logits(stack, going[0].query("train", device))
-        losses = []
-        for row, run in enumerate(going):
-            query = run.query("train", device)
-            losses.append(run.task.loss(run.task.truth_first(logits[row], query), len(query)))
-        losses = torch.stack(losses)
-        losses.sum().backward()
-        optimizer.step()
-        losses = losses.detach()
+        losses = _train_epoch(stack, going, optimizer, device, epoch)
         if not bool(losses.isfinite().all()):
             raise GraphError(
                 "loss",
                 f"it is not finite after epoch {epoch + 1}",
                 fix="Lower lr.",
             )
-        stack.eval()
-        with torch.no_grad():
-            logits = going[0].task.logits(stack, going[0].query("val", device))
+        scores = _validate(stack, going, device)
         for row, (run, loss) in enumerate(zip(going, losses.tolist())):
-            run.update(epoch, loss, logits[row], lambda row=row: stack.state_of(row), device)
+            run.update(epoch, loss, scores[row], lambda row=row: stack.state_of(row))
         seconds = (time.perf_counter() - began) / len(going)
         for run in going:
             run.epoch_s.append(seconds)
@@ -203,6 +208,57 @@ def _train(
             optimizer = _optimizer(stack, settings)
             _restore(optimizer, kept)
     say.end()
+
+
+def _train_epoch(
+    stack: nn.Module,
+    going: list[_Run],
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    epoch: int,
+) -> Tensor:
+    """One pass over the training batches, all runs at a time; the mean loss of each run."""
+    stack.train()
+    streams = [run.stream("train", device, epoch) for run in going]
+    sizes = {stream.num_queries for stream in streams}
+    if len({len(stream) for stream in streams}) > 1:
+        raise GraphError(
+            "tasks",
+            "their epochs differ in length, so they cannot step together",
+            got=f"{min(sizes)} to {max(sizes)} training queries",
+            fix=f"Pass windows_per_epoch={min(sizes)} to every task.",
+        )
+    total: Tensor | None = None
+    for queries in zip(*(stream.start() for stream in streams)):
+        stack.zero_grad(set_to_none=True)
+        logits = going[0].task.stacked_logits(stack, queries)
+        losses = torch.stack(
+            [
+                run.task.loss(run.task.with_truth(logits[row], query), len(query))
+                for row, (run, query) in enumerate(zip(going, queries))
+            ]
+        )
+        losses.sum().backward()
+        optimizer.step()
+        counts = torch.tensor([len(query) for query in queries], device=device)
+        total = losses.detach() * counts + (0 if total is None else total)
+    return total / torch.tensor([stream.num_queries for stream in streams], device=device)
+
+
+@torch.no_grad()
+def _validate(stack: nn.Module, going: list[_Run], device: torch.device) -> list[Tensor]:
+    """Validation scores of every run."""
+    stack.eval()
+    streams = [run.stream("val", device).start() for run in going]
+    found: list[list[Tensor]] = [[] for _ in going]
+    last = [None] * len(going)
+    for queries in itertools.zip_longest(*streams):
+        last = [q if q is not None else old for q, old in zip(queries, last)]  # one has no more
+        logits = going[0].task.stacked_logits(stack, last)
+        for row, (run, query) in enumerate(zip(going, queries)):
+            if query is not None:
+                found[row].append(run.task.with_truth(logits[row], query))
+    return [torch.cat(scores) for scores in found]
 
 
 def _optimizer(stack: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimizer:

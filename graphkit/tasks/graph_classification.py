@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -244,8 +244,26 @@ class GraphClassification:
         """A model's logits, ``[B, C]``."""
         return model(query.x, None, query.x_mask)
 
+    def stacked_logits(self, stack: nn.Module, queries: Sequence[WindowQuery]) -> Tensor:
+        """Logits ``[r, B, C]`` of a stack of models, each with windows of its own.
+
+        Raises:
+            GraphError: In training the batches differ in size: padding would disturb them.
+        """
+        sizes = [len(query) for query in queries]
+        if min(sizes) == max(sizes):
+            return stack(torch.stack([query.x for query in queries]))
+        if stack.training:
+            raise GraphError(
+                "windows_per_epoch", "the batches of these tasks differ in size",
+                expected="the same number for all", got=f"{min(sizes)} to {max(sizes)}",
+            )  # fmt: skip
+        short = [max(sizes) - size for size in sizes]
+        return stack(torch.stack([_longer(q.x, s) for q, s in zip(queries, short)]))
+
     def with_truth(self, logits: Tensor, query: WindowQuery) -> Tensor:
-        """Logits with the class in a last column."""
+        """Logits of a query's windows (and of none behind) with the class in a last column."""
+        logits = logits[: len(query)]
         return torch.cat([logits, query.y.unsqueeze(1).to(logits.dtype)], dim=1)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
@@ -391,6 +409,11 @@ class GraphClassification:
             f"{self.split.name} split ({detail}), {sizes} windows of {self.windows.history} steps, "
             f"epoch chosen by validation {self.selection.replace('_', ' ')}"
         )
+
+
+def _longer(x: Tensor, rows: int) -> Tensor:
+    """Windows with so many empty ones behind."""
+    return torch.cat([x, x.new_zeros(rows, *x.shape[1:])]) if rows else x
 
 
 def _labels(graph: TemporalGraph, label: str) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,6 +180,14 @@ class NodeClassification:
         if graph["edge_weight"] is not None:
             inputs.append(graph["edge_weight"])
         return model(*inputs)
+
+    def stacked_logits(self, stack: nn.Module, queries: Sequence[NodeQuery]) -> Tensor:
+        """Logits ``[r, N, C]`` of a stack of models, all of which look at the one graph."""
+        return self.logits(stack, queries[0])
+
+    def with_truth(self, logits: Tensor, query: NodeQuery) -> Tensor:
+        """Scores from logits of all nodes: :meth:`truth_first`."""
+        return self.truth_first(logits, query)
 
     def truth_first(self, logits: Tensor, query: NodeQuery) -> Tensor:
         """The rows ``[Q, C]`` of the asked nodes with the true class and class 0 swapped."""

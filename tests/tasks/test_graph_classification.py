@@ -8,7 +8,7 @@ import torch.nn.functional as F
 import graphkit
 from graphkit.data import TemporalGraph
 from graphkit.data.window_splits import BlockSplit, PartSplit, block_folds
-from graphkit.engine import evaluate, fit
+from graphkit.engine import evaluate, fit, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
 from graphkit.nn.ordinal_smooth import ordinal_loss
@@ -189,6 +189,37 @@ def test_csp_lda_in_the_engine():
     model = get("model", "csp_lda").from_task(task)
     result = fit(model, task, progress=False, batch_size=32)
     assert result.metrics["test"]["balanced_accuracy"] > 0.95
+
+
+def test_many_at_once_give_what_each_gives_alone(twin):
+    """Subjects and folds, whose validation parts differ in size; one stops early."""
+    splits = [PartSplit("subject", [0], [1]), PartSplit("subject", [1], [2]), BlockSplit(4, 2)]
+    tasks = [
+        GraphClassification(
+            twin, history=64, split=s, windows_per_epoch=100, seed=i, loss="ordinal"
+        )
+        for i, s in enumerate(splits)
+    ]
+    keys = {"epochs": 5, "batch_size": 40, "lr": 0.02, "patience": 2, "progress": False}
+
+    def build(seed):
+        seed_everything(seed)
+        return get("model", "histn").from_task(tasks[0], kernel_size=9, dropout=0.3)
+
+    seeds = [4, 5, 6]
+    many = fit_many([build(s) for s in seeds], tasks, seeds=seeds, **keys)
+    for seed, task, result in zip(seeds, tasks, many):
+        alone = fit(build(seed), task, seed=seed, **keys)
+        assert result.curves["best_epoch"] == alone.curves["best_epoch"]
+        for split in ("val", "test"):
+            for name, value in alone.metrics[split].items():
+                assert result.metrics[split][name] == pytest.approx(value, abs=0.02), name
+        losses = zip(result.curves["train_loss"], alone.curves["train_loss"], strict=True)
+        assert all(a == pytest.approx(b, rel=1e-2) for a, b in losses)
+        assert result.protocol == alone.protocol
+    uneven = [GraphClassification(twin, history=64, split=s) for s in splits[1:]]
+    with pytest.raises(GraphError, match="windows_per_epoch"):
+        fit_many([build(0), build(1)], uneven, seeds=[0, 1], **keys)
 
 
 def test_missing_readings(twin):

@@ -25,6 +25,12 @@ _LABELS = {
     "recall": "recall",
     "f1_macro": "macro F1",
     "f1_micro": "micro F1",
+    "balanced_accuracy": "balanced acc.",
+    "f1_weighted": "weighted F1",
+    "top2": "top 2",
+    "tri_p": "Tri-P",
+    "seq2hr": "Seq2HR",
+    "vote_balanced_accuracy": "balanced acc. of trials",
 }
 
 
@@ -48,6 +54,8 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
     metrics = [m for m in _LABELS if any(m in r.metrics.get("test", {}) for r in results)]
     published = [m for m in metrics if any(m in r.published for r in results)]
     head = ["model"]
+    sized = any(r.settings.get("parameters") for r in results)
+    head += ["parameters"] if sized else []
     selected_by = "ap" if all("ap" in r.metrics.get("val", {}) for r in results) else None
     if selected_by:
         head.append(f"val {_LABELS[selected_by]}")
@@ -58,6 +66,9 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
     for model in dict.fromkeys(r.model for r in results):
         mine = [r for r in results if r.model == model]
         row = [model]
+        if sized:
+            count = mine[0].settings.get("parameters")
+            row.append(f"{count:,}" if count else "–")
         if selected_by:
             row.append(spread([r.metrics["val"][selected_by] for r in mine]))
         for m in metrics:

@@ -17,8 +17,8 @@ then a linear layer whose rows have norm at most 0.25. No bias but that of the l
 initialisation, epsilon and momentum. Logits come out. Convolutions over time are matrix products
 of blocks of the signal with band matrices, which is exact and, on a CPU, faster.
 
-The authors of HiSTN compared with a variant of coarser pooling: ``pool=(2, 2)``,
-``separable_size=5``, ``activation="silu"``, ``classifier_norm=None``.
+The authors of HiSTN compared with a variant that pools less and so has a larger last layer:
+``VARIANTS["histn"]``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,18 @@ from graphkit.nn.max_norm import MaxNorm
 from graphkit.ops.channel_conv import channel_conv, shared_conv
 from graphkit.registry import register
 
-__all__ = ["EEGNet"]
+__all__ = ["VARIANTS", "EEGNet"]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "histn": {
+        "pool": (2, 2),
+        "separable_size": 5,
+        "activation": "silu",
+        "classifier_norm": None,
+    },
+}
+"""Settings by name: EEGNet as published, and as the authors of HiSTN ran it."""
 
 _ACTIVATIONS = {"elu": F.elu, "silu": F.silu}
 
@@ -117,12 +128,21 @@ class EEGNet(nn.Module):
         self.reset_parameters()
 
     @classmethod
-    def from_task(cls, task: Any, **settings: Any) -> EEGNet:
-        """A model for the windows and classes of ``task``."""
+    def from_task(cls, task: Any, *, variant: str = "published", **settings: Any) -> EEGNet:
+        """A model for the windows and classes of ``task``.
+
+        Args:
+            task: With ``num_classes``, ``num_nodes``, ``in_channels`` and ``in_steps``.
+            variant: A name out of :data:`VARIANTS`.
+            settings: Of the class; they go before the variant's.
+        """
+        if variant not in VARIANTS:
+            raise UnknownNameError("variant", variant, VARIANTS)
         if task.in_channels != 1:
             raise GraphError(
                 "x", "EEGNet reads one number per electrode and step", got=task.in_channels
             )
+        settings = {**VARIANTS[variant], **settings}
         return cls(task.num_classes, task.num_nodes, task.in_steps, **settings)
 
     def reset_parameters(self) -> None:

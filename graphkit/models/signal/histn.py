@@ -127,6 +127,7 @@ class HiSTN(nn.Module):
                 raise GraphError(name, "not a size", expected=">= 1", got=value)
         h = RegionHierarchy.dreamer() if hierarchy is None else hierarchy
         n, entry = h.num_nodes, max_norm == "entry"
+        self.hierarchy = h
         self.out_channels, self.num_nodes, self.num_regions = out_channels, n, h.num_regions
         whole = [range(h.num_regions)]
         # Head.

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.models.signal.eegnet import EEGNet
+from graphkit.models.signal.eegnet import VARIANTS, EEGNet
 
 
 def count(model):
@@ -17,8 +17,8 @@ def test_number_of_parameters():
     assert count(EEGNet(2, 64, 128)) == 2258
     assert count(EEGNet(2, 64, 128, F1=4)) == 1066
     # What HiSTN's authors compared with, on 14 electrodes and five classes.
-    settings = {"pool": (2, 2), "separable_size": 5, "activation": "silu"}
-    assert count(EEGNet(5, 14, 128, classifier_norm=None, **settings)) == 3717
+    settings = VARIANTS["histn"]
+    assert count(EEGNet(5, 14, 128, **settings)) == 3717
 
 
 def test_equals_conv2d():

@@ -31,6 +31,11 @@ _LABELS = {
     "tri_p": "Tri-P",
     "seq2hr": "Seq2HR",
     "vote_balanced_accuracy": "balanced acc. of trials",
+    **{
+        f"{name}{at}": f"{name.upper()}{at}"
+        for name in ("mae", "rmse", "mape", "wape")
+        for at in ("", "@3", "@6", "@12")
+    },
 }
 
 

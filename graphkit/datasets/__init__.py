@@ -25,12 +25,15 @@ from graphkit.datasets import (  # imported to register
     elliptic,
     enron,
     generators,
+    hangzhou,
     jodie,
     npz_graphs,
     planetoid,
     sbm,
+    sensor_ring,
     snap,
     sociopatterns,
+    tgcn,
 )
 from graphkit.datasets.generators import triadic
 from graphkit.datasets.source import Source
@@ -51,12 +54,15 @@ __all__ = [
     "elliptic",
     "enron",
     "generators",
+    "hangzhou",
     "jodie",
     "npz_graphs",
     "planetoid",
     "sbm",
+    "sensor_ring",
     "snap",
     "sociopatterns",
+    "tgcn",
 ]
 
 

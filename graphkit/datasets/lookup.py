@@ -39,9 +39,15 @@ def accepted_names(names: Iterable[str]) -> list[str]:
 
 
 def find(folder: Path, names: list[str]) -> Path | None:
-    """The file below a folder with the first of some names; of equals, the least deep one."""
+    """The file below a folder with the first of some names; of equals, the least deep one.
+
+    A name may have folders in front, ``Hangzhou-data-set/tensor.mat``: then they have to be there.
+    """
     best: tuple[int, int, str] | None = None
-    rank = {name: i for i, name in enumerate(names)}
+    wanted: dict[str, list[tuple[int, str]]] = {}
+    for i, name in enumerate(names):
+        parent, _, base = name.rpartition("/")
+        wanted.setdefault(base, []).append((i, parent))
     seen: set[str] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
@@ -50,9 +56,11 @@ def find(folder: Path, names: list[str]) -> Path | None:
             continue
         seen.add(real)
         depth = here.count(os.sep)
-        for name in rank.keys() & files:
-            key = (rank[name], depth, os.path.join(here, name))
-            best = key if best is None else min(best, key)
+        for name in wanted.keys() & files:
+            for rank, parent in wanted[name]:
+                if not parent or f"/{Path(here).as_posix()}".endswith(f"/{parent}"):
+                    key = (rank, depth, os.path.join(here, name))
+                    best = key if best is None else min(best, key)
     return None if best is None else Path(best[2])
 
 

@@ -108,3 +108,13 @@ def test_cache_dir(monkeypatch, cache, tmp_path):
     monkeypatch.delenv("GRAPHKIT_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_dir() == tmp_path / ".cache" / "graphkit"
+
+
+def test_a_name_with_its_folder(tmp_path):
+    for folder in ("one", "two"):
+        put(tmp_path / folder, folder, "tensor.mat")
+    put(tmp_path / "deep" / "two", "deeper", "tensor.mat.gz")
+    assert find(tmp_path, accepted_names(["two/tensor.mat"])).read_text() == "two"
+    assert find(tmp_path, ["deep/two/tensor.mat.gz"]).read_text() == "deeper"
+    assert find(tmp_path, ["wo/tensor.mat"]) is None
+    assert find(tmp_path, ["tensor.mat"]).parent.name == "one"

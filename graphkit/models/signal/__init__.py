@@ -10,8 +10,21 @@ with ``from_task(task, **settings)``.
 from graphkit.models.signal.csp_lda import CSPLDA
 from graphkit.models.signal.eegnet import EEGNet
 from graphkit.models.signal.gru import SignalGRU
+from graphkit.models.signal.gwnet import GraphWaveNet
 from graphkit.models.signal.histn import HiSTN
+from graphkit.models.signal.historical_average import HistoricalAverage
 from graphkit.models.signal.last_value import LastValue
+from graphkit.models.signal.linear import DLinear
 from graphkit.models.signal.stlink import STLINK
 
-__all__ = ["CSPLDA", "EEGNet", "HiSTN", "LastValue", "STLINK", "SignalGRU"]
+__all__ = [
+    "CSPLDA",
+    "DLinear",
+    "EEGNet",
+    "GraphWaveNet",
+    "HiSTN",
+    "HistoricalAverage",
+    "LastValue",
+    "STLINK",
+    "SignalGRU",
+]

@@ -5,5 +5,13 @@ from graphkit.nn.signal.rolling import Rolling
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.signal.time_features import TimeFeatures
 from graphkit.nn.signal.training_signal import TrainingSignal
+from graphkit.nn.signal.transition import Transition
 
-__all__ = ["Rolling", "SensorEmbedding", "TimeFeatures", "TrainingSignal", "pattern_windows"]
+__all__ = [
+    "Rolling",
+    "SensorEmbedding",
+    "TimeFeatures",
+    "TrainingSignal",
+    "Transition",
+    "pattern_windows",
+]

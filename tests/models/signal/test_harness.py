@@ -26,6 +26,9 @@ def test_model(name: str, case: str, check: str) -> None:
     [
         ("gru", {"num_layers": 2, "time_features": ("time_of_day", "day_of_week")}),
         ("gru", {"time_features": (), "residual": False}),
+        ("gwnet", {"hidden_channels": 4, "skip_channels": 5, "embedding_dim": 3, "dropout": 0.5}),
+        ("ha", {"period": "week"}),
+        ("linear", {"individual": True, "kernel_size": 3}),
         ("histn", {"kernel_size": 5, "max_norm": "entry", "mp_init": "identity"}),
         ("eegnet", {"pool": (2, 2), "activation": "silu", "classifier_norm": None}),
     ],

@@ -1,0 +1,247 @@
+r"""Graph WaveNet: gated dilated convolutions over time, diffusion over a graph that is learnt too.
+
+.. math::
+    h &= \tanh(\Theta_1 \star x + b_1) \odot \sigma(\Theta_2 \star x + b_2)  \\
+    z &= \sum_{k=0}^{K} \left( P_f^k h W_{k1} + P_b^k h W_{k2} + \tilde A^k h W_{k3} \right) \\
+    \tilde A &= \mathrm{softmax}(\mathrm{relu}(E_1 E_2^\top))
+
+with causal convolutions :math:`\star` of growing dilation, the transition matrices of the graph
+forwards and backwards :math:`P_f = D^{-1} A`, :math:`P_b = D_\mathrm{in}^{-1} A^\top`, residual
+connections round every layer, and skip connections from every layer to two linear layers that
+give all steps ahead at once.
+
+Source: Wu, Pan, Long, Jiang, Zhang: Graph WaveNet for Deep Spatial-Temporal Graph Modeling, IJCAI
+2019, arXiv 1906.00121; equations 3 to 8 and section 4.
+
+Departures, all of which leave the function as it is but the last:
+
+- Layout ``[T, N, B, C]``, and the sum over powers taken from the inside out,
+  :math:`h W_0 + P (h W_1 + P h W_2)`: no copies of all powers side by side.
+- Only the last step of a layer's skip connection reaches the output, so only that is computed.
+- The last layer has no graph convolution, whose result nothing would read.
+- A power 0 of each matrix is the identity: one weight stands for the three.
+- Normalisation has the mean and variance of whole batches, as published; dropout follows the graph
+  convolution, as in the authors' code.
+- Inputs are all channels and, of the covariates, the time of day as it is (as in the authors'
+  data).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.errors import GraphError
+from graphkit.nn.signal import Transition
+from graphkit.registry import register
+
+__all__ = ["DiffusionConv", "GraphWaveNet"]
+
+
+class DiffusionConv(nn.Module):
+    r"""Graph convolution of Graph WaveNet: :math:`\sum_s \sum_{k \le K} A_s^k x W_{sk} + b`.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        num_matrices: Matrices, fixed and learnt ones together.
+        order: Highest power, K.
+
+    Shapes:
+        - **input:** :math:`(T, N, B, C)`, fixed transitions, and a learnt matrix :math:`(N, N)` or
+          ``None``
+        - **output:** :math:`(T, N, B, C')`
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, num_matrices: int, order: int = 2
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.num_matrices, self.order = num_matrices, order
+        # The identity first, then for every matrix its powers 1 to K.
+        self.weight = nn.Parameter(torch.empty(1 + num_matrices * order, in_channels, out_channels))
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew, as one linear layer over all powers."""
+        bound = (self.weight.size(0) * self.in_channels) ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor, fixed: Sequence[nn.Module], learnt: Tensor | None) -> Tensor:
+        steps, nodes, batch, _ = x.shape
+
+        def projected(k: int) -> Tensor:
+            return (x @ self.weight[k]).view(steps, nodes, -1)
+
+        matrices = [*fixed] if learnt is None else [*fixed, _Dense(learnt, steps)]
+        out = (x @ self.weight[0] + self.bias).view(steps, nodes, -1)
+        for s, matrix in enumerate(matrices):
+            first = 1 + s * self.order
+            inner = None
+            for k in range(first + self.order - 1, first - 1, -1):  # from the highest power down
+                inner = projected(k) if inner is None else matrix(inner, projected(k))
+            out = matrix(inner, out)
+        return out.view(steps, nodes, batch, self.out_channels)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, matrices={self.num_matrices}, "
+            f"order={self.order}"
+        )
+
+
+class _Dense:
+    """A learnt matrix, called as a :class:`Transition` is."""
+
+    def __init__(self, matrix: Tensor, steps: int) -> None:
+        self.matrix = matrix.expand(steps, -1, -1)
+
+    def __call__(self, x: Tensor, add: Tensor) -> Tensor:
+        return torch.baddbmm(add, self.matrix, x)
+
+
+@register("model", "gwnet")
+class GraphWaveNet(nn.Module):
+    r"""Graph WaveNet, a forecaster that learns who depends on whom besides the given graph.
+
+    Args:
+        in_channels: Channels of the readings.
+        num_nodes: ``N``.
+        horizon: Steps ahead, ``T``.
+        edge_index: int64 ``[2, E]``, the given graph.
+        edge_weight: ``[E]``, or ``None`` for ones.
+        target_channels: Channels that are forecast; all of them if ``None``.
+        hidden_channels: Channels of convolutions and residual connections.
+        skip_channels: Channels of skip connections.
+        end_channels: Channels between the two last layers.
+        num_blocks: Blocks of layers.
+        num_layers: Layers per block; the dilation doubles from 1 in each block.
+        kernel_size: Of the convolutions over time.
+        order: Steps of diffusion, K.
+        embedding_dim: Width of the node embeddings of the learnt graph, 0 for no such graph.
+        dropout: After graph convolutions.
+        covariate_names: What the columns of the covariates are.
+        time_features: Those that become input channels.
+
+    Raises:
+        GraphError: There is neither a graph nor an embedding of nodes to learn one from.
+
+    Shapes:
+        - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, \geq T', K)`; a window
+          shorter than the receptive field is filled up with 0 in front
+        - **output:** :math:`(B, T, N, C')`
+    """
+
+    kind: ClassVar[str] = "forecast"
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_nodes: int,
+        horizon: int,
+        edge_index: Tensor,
+        edge_weight: Tensor | None = None,
+        *,
+        target_channels: Sequence[int] | None = None,
+        hidden_channels: int = 32,
+        skip_channels: int = 256,
+        end_channels: int = 512,
+        num_blocks: int = 4,
+        num_layers: int = 2,
+        kernel_size: int = 2,
+        order: int = 2,
+        embedding_dim: int = 10,
+        dropout: float = 0.3,
+        covariate_names: Sequence[str] = (),
+        time_features: Sequence[str] = ("time_of_day",),
+    ) -> None:
+        super().__init__()
+        self.num_nodes, self.horizon, self.dropout = num_nodes, horizon, dropout
+        self.kernel_size, self.embedding_dim = kernel_size, embedding_dim
+        names = list(covariate_names)
+        self.columns = [names.index(name) for name in time_features if name in names]
+        self.out_channels = in_channels if target_channels is None else len(target_channels)
+        self.fixed = nn.ModuleList()
+        if edge_index.numel():
+            self.fixed.append(Transition(edge_index, edge_weight, num_nodes))
+            self.fixed.append(Transition(edge_index, edge_weight, num_nodes, backward=True))
+        matrices = len(self.fixed) + (embedding_dim > 0)
+        if not matrices:
+            raise GraphError(
+                "edge_index", "no graph is given and none is learnt", fix="Set embedding_dim > 0."
+            )
+        if embedding_dim:
+            self.source = nn.Parameter(torch.empty(num_nodes, embedding_dim))
+            self.target = nn.Parameter(torch.empty(num_nodes, embedding_dim))
+        c = hidden_channels
+        self.dilations = [2**layer for _ in range(num_blocks) for layer in range(num_layers)]
+        self.receptive_field = 1 + (kernel_size - 1) * sum(self.dilations)
+        self.start = nn.Linear(in_channels + len(self.columns), c)
+        self.gates = nn.ModuleList(nn.Linear(kernel_size * c, 2 * c) for _ in self.dilations)
+        self.skips = nn.ModuleList(nn.Linear(c, skip_channels) for _ in self.dilations)
+        inner = self.dilations[:-1]
+        self.convs = nn.ModuleList(DiffusionConv(c, c, matrices, order) for _ in inner)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(c) for _ in inner)
+        self.end1 = nn.Linear(skip_channels, end_channels)
+        self.end2 = nn.Linear(end_channels, horizon * self.out_channels)
+        self.reset_parameters()
+
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> GraphWaveNet:
+        """A model for the graph, the channels and the horizon of a task."""
+        return cls(
+            task.in_channels,
+            task.num_nodes,
+            task.horizon,
+            task.edge_index,
+            task.edge_weight,
+            target_channels=task.target_channels,
+            covariate_names=task.covariate_names,
+            **settings,
+        )
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in self.modules():
+            if module is not self and hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        if self.embedding_dim:
+            nn.init.normal_(self.source)
+            nn.init.normal_(self.target)
+
+    def learnt_graph(self) -> Tensor | None:
+        r""":math:`\tilde A`, ``[N, N]``: row u says from whom u gathers; ``None`` without it."""
+        if not self.embedding_dim:
+            return None
+        return torch.softmax(F.relu(self.source @ self.target.T), dim=1)
+
+    def forward(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        x = x.permute(1, 2, 0, 3)  # [T', N, B, C]
+        if self.columns:
+            times = covariates[:, : x.size(0), self.columns].transpose(0, 1).unsqueeze(1)
+            x = torch.cat([x, times.expand(-1, self.num_nodes, -1, -1)], dim=-1)
+        missing = self.receptive_field - x.size(0)
+        x = F.pad(x, (0, 0, 0, 0, 0, 0, missing, 0)) if missing > 0 else x[-self.receptive_field :]
+        x, skip, learnt = self.start(x), None, self.learnt_graph()
+        for layer, dilation in enumerate(self.dilations):
+            length = x.size(0) - (self.kernel_size - 1) * dilation
+            taps = [x[k * dilation : k * dilation + length] for k in range(self.kernel_size)]
+            value, gate = self.gates[layer](torch.cat(taps, dim=-1)).chunk(2, dim=-1)
+            h = value.tanh() * gate.sigmoid()
+            told = self.skips[layer](h[-1])
+            skip = told if skip is None else skip + told
+            if layer < len(self.convs):
+                h = self.convs[layer](h, self.fixed, learnt)
+                h = F.dropout(h, self.dropout, self.training) + x[-length:]
+                x = self.norms[layer](h.view(-1, h.size(-1))).view(h.shape)
+        out = self.end2(self.end1(skip.relu()).relu())  # [N, B, T * C']
+        return out.view(*out.shape[:2], self.horizon, -1).permute(1, 2, 0, 3)

@@ -1,0 +1,120 @@
+"""The mean of each node at that time of the day, or of the week, over the training part."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.signal import TrainingSignal
+from graphkit.registry import register
+
+__all__ = ["HistoricalAverage"]
+
+_PERIODS = ("day", "week", "none")
+
+
+@register("model", "ha")
+class HistoricalAverage(nn.Module):
+    """Historical average: blind to the window, it knows the clock only.
+
+    A slot without any training reading gets the mean of the node, a node without any that of all.
+
+    Args:
+        training: Rows of the training part.
+        covariate_names: Columns of the covariates.
+        steps_per_day: Slots of a day.
+        horizon: Steps ahead, ``T``.
+        target_channels: Channels that are forecast.
+        period: ``"day"``, ``"week"`` (each slot of each day of the week) or ``"none"`` (the mean of
+            each node).
+
+    Raises:
+        GraphError: The data have no clock that says the time of day (``period="none"`` needs none).
+
+    Shapes:
+        - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, T' + T, K)`
+        - **output:** :math:`(B, T, N, C')`
+    """
+
+    kind: ClassVar[str] = "forecast"
+
+    def __init__(
+        self,
+        training: TrainingSignal,
+        covariate_names: tuple[str, ...],
+        steps_per_day: int | None,
+        horizon: int,
+        target_channels: tuple[int, ...],
+        *,
+        period: str = "day",
+    ) -> None:
+        super().__init__()
+        if period not in _PERIODS:
+            raise UnknownNameError("period", period, _PERIODS)
+        needed = {"day": ["time_of_day"], "week": ["time_of_day", "day_of_week"], "none": []}[
+            period
+        ]
+        lost = [name for name in needed if name not in covariate_names]
+        if lost or (needed and not steps_per_day):
+            raise GraphError(
+                "covariates",
+                f"an average over the {period} needs {', '.join(needed)} and whole steps per day",
+                got=f"{', '.join(covariate_names) or 'none'}, {steps_per_day} steps per day",
+                fix="Use period='none', or data with a clock.",
+            )
+        self.period, self.horizon, self.steps_per_day = period, horizon, steps_per_day or 1
+        self._names = tuple(covariate_names)
+        x = training.x[..., list(target_channels)]
+        valid = torch.ones_like(x, dtype=torch.bool)
+        if training.mask is not None:
+            valid = training.mask[..., list(target_channels)]
+        slots = {"day": self.steps_per_day, "week": 7 * self.steps_per_day, "none": 1}[period]
+        slot = self._slot(training.covariates)
+        total = torch.zeros(slots, *x.shape[1:], dtype=torch.float64)
+        count = torch.zeros_like(total)
+        total.index_add_(0, slot, x.double() * valid)
+        count.index_add_(0, slot, valid.double())
+        whole = (total.sum(0) / count.sum(0)).nan_to_num(float(total.sum() / count.sum()))
+        table = torch.where(count > 0, total / count, whole).to(x.dtype)
+        self.register_buffer("table", table)
+
+    @classmethod
+    def from_task(cls, task: Any, *, period: str | None = None) -> HistoricalAverage:
+        """The averages of a task's training part; over the day where there is a clock."""
+        if period is None:
+            timed = task.steps_per_day and "time_of_day" in task.covariate_names
+            period = "day" if timed else "none"
+        return cls(
+            task.training_signal(),
+            task.covariate_names,
+            task.steps_per_day,
+            task.horizon,
+            task.target_channels,
+            period=period,
+        )
+
+    def reset_parameters(self) -> None:
+        """There are none."""
+
+    def forward(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        if self.period == "none":
+            return self.table.expand(x.size(0), self.horizon, -1, -1)
+        return self.table[self._slot(covariates[:, -self.horizon :])]
+
+    def _slot(self, covariates: Tensor) -> Tensor:
+        if self.period == "none":
+            return torch.zeros(covariates.shape[:-1], dtype=torch.int64, device=covariates.device)
+        day = covariates[..., self._names.index("time_of_day")].double()
+        slot = (day * self.steps_per_day).round().long() % self.steps_per_day
+        if self.period == "week":
+            week = covariates[..., self._names.index("day_of_week")].round().long()
+            slot = week * self.steps_per_day + slot
+        return slot
+
+    def extra_repr(self) -> str:
+        return f"period={self.period}, slots={self.table.size(0)}, horizon={self.horizon}"

@@ -1,0 +1,68 @@
+r"""Transition matrices of a random walk on a fixed graph, as a module that moves and is saved."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.ops.csr import CSR
+from graphkit.ops.node_mix import node_mix
+
+__all__ = ["Transition"]
+
+
+class Transition(nn.Module):
+    r"""Multiply readings of nodes by :math:`P = D^{-1} A`, where :math:`A_{uv}` is the weight of
+    the edge from u to v and D its row sums; node u gathers from those that its edges lead to.
+
+    With ``backward=True`` the edges are turned round: :math:`P = D_\mathrm{in}^{-1} A^\top`. A node
+    without edges gathers nothing (its row is 0). Parallel edges add up.
+
+    Args:
+        edge_index: int64 ``[2, E]``.
+        edge_weight: ``[E]``, ones if ``None``.
+        num_nodes: ``N``.
+        backward: Turn edges round.
+
+    Shapes:
+        - **input:** :math:`(T, N, F)`, and the same to add
+        - **output:** :math:`(T, N, F)`
+    """
+
+    def __init__(
+        self,
+        edge_index: Tensor,
+        edge_weight: Tensor | None,
+        num_nodes: int,
+        *,
+        backward: bool = False,
+    ) -> None:
+        super().__init__()
+        self.num_nodes = num_nodes
+        src, dst = edge_index.flip(0) if backward else edge_index
+        weight = torch.ones(src.numel()) if edge_weight is None else edge_weight.float()
+        total = torch.zeros(num_nodes).index_add_(0, src.cpu(), weight.cpu())
+        value = weight.cpu() / total[src.cpu()]
+        matrix = CSR.from_coo(src.cpu(), dst.cpu(), value, (num_nodes, num_nodes))
+        for name, one in (("", matrix), ("t_", matrix.transposed)):
+            self.register_buffer(f"{name}indptr", one.indptr)
+            self.register_buffer(f"{name}index", one.index)
+            self.register_buffer(f"{name}value", one.value)
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        shape = (self.num_nodes, self.num_nodes)
+        matrix = CSR(self.indptr, self.index, self.value, shape)
+        turned = CSR(self.t_indptr, self.t_index, self.t_value, shape)
+        return node_mix(matrix, turned, x, add)
+
+    def dense(self) -> Tensor:
+        """The matrix itself, ``[N, N]``."""
+        rows = torch.arange(self.num_nodes, device=self.index.device)
+        rows = rows.repeat_interleave(self.indptr.diff().long())
+        out = torch.zeros(
+            self.num_nodes, self.num_nodes, device=rows.device, dtype=self.value.dtype
+        )
+        return out.index_put_((rows, self.index.long()), self.value, accumulate=True)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_nodes} nodes, {self.index.numel()} entries"

@@ -171,6 +171,33 @@ def test_a_carried_state_is_that_of_the_whole_timeline(make):
     assert alone == graphkit.evaluate(model, task, "test", device="cpu")
 
 
+def test_loss_and_gradient_without_compiled_loops(monkeypatch):
+    from graphkit.ops import distinct_pairs, pair_logits, pair_scores
+
+    task = link()
+    model = model_for(task, EvolveGCNH)
+
+    def losses():
+        found = []
+        for query in task.stream("train"):
+            model.zero_grad()
+            loss = task.loss(task.score(model, query), len(query))
+            loss.backward()
+            found.append((loss.detach(), *(p.grad.clone() for p in model.parameters())))
+        metrics = [task.score(model.eval(), q) for q in task.stream("val")]
+        return found, metrics
+
+    (fast, ranked), _ = losses(), model.train()
+    for module in (distinct_pairs, pair_logits, pair_scores):
+        monkeypatch.setattr(module, "use_compiled", lambda *tensors: False)
+    slow, ranked_slowly = losses()
+    for a, b in zip(fast, slow):
+        for x, y in zip(a, b):
+            torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-6)
+    for a, b in zip(ranked, ranked_slowly):
+        torch.testing.assert_close(a, b, rtol=2e-2, atol=1e-4)  # a rounding may change a rank
+
+
 def test_shares_of_processes_add_up():
     task = link()
     model = model_for(task, EvolveGCNO)

@@ -168,6 +168,40 @@ def test_errors():
         EvolveGCNO(5, 4, 0)
 
 
+# ------------------------------------------------------------------ learning
+def told_by_the_past(seed):
+    """Two groups on a block model; labels are exchanged if the snapshot before had the signal."""
+    draw = torch.Generator().manual_seed(seed)
+    n, signal = 20 + seed % 7, seed % 2  # nodes that the snapshot before did not have
+    found = []
+    for value in (2 * signal - 1, 0):
+        group = (torch.rand(n, generator=draw) < 0.5).float()
+        edge_index = torch.randint(n, (2, 4 * n), generator=draw)
+        edge_index = edge_index[:, group[edge_index[0]] == group[edge_index[1]]]
+        x = torch.stack([group, 1 - group, torch.full((n,), float(value))], dim=1)
+        found.append(as_snapshot(Data(x=x, edge_index=edge_index)))
+    return found, (group.long() + signal) % 2
+
+
+def test_h_learns_what_only_the_past_tells():
+    def accuracy(make, rounds):
+        model, head = build(make, 3, 8), torch.nn.Linear(8, 2)
+        optimizer = torch.optim.Adam([*model.parameters(), *head.parameters()], lr=0.02)
+        right = []
+        for seed in range(rounds):
+            snapshots, label = told_by_the_past(seed)
+            logits = head(model(snapshots)[0])
+            right.append((logits.argmax(dim=1) == label).float().mean().item())
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(logits, label).backward()
+            optimizer.step()
+        return sum(right[-30:]) / 30
+
+    assert accuracy(EvolveGCNH, 110) > 0.7
+    assert accuracy(SnapshotGCN, 50) < 0.6  # it has not seen the signal
+    assert accuracy(EvolveGCNO, 50) < 0.6
+
+
 def test_prepared_snapshots_and_data_are_the_same():
     model, snapshots = build(EvolveGCNH), random_snapshots(3)
     assert torch.equal(model(snapshots)[0], model([as_snapshot(s) for s in snapshots])[0])

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import graphkit.models.snapshot as room
+from graphkit.nn.snapshot import as_snapshot
 from graphkit.registry import entries
-from graphkit.testing.snapshot_model import SNAPSHOT_MODEL_CHECKS
+from graphkit.testing.snapshot_model import SNAPSHOT_MODEL_CHECKS, random_snapshots
 
 MODELS = [e.name for e in entries("model") if e.make.__module__.startswith(room.__name__)]
 MAKE = {e.name: e.make for e in entries("model")}
@@ -45,12 +46,39 @@ def test_a_broken_promise_is_told():
         SNAPSHOT_MODEL_CHECKS["state"](Forgetful)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_double_precision_is_a_cast_away(name):
+    torch.manual_seed(0)
+    model = MAKE[name](5, 4)
+    snapshots = random_snapshots(3)
+    want = model(snapshots)[0]
+    for s in snapshots:
+        s.x, s.edge_weight = s.x.double(), s.edge_weight.double()
+    got = model.to(torch.float64)(snapshots)[0]
+    assert got.dtype == torch.float64
+    torch.testing.assert_close(got.float(), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
+def test_in_a_data_parallel_wrapper(tmp_path):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
+    )
+    try:
+        torch.manual_seed(0)
+        model, snapshots = room.EvolveGCNH(5, 4), random_snapshots(3)
+        want = torch.autograd.grad(model(snapshots)[0].sum(), list(model.parameters()))
+        wrapped = torch.nn.parallel.DistributedDataParallel(model)
+        wrapped(snapshots)[0].sum().backward()
+        for parameter, gradient in zip(model.parameters(), want):
+            torch.testing.assert_close(parameter.grad, gradient)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_compiles(name):
-    from graphkit.nn.snapshot import as_snapshot
-    from graphkit.testing.snapshot_model import random_snapshots
-
     torch.manual_seed(0)
     model = MAKE[name](5, 4)
     snapshots = [as_snapshot(s) for s in random_snapshots(2)]

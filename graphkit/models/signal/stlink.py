@@ -91,6 +91,8 @@ class STLINK(nn.Module):
         covariate_names: What the columns of the covariates are; ``"time_of_day"`` and
             ``"day_of_week"`` are read.
         slots_per_day: Rows of the table of times of day; 0 for none.
+        week: Rows of the table of weekdays, see
+            :class:`~graphkit.nn.signal.SensorEmbedding`.
         basis: Fixed coordinates of the nodes ``[N, q]``, such as of
             :func:`~graphkit.nn.spectral.laplacian_basis`.
         learned_basis: Learned coordinates beside them.
@@ -139,6 +141,7 @@ class STLINK(nn.Module):
         target_channels: Sequence[int] | None = None,
         covariate_names: Sequence[str] = (),
         slots_per_day: int = 0,
+        week: str = "day",
         basis: Tensor | None = None,
         learned_basis: int = 0,
         flip_signs: bool = False,
@@ -187,6 +190,7 @@ class STLINK(nn.Module):
             embedding_channels=embedding_channels,
             covariate_names=covariate_names,
             slots_per_day=slots_per_day,
+            week=week,
         )
         self.dropout = nn.Dropout(embedding_dropout)
 

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from graphkit.errors import UnknownNameError
+
 __all__ = ["SensorEmbedding"]
+
+_WEEK = {"day": 7, "weekend": 2, "none": 0}  # rows of the table
 
 
 class SensorEmbedding(nn.Module):
@@ -31,6 +35,8 @@ class SensorEmbedding(nn.Module):
         covariate_names: Columns of the covariates; ``"time_of_day"`` in [0, 1) and
             ``"day_of_week"`` 0 to 6 are read.
         slots_per_day: S, rows of the table of times of day; 0 for none.
+        week: ``"day"``: a row per weekday; ``"weekend"``: one for Monday to Friday and one for
+            Saturday and Sunday, for data of less than some weeks; ``"none"``.
 
     Shapes:
         - **input:** readings :math:`(B, N, P, C)`; covariates :math:`(B, K)` of the last reading
@@ -46,8 +52,11 @@ class SensorEmbedding(nn.Module):
         embedding_channels: int | None = None,
         covariate_names: Sequence[str] = (),
         slots_per_day: int = 0,
+        week: str = "day",
     ) -> None:
         super().__init__()
+        if week not in _WEEK:
+            raise UnknownNameError("week", week, _WEEK)
         width = out_channels if embedding_channels is None else embedding_channels
         self.names, self.slots_per_day = tuple(covariate_names), slots_per_day
         self.value = nn.Linear(in_channels, width)
@@ -55,8 +64,8 @@ class SensorEmbedding(nn.Module):
         self.day = self.week = None
         if slots_per_day and "time_of_day" in self.names:
             self.day = nn.Embedding(slots_per_day, width)
-        if "day_of_week" in self.names:
-            self.week = nn.Embedding(7, width)
+        if "day_of_week" in self.names and _WEEK[week]:
+            self.week = nn.Embedding(_WEEK[week], width)
         self.timed = self.day is not None or self.week is not None
         self.fuse = nn.Linear((3 if self.timed else 2) * width, out_channels)
         self.reset_parameters()
@@ -92,7 +101,8 @@ class SensorEmbedding(nn.Module):
             slot = (part * self.slots_per_day + 1e-3).long()  # a float32 just below its slot
             total = total + self.day(slot.clamp(0, self.slots_per_day - 1))
         if self.week is not None:
-            total = total + self.week(covariates[:, self.names.index("day_of_week")].long() % 7)
+            day = covariates[:, self.names.index("day_of_week")].long() % 7
+            total = total + self.week(day if self.week.num_embeddings == 7 else (day > 4).long())
         return total
 
     def extra_repr(self) -> str:

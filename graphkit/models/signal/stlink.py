@@ -274,7 +274,7 @@ class STLINK(nn.Module):
         settings.setdefault("slots_per_day", int(task.steps_per_day or 0))
         model = cls(
             nodes,
-            task.history,
+            task.in_steps,
             task.horizon,
             task.in_channels,
             target_channels=task.target_channels,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from torch import Tensor
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import mend, open_data
 from graphkit.datasets.lookup import locate
+from graphkit.datasets.pickles import read_pickle
 from graphkit.datasets.source import Source
 from graphkit.datasets.undirected import checked, undirected
 from graphkit.errors import GraphError
@@ -125,43 +124,17 @@ def _assemble(source: Source, read: dict[str, Any]) -> TemporalGraph:
 
 
 def _read(path: Path, part: str) -> Any:
+    if part != "test.index":
+        return read_pickle(path)
     try:
         with open_data(path) as handle:
-            text = handle.read()
-        if part == "test.index":
-            return np.array(text.split(), dtype=np.int64)
-        return _Pickle(io.BytesIO(text), encoding="latin1").load()
+            return np.array(handle.read().split(), dtype=np.int64)
     except GraphError:
         raise
-    except Exception as error:  # a broken pickle raises nearly anything
+    except Exception as error:  # not numbers, or broken compression
         raise GraphError(
             path.name, f"cannot be read ({error})", expected="Planetoid's file", fix=mend(path)
         ) from error
-
-
-class _Pickle(pickle.Unpickler):
-    """Builds arrays, SciPy's matrices and plain containers, and nothing else."""
-
-    _CLASSES = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("scipy.sparse", "csr_matrix"),
-            ("collections", "defaultdict"),
-            ("builtins", "list"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            from numpy._core import multiarray
-
-            if name in ("_reconstruct", "scalar"):
-                return getattr(multiarray, name)
-        module = {"__builtin__": "builtins", "scipy.sparse.csr": "scipy.sparse"}.get(module, module)
-        if (module, name) not in self._CLASSES:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in this file")
-        return super().find_class(module, name)
 
 
 def _register(source: Source) -> None:

@@ -7,6 +7,7 @@ from graphkit.tasks.forecast import Forecast
 from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
+from graphkit.tasks.part_classification import PartClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
 
@@ -16,6 +17,7 @@ __all__ = [
     "GraphClassification",
     "LinkPrediction",
     "NodeClassification",
+    "PartClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
 ]

@@ -26,6 +26,7 @@ from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
 from graphkit.encoders.sequence.retnet import Retention, RetNet
 from graphkit.encoders.sequence.rnn import GRU, LSTM, BiGRU, BiLSTM
+from graphkit.encoders.sequence.skeleton_cnn import SkeletonCNN
 from graphkit.encoders.sequence.stack import FeedForward, Pointwise, SequenceStack
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
@@ -63,6 +64,7 @@ __all__ = [
     "Ponder",
     "SequenceEncoder",
     "SequenceStack",
+    "SkeletonCNN",
     "State",
     "StateTable",
     "Transformer",

@@ -15,6 +15,7 @@ from graphkit.models.signal.histn import HiSTN
 from graphkit.models.signal.historical_average import HistoricalAverage
 from graphkit.models.signal.last_value import LastValue
 from graphkit.models.signal.linear import DLinear
+from graphkit.models.signal.sequence_classifier import SequenceClassifier
 from graphkit.models.signal.stlink import STLINK
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "HistoricalAverage",
     "LastValue",
     "STLINK",
+    "SequenceClassifier",
     "SignalGRU",
 ]

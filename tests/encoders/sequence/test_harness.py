@@ -34,6 +34,7 @@ SMALL: dict[str, dict] = {
     "mixer": {"length": 4, "num_layers": 1},
     "transformer": {"num_layers": 1},
     "paralstm": {"out_channels": 6, "heads": 2},
+    "skeleton_cnn": {"out_channels": 5, "widths": (4, 6), "kernel_size": 4},
     "tcnca": {"chunk_size": 4, "tcn_layers": 2, "kernel_size": 3, "dilation": 2},
     "titans_lmm": {"out_channels": 4, "memory_chunk": 16, "memory_heads": 2},
     "titans_mac": {"out_channels": 4, "segment": 16, "heads": 2, "num_persistent": 2},

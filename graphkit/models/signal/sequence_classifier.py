@@ -1,0 +1,117 @@
+r"""A classifier of clips: features of a frame, any sequence encoder, a mean over time.
+
+.. math::
+    h_t = \mathrm{features}(x_t), \quad y = W\, \frac{1}{T} \sum_t \mathrm{encoder}(h)_t + b
+
+Not a published model of its own: with ``encoder="skeleton_cnn"`` and ``norm="batch"`` it is the
+base network of Xu and Wang (arXiv 1801.02475) without strides; other encoders take its place by
+name. Our choice: features are standardised over the valid frames of a batch (a norm with running
+averages), then projected to the width of the encoder.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.signal.residual_cnn import FrameNorm, masked_mean
+from graphkit.nn.signal.skeleton import SkeletonFeatures
+from graphkit.registry import register
+
+__all__ = ["SequenceClassifier"]
+
+_FEATURES = ("raw", "skeleton")
+
+
+@register("model", "sequence_classifier")
+class SequenceClassifier(nn.Module):
+    r"""Classes of clips of any length, through any sequence encoder.
+
+    Args:
+        out_channels: Classes.
+        num_nodes: N, joints or sensors.
+        in_channels: C, readings of each.
+        encoder: A name, see :func:`graphkit.encoders.sequence.list_sequence_encoders`; or an
+            encoder of ``hidden_channels`` channels.
+        hidden_channels: Width of the encoder.
+        features: ``"raw"``: all readings of a frame; ``"skeleton"``: places, distances and
+            velocities, see :class:`~graphkit.nn.signal.skeleton.SkeletonFeatures`.
+        dropout: Of the features' projection and of the mean.
+        encoder_settings: Further settings of a named encoder.
+
+    Shapes:
+        - **input:** ``(B, T, N, C)``; covariates are not read; a mask of the same shape says what
+          was observed: frames without any observation are padding
+        - **output:** logits ``(B, out_channels)``
+
+    Example:
+        >>> model = SequenceClassifier(14, num_nodes=15, in_channels=2, encoder="gru")
+        >>> model(torch.randn(4, 40, 15, 2)).shape
+        torch.Size([4, 14])
+    """
+
+    kind: ClassVar[str] = "classify"
+
+    def __init__(
+        self,
+        out_channels: int,
+        num_nodes: int,
+        in_channels: int,
+        encoder: str | SequenceEncoder = "gru",
+        hidden_channels: int = 64,
+        *,
+        features: str = "raw",
+        dropout: float = 0.3,
+        encoder_settings: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if features not in _FEATURES:
+            raise UnknownNameError("features", features, _FEATURES)
+        self.num_nodes, self.in_channels, self.dropout = num_nodes, in_channels, dropout
+        self.features = SkeletonFeatures(num_nodes, in_channels) if features == "skeleton" else None
+        width = num_nodes * in_channels if self.features is None else self.features.out_channels
+        self.norm = FrameNorm(width, "batch")
+        self.lin_in = nn.Linear(width, hidden_channels)
+        if isinstance(encoder, str):
+            settings = {"in_channels": hidden_channels, "out_channels": hidden_channels}
+            encoder = make_sequence_encoder(encoder, **settings, **(encoder_settings or {}))
+        elif encoder_settings:
+            raise TypeError("encoder_settings belong to a name; this encoder is made already")
+        self.encoder = encoder
+        self.lin_out = nn.Linear(encoder.out_channels, out_channels)
+
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> SequenceClassifier:
+        """A model for the parts and classes of ``task``."""
+        return cls(task.num_classes, task.num_nodes, task.in_channels, **settings)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in (self.norm, self.lin_in, self.encoder, self.lin_out):
+            module.reset_parameters()
+
+    def forward(
+        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        if x.dim() != 4 or x.shape[2:] != (self.num_nodes, self.in_channels):
+            raise GraphError(
+                "x",
+                "not a batch of clips for this model",
+                expected=f"[B, T, {self.num_nodes}, {self.in_channels}]",
+                got=list(x.shape),
+            )
+        frames = None
+        if mask is not None:
+            x, frames = torch.where(mask, x, 0), mask.flatten(2).any(2)
+        h = x.flatten(2) if self.features is None else self.features(x, frames)
+        h = self.norm(h.transpose(1, 2), frames).transpose(1, 2)
+        h = nn.functional.dropout(self.lin_in(h), self.dropout, self.training)
+        pooled = masked_mean(self.encoder(h, frames), frames)
+        return self.lin_out(nn.functional.dropout(pooled, self.dropout, self.training))
+
+    def extra_repr(self) -> str:
+        return f"num_nodes={self.num_nodes}, in_channels={self.in_channels}"

@@ -1,0 +1,195 @@
+r"""A residual network of convolutions over time, for rows of different lengths.
+
+The base network of Xu and Wang, "Ensemble One-dimensional Convolution Neural Networks for
+Skeleton-based Action Recognition", arXiv 1801.02475: a convolution, then stages of three, each
+convolution followed by a norm and ReLU, and the input of a stage added after its third (through a
+1 x 1 convolution where sizes differ); a norm and ReLU at the end. Convolutions are as wide as their
+kernel says around a frame; an even kernel looks one frame further ahead than back.
+
+Padding frames are zero wherever a convolution reads, and norms never see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["FrameNorm", "ResidualCNN", "masked_mean"]
+
+_NORMS = ("batch", "row")
+
+
+class FrameNorm(nn.Module):
+    r"""Normalises channels over valid frames.
+
+    Args:
+        channels: C.
+        kind: ``"batch"``: each channel over all valid frames of the batch, with running averages
+            for evaluation, as published. ``"row"``: all channels of a row over its valid frames, so
+            that rows do not know of one another.
+
+    Shapes:
+        - **input:** ``[B, C, L]``, mask bool ``[B, L]`` or ``None``
+        - **output:** ``[B, C, L]``, zero at invalid frames
+    """
+
+    def __init__(self, channels: int, kind: str = "batch") -> None:
+        super().__init__()
+        if kind not in _NORMS:
+            raise UnknownNameError("norm", kind, _NORMS)
+        self.kind = kind
+        self.batch = nn.BatchNorm1d(channels) if kind == "batch" else None
+        if kind == "row":
+            self.weight = nn.Parameter(torch.ones(channels))
+            self.bias = nn.Parameter(torch.zeros(channels))
+
+    def reset_parameters(self) -> None:
+        """Weights 1, biases 0, no running averages."""
+        if self.batch is not None:
+            self.batch.reset_parameters()
+        else:
+            nn.init.ones_(self.weight)
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.batch is not None:
+            if mask is None:
+                return self.batch(x)
+            if not self.training:
+                return torch.where(mask.unsqueeze(1), self.batch(x), 0)
+            frames = x.transpose(1, 2)
+            valid = frames[mask]
+            if len(valid) < 2:
+                return x * 0
+            return torch.zeros_like(frames).masked_scatter(mask[..., None], self.batch(valid)).mT
+        if mask is None:
+            mean = x.mean((1, 2), keepdim=True)
+            centred = x - mean
+            variance = centred.square().mean((1, 2), keepdim=True)
+        else:
+            inside = mask.unsqueeze(1)
+            count = (inside.sum(2, keepdim=True) * x.shape[1]).clamp(min=1)
+            mean = torch.where(inside, x, 0).sum((1, 2), keepdim=True) / count
+            centred = torch.where(inside, x - mean, 0)
+            variance = centred.square().sum((1, 2), keepdim=True) / count
+        y = centred * torch.rsqrt(variance + 1e-5) * self.weight[:, None] + self.bias[:, None]
+        return y if mask is None else torch.where(mask.unsqueeze(1), y, 0)
+
+
+class ResidualCNN(nn.Module):
+    r"""Residual 1-D convolutions over frames.
+
+    Args:
+        in_channels: C.
+        widths: Channels of each stage.
+        kernel_size: k of all convolutions.
+        strides: Of the first convolution of each stage.
+        norm: See :class:`FrameNorm`.
+        dropout: After each convolution.
+        convs: Convolutions of a stage.
+
+    Shapes:
+        - **input:** ``[B, L, C]`` and mask bool ``[B, L]`` (valid frames first) or ``None``
+        - **output:** ``[B, L', widths[-1]]`` and the mask of these, ``[B, L']`` or ``None``; L' is
+          L divided by all strides, rounded up
+
+    Raises:
+        GraphError: Not as many strides as widths.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int] = (64, 128, 256),
+        kernel_size: int = 8,
+        strides: Sequence[int] = (1, 2, 2),
+        *,
+        norm: str = "batch",
+        dropout: float = 0.0,
+        convs: int = 3,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(strides) or not widths:
+            raise GraphError(
+                "strides", "one for each width is needed", expected=len(widths), got=len(strides)
+            )
+        self.in_channels, self.out_channels = in_channels, widths[-1]
+        self.strides, self.kernel_size, self.dropout = tuple(strides), kernel_size, dropout
+        self.stem = nn.Conv1d(in_channels, widths[0], kernel_size, bias=False)
+        self.stem_norm = FrameNorm(widths[0], norm)
+        self.stages, self.norms, self.shortcuts = (nn.ModuleList() for _ in range(3))
+        before = widths[0]
+        for width, stride in zip(widths, strides):
+            sizes = [before, *[width] * convs]
+            self.stages.append(
+                nn.ModuleList(
+                    nn.Conv1d(a, width, kernel_size, stride if i == 0 else 1, bias=False)
+                    for i, a in enumerate(sizes[:-1])
+                )
+            )
+            self.norms.append(nn.ModuleList(FrameNorm(width, norm) for _ in range(convs)))
+            same = before == width and stride == 1
+            self.shortcuts.append(
+                nn.Identity() if same else nn.Conv1d(before, width, 1, stride, bias=False)
+            )
+            before = width
+        self.last_norm = FrameNorm(before, norm)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Convolutions from He's normal distribution by fan-in."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            elif isinstance(module, FrameNorm):
+                module.reset_parameters()
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Frames before and after a frame that its output at stride 1 depends on.
+
+        With strides, those around the first frame of an output's block.
+        """
+        back, ahead, step = *self._pad, 1
+        for stage, stride in zip(self.stages, self.strides):
+            for i in range(len(stage)):
+                back, ahead = back + step * self._pad[0], ahead + step * self._pad[1]
+                step *= stride if i == 0 else 1
+        return back, ahead
+
+    def l1(self) -> Tensor:
+        """Sum of the sizes of all convolutions' weights, which the authors penalise by 1e-4."""
+        return sum(m.weight.abs().sum() for m in self.modules() if isinstance(m, nn.Conv1d))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        if mask is not None:
+            x = torch.where(mask[..., None], x, 0)
+        h = self._conv(self.stem, self.stem_norm, x.transpose(1, 2), mask)
+        for stage, norms, shortcut in zip(self.stages, self.norms, self.shortcuts):
+            entered = shortcut(h)
+            for conv, norm in zip(stage, norms):
+                mask = mask if mask is None else mask[:, :: conv.stride[0]]
+                h = self._conv(conv, norm, h, mask)
+            h = h + entered
+        return self.last_norm(h, mask).relu().transpose(1, 2), mask
+
+    @property
+    def _pad(self) -> tuple[int, int]:
+        return (self.kernel_size - 1) // 2, self.kernel_size // 2
+
+    def _conv(self, conv: nn.Conv1d, norm: FrameNorm, h: Tensor, mask: Tensor | None) -> Tensor:
+        h = norm(conv(F.pad(h, self._pad)), mask).relu()
+        return F.dropout(h, self.dropout, self.training)
+
+
+def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean over valid positions of ``[B, L, C]``, zeros in a row without any: ``[B, C]``."""
+    if mask is None:
+        return x.mean(1)
+    total = torch.where(mask[..., None], x, 0).sum(1)
+    return total / mask.sum(1, keepdim=True).clamp(min=1)

@@ -1,0 +1,231 @@
+"""Classification of whole parts of a signal: which action does a clip show?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.data.inputs import check_count
+from graphkit.data.whole_parts import GivenSplit, WholeParts
+from graphkit.data.window_splits import WindowSplit, part_values
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import ordinal
+from graphkit.registry import register
+from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+
+__all__ = ["PartClassification"]
+
+_SPLITS = ("train", "val", "test")
+_METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
+
+
+@register("task", "part_classification")
+class PartClassification:
+    """Tell the class of whole parts of a signal, such as clips, each of its own length.
+
+    A batch is as long as its longest part; a model gets what was observed with it, and nothing of
+    its answer may depend on the padding. For windows of one length within parts, see
+    ``GraphClassification``.
+
+    Scores ``[Q, C + 1]`` are logits and, in the last column, the class. Metrics: ``accuracy``,
+    ``balanced_accuracy``, ``log_likelihood``.
+
+    Args:
+        graph: With a ``signal`` in parts that have labels, such as ``load("jhmdb")``.
+        split: ``GivenSplit()`` if ``None``; any split by parts.
+        label: Column of ``graph.parts`` that holds the classes.
+        stretch: In training, cut parts at random: a stretch of at least this share of its frames.
+        mirror: In training, turn every other part round along its first channel.
+        noise: In training, normal noise of this size on every reading.
+        selection: The metric that chooses the epoch, on validation.
+        seed: Of orders and draws.
+
+    Raises:
+        GraphError: No signal in parts, or no classes.
+        UnknownNameError: An unknown metric or column.
+    """
+
+    name = "part_classification"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        split: WindowSplit | None = None,
+        label: str = "y",
+        stretch: float = 1.0,
+        mirror: bool = False,
+        noise: float = 0.0,
+        selection: str = "log_likelihood",
+        seed: int = 0,
+    ) -> None:
+        if selection not in _METRICS:
+            raise UnknownNameError("selection", selection, _METRICS)
+        if not 0 < stretch <= 1:
+            raise GraphError("stretch", "not a share", expected="0 < stretch <= 1", got=stretch)
+        self.graph, self.dataset = graph, graph.name or "graph"
+        self.parts, self.split = WholeParts(graph), split or GivenSplit(label=label, seed=seed)
+        self.index = self.split.split(self.parts)
+        self.label, self.selection, self.seed = label, selection, int(seed)
+        self.stretch, self.mirror, self.noise = stretch, mirror, noise
+        y = torch.as_tensor(part_values(graph, label))
+        if y.is_floating_point() or y.numel() == 0 or int(y.min()) < 0:
+            raise GraphError(
+                f"parts.{label}", "not classes", expected="integers from 0", got=y.dtype
+            )
+        self.labels = y.long()[self.parts.part]
+        self.num_classes = int(self.labels.max()) + 1
+
+    # ---------------------------------------------------------------- what models may ask
+    @property
+    def num_nodes(self) -> int:
+        """``N``."""
+        return self.graph.num_nodes
+
+    @property
+    def in_channels(self) -> int:
+        """``C``."""
+        return self.graph.signal.size(2)
+
+    @property
+    def in_steps(self) -> int:
+        """Rows of the longest part."""
+        return int(self.parts.lengths.max())
+
+    @property
+    def node_names(self) -> list[Any] | None:
+        """Names of the nodes, or ``None``."""
+        names = self.graph.node_names
+        return None if names is None else names.tolist()
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> WindowStream:
+        """Batches of parts."""
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        batch_size = check_count(batch_size, "batch_size", "not a batch size")
+        index = self.index[_SPLITS.index(split)]
+        if split == "train":
+            index = shuffled(index, self.seed, epoch)
+        device = torch.device(device)
+        return WindowStream(
+            index,
+            batch_size,
+            lambda part, first: self.query(part, split, first, device, epoch),
+        )
+
+    def query(
+        self,
+        index: Tensor,
+        split: str = "test",
+        first: int = 0,
+        device: torch.device | str = "cpu",
+        epoch: int = 0,
+    ) -> WindowQuery:
+        """Some parts as a model sees them; changed at random for training, as options say."""
+        x, seen = self.parts[index]
+        if split == "train":
+            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+        return WindowQuery(
+            x=x.to(device),
+            y=self.labels[index].to(device),
+            x_mask=seen.to(device),
+            part=self.parts.part[index],
+            first=first,
+        )
+
+    def history(self, split: str) -> list[Any]:
+        """Nothing: a part holds all that a model sees."""
+        return []
+
+    def continues(self, split: str) -> bool:
+        """Always: there is no state between parts."""
+        return True
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
+        """Logits, and the class in the last column, ``[B, C + 1]``."""
+        logits = model(query.x, None, query.x_mask)
+        return torch.cat([logits, query.y.unsqueeze(1).to(logits.dtype)], 1)
+
+    def loss(self, scores: Tensor, total: int) -> Tensor:
+        """The share of these rows in the mean cross entropy of ``total`` rows."""
+        logits = scores[:, :-1]
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        return F.cross_entropy(logits, scores[:, -1].long(), reduction="sum") / max(total, 1)
+
+    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+        """All metrics over the parts of a split."""
+        if scores.shape[0] == 0:
+            return {}
+        logits, y = scores[:, :-1].cpu(), scores[:, -1].long().cpu()
+        return {
+            "accuracy": ordinal.top_k_accuracy(logits, y, 1),
+            "balanced_accuracy": ordinal.balanced_accuracy(logits, y),
+            "log_likelihood": -float(F.cross_entropy(logits.double(), y)),
+        }
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        return {
+            "split": self.split.describe(),
+            "parts": {s: len(i) for s, i in zip(_SPLITS, self.index)},
+            "label": self.label,
+            "num_classes": self.num_classes,
+            "training": {"stretch": self.stretch, "mirror": self.mirror, "noise": self.noise},
+            "order_seed": self.seed,
+            "selection": self.selection,
+        }
+
+    def protocol(self) -> dict[str, Any]:
+        """Split and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"PartClassification({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- inside
+    def _changed(self, x: Tensor, seen: Tensor, draw: int) -> tuple[Tensor, Tensor]:
+        """Parts cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
+        make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
+        rows, steps = x.shape[:2]
+        if self.stretch < 1:
+            lengths = seen.flatten(2).any(2).sum(1)
+            share = self.stretch + (1 - self.stretch) * torch.rand(rows, generator=make)
+            kept = (lengths * share).ceil().long().clamp(min=1)
+            start = (torch.rand(rows, generator=make) * (lengths - kept + 1)).long()
+            at = torch.arange(steps)
+            inside = at < kept[:, None]
+            source = (start[:, None] + at).clamp(max=steps - 1)[..., None, None].expand_as(x)
+            seen = seen.gather(1, source) & inside[..., None, None]
+            x = torch.where(seen, x.gather(1, source), 0)
+        if self.mirror:
+            turn = torch.rand(rows, generator=make) < 0.5
+            x = torch.cat(
+                [torch.where(turn[:, None, None, None], -x[..., :1], x[..., :1]), x[..., 1:]], -1
+            )
+        if self.noise:
+            x = torch.where(seen, x + self.noise * torch.randn(x.shape, generator=make), 0)
+        return x, seen
+
+    def _summary(self) -> str:
+        sizes = " / ".join(f"{len(i):,}" for i in self.index)
+        return (
+            f"{self.split.name} split, {sizes} whole parts to train, validate and test, "
+            f"{self.num_classes} classes, epoch chosen by validation "
+            f"{self.selection.replace('_', ' ')}"
+        )

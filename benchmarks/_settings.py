@@ -11,7 +11,16 @@ from typing import Any
 
 from graphkit.errors import GraphError, UnknownNameError
 
-__all__ = ["CONFIGS", "Settings", "apply", "known_settings", "parse", "parse_sweep", "read"]
+__all__ = [
+    "CONFIGS",
+    "Settings",
+    "apply",
+    "known_settings",
+    "named",
+    "parse",
+    "parse_sweep",
+    "read",
+]
 
 CONFIGS = Path(__file__).parent / "configs"
 _PARTS = ("model", "fit", "task")
@@ -60,6 +69,13 @@ def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
                 raise UnknownNameError(f"part of {path.name}, {name}", part, known)
             getattr(settings, part).update(values)
     return settings
+
+
+def named(model: str, folder: Path = CONFIGS) -> dict[str, dict[str, Any]]:
+    """Settings of the model that have a name, from the section ``named`` of its file."""
+    path = folder / f"{model}.json"
+    sections = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return sections.get("named", {})
 
 
 def parse(assignments: list[str]) -> dict[str, Any]:

@@ -62,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,C",
         help="a row for each of these sequence encoders, of models that take one (history)",
     )
+    add(
+        "--named",
+        metavar="A,B",
+        help="also a row for each of these named settings of a model's file: graphmixer,dygformer",
+    )
     add("--json", metavar="PATH", help="also write the results here")
     add("--plot", metavar="PATH", help="write the curves here")
     add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
@@ -104,6 +109,7 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     """
     from benchmarks import _settings
     from graphkit import GraphError, LinkPrediction, fit, registry
+    from graphkit.errors import UnknownNameError
 
     makers = {name: registry.get("model", name) for name in models}
     for name, make in makers.items():
@@ -139,6 +145,16 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     changes: dict[str, dict[str, Any]] = {model: {} for model in models}
     if options.get("encoder"):
         changes = _encoder_rows(models, known, _names(options["encoder"]))
+    for name in _names(options["named"]) if options.get("named") else ():
+        found = {model: _settings.named(model) for model in models}
+        if not any(name in settings for settings in found.values()):
+            every = [n for settings in found.values() for n in settings]
+            raise UnknownNameError("named settings", name, every)
+        for model in models:
+            if name in found[model]:
+                changes[f"{model} {name}"] = {
+                    f"{model}.{key}": value for key, value in found[model][name].items()
+                }
     for key, choices in _settings.parse_sweep(options["sweep"]).items():
         owner, _, name = key.rpartition(".")
         for model in models:
@@ -171,7 +187,9 @@ def _encoder_rows(
     found: dict[str, dict[str, Any]] = {}
     for model in models:
         if model in takers:
-            found |= {f"{model} encoder={e}": {f"{model}.encoder": e} for e in encoders}
+            for name in encoders:  # with its own defaults: settings belong to one encoder
+                change = {f"{model}.encoder": name, f"{model}.encoder_settings": {}}
+                found[f"{model} encoder={name}"] = change
         else:
             found[model] = {}
     return found

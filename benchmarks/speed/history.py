@@ -26,7 +26,11 @@ from graphkit.models.stream.history import HistoryLinkPredictor
 __all__ = ["Ours", "Plain", "run"]
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "mixer": {"encoder": "mixer", "num_layers": 1, "half_lives": ()},
+    "mixer": {
+        "encoder": "mixer",
+        "encoder_settings": {"channel_ratio": 1},
+        "half_lives": (),
+    },
     "DyGFormer-like": {
         "encoder": "transformer",
         "num_layers": 2,

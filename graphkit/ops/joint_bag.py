@@ -76,7 +76,7 @@ class _SparseBag(torch.autograd.Function):
 
 def _add_rows(num_rows: int, to: Tensor, source: Tensor, index: Tensor) -> Tensor:
     """``[num_rows, D]``: ``out[to[i]] += source[index[i]]``."""
-    out = torch.zeros(num_rows, source.shape[1], dtype=source.dtype)
+    out = source.new_zeros(num_rows, source.shape[1])
     if use_compiled(source):
         _add_rows_loop(*(v.numpy() for v in (out, to, source.detach().contiguous(), index)))
         return out

@@ -134,9 +134,21 @@ def test_a_row_per_encoder():
         "edgebank",
         "history length=4",
     ]
+    named = _plan(["history"], {**options, "encoder": None, "named": "graphmixer,dygformer"})
+    assert list(named) == [
+        "history",
+        "history graphmixer",
+        "history dygformer",
+        "history length=4",
+    ]
+    assert named["history dygformer"][1]("collegemsg").model["pairing"] == "joint"
+    assert "pairing" not in named["history"][1]("collegemsg").model
+    with pytest.raises(GraphError, match="Did you mean 'graphmixer'"):
+        _plan(["history"], {**options, "named": "graphmixr"})
     model, settings = plans["history encoder=mixer"]
     assert model == "history"
     assert settings("collegemsg").model["encoder"] == "mixer"
+    assert settings("collegemsg").model["encoder_settings"] == {}
     assert "encoder" not in plans["edgebank"][1]("collegemsg").model
     with pytest.raises(GraphError, match="Did you mean 'gru'"):
         _plan(["history"], {**options, "encoder": "grru"})

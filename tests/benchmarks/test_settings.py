@@ -65,7 +65,11 @@ def test_every_file_in_the_tree_is_sound(settings):
     assert paths
     for path in paths:
         assert path.stem in registry.names("model")
+        for values in settings.named(path.stem).values():
+            assert values.keys() <= settings.known_settings(registry.get("model", path.stem))
         for name in json.loads(path.read_text()):
+            if name == "named":
+                continue
             assert name == "default" or name in registry.names("dataset"), (path, name)
             found = settings.read(path.stem, name)
             for kind, metrics in found.published.items():

@@ -18,9 +18,10 @@ from its end. GraphMixer's mean over positions is the caller's business.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from graphkit.encoders.sequence.masks import align_end
+from graphkit.encoders.sequence.masks import align_end, ends_valid
 from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
 from graphkit.encoders.sequence.state import State
 from graphkit.registry import register
@@ -80,12 +81,18 @@ class Mixer(SequenceEncoder):
     def _parallel(
         self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
-        z, slot = align_end(self.project_in(x), mask, self.length)
+        z, slot = self.project_in(x), None
+        if x.shape[1] % self.length or not ends_valid(mask):
+            z, slot = align_end(z, mask, self.length)
+        elif mask is not None:
+            z = torch.where(mask.unsqueeze(-1), z, 0)
         shape = z.shape
         z = z.reshape(-1, self.length, self.hidden_channels)
         for block in self.blocks:
             z = block(z)
-        z = z.view(shape).gather(1, slot.unsqueeze(-1).expand(-1, -1, shape[-1]))
+        z = z.view(shape)
+        if slot is not None:
+            z = z.gather(1, slot.unsqueeze(-1).expand(-1, -1, shape[-1]))
         return self.project_out(self.norm(z)), state
 
     def extra_repr(self) -> str:

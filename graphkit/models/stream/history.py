@@ -48,7 +48,8 @@ side, before the encoder; counts have a table up to ``max_count`` instead of a p
 number; the node itself stands last, not first. From both: ages are groups, two to a doubling,
 counted in events of the stream (``clock="events"``), see docs/design.md on NAT for why;
 ``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is theirs. Events tell sent from
-received, which neither model knows. docs/models.md has the settings that come closest to each.
+received, which neither model knows. The settings that come closest to each
+have names in benchmarks/configs/history.json.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class HistoryLinkPredictor(nn.Module):
         hidden_channels: Width of positions, of the encoder and of the head.
         num_layers: Layers of the encoder, if it has such an argument; else so many encoders in a
             row, of which each has a norm before it, a residual around it and a two-layer
-            perceptron behind it. Likewise the encoder gets ``length`` and ``dropout``.
+            perceptron behind it. Likewise the encoder gets ``length``.
         encoder_settings: Further arguments of the encoder.
         patch_size: Positions that are joined to one.
         pairing: ``"head"``, ``"tokens"``, ``"joint"`` or ``"none"``; see above.
@@ -106,7 +107,7 @@ class HistoryLinkPredictor(nn.Module):
         walk_hops: Longest projected walk; 0 for none.
         walk_half_lives: In events.
         walk_channels: Width of the projection.
-        dropout: Between layers and before the score.
+        dropout: Before the score, and in the perceptrons between encoders.
         tick: What counts as one step of time, for ``ages="buckets"`` with ``clock="time"``.
         time_dtype: int64 or float64, what the times of the stream are.
         seed: Of the walks' codes.
@@ -408,7 +409,7 @@ def _stack(
     make = get("sequence_encoder", encoder) if isinstance(encoder, str) else encoder
     settings = {"in_channels": channels, **(settings or {})}
     takes = inspect.signature(make).parameters
-    for name, value in (("length", length), ("num_layers", num_layers), ("dropout", dropout)):
+    for name, value in (("length", length), ("num_layers", num_layers)):
         if name in takes:
             settings.setdefault(name, value)
     if num_layers == 1 or "num_layers" in takes:

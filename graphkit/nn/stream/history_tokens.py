@@ -10,6 +10,7 @@ from graphkit.errors import UnknownNameError
 from graphkit.nn.stream.event_history import HistoryRows
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.ops.joint_bag import sparse_bag
 
 __all__ = ["HistoryTokens", "Patches"]
 
@@ -99,10 +100,10 @@ class HistoryTokens(nn.Module):
         num_rows, size = rows.age.shape
         place = F.pad(self.group(rows), (0, 1), value=self.own)
         count = count.clamp(max=self.max_count) + (self.own + 1)
-        index = torch.stack([place, count], dim=2).view(-1, 2)
-        tokens = F.embedding_bag(index, self.table, mode="sum").view(
-            num_rows, size + 1, self.channels
-        )
+        cells = torch.arange(place.numel(), device=place.device)
+        index = torch.cat([place.view(-1), count.view(-1)])
+        tokens = sparse_bag(self.table, index, cells.repeat(2), cells.numel())
+        tokens = tokens.view(num_rows, size + 1, self.channels)
         if self.lin_time is not None:
             tokens = tokens + F.pad(self.lin_time(self.time_encoder(rows.age)), (0, 0, 0, 1))
         if self.lin_edge is not None:
@@ -114,7 +115,9 @@ class HistoryTokens(nn.Module):
 
     def of_other(self, count: Tensor) -> Tensor:
         """``[..., channels]`` for counts ``[...]`` in the other node's history."""
-        return F.embedding(count.clamp(max=self.max_count), self.other)
+        index = count.clamp(max=self.max_count).view(-1)
+        cells = torch.arange(index.numel(), device=index.device)
+        return sparse_bag(self.other, index, cells, index.numel()).view(*count.shape, self.channels)
 
     def group(self, rows: HistoryRows) -> Tensor:
         """int64 ``[R, k]``, age group and direction of each event, below ``2 * num_ages``."""

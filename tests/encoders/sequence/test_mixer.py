@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import gelu, layer_norm, linear
 
 from graphkit.encoders.sequence import Mixer
-from graphkit.encoders.sequence.masks import align_end
+from graphkit.encoders.sequence.masks import align_end, ends_valid
 
 
 def plain(encoder: Mixer, x: torch.Tensor) -> torch.Tensor:
@@ -41,6 +41,26 @@ def test_equations_and_windows() -> None:
     for row in range(2):
         torch.testing.assert_close(y[row, mask[row]], plain(encoder, x[row, mask[row]]))
         torch.testing.assert_close(encoder(x)[row], plain(encoder, x[row]))
+
+
+def test_rows_that_end_with_their_valid_positions_stay_where_they_are() -> None:
+    encoder = Mixer(3, 2, length=4, hidden_channels=6).double()
+    x = torch.randn(3, 8, 3, dtype=torch.float64, requires_grad=True)
+    mask = torch.arange(8) >= torch.tensor([[0], [5], [8]])
+    assert ends_valid(mask)
+    y = encoder(x, mask)
+    for row in range(2):
+        torch.testing.assert_close(y[row, mask[row]], plain(encoder, x[row, mask[row]]))
+    assert not y[~mask].any()
+    y.square().sum().backward()
+    assert not x.grad[~mask].any()
+
+
+def test_ends_valid() -> None:
+    assert ends_valid(None)
+    assert ends_valid(torch.zeros(0, 3, dtype=torch.bool))
+    assert ends_valid(torch.tensor([[False, True], [False, False], [True, True]]))
+    assert not ends_valid(torch.tensor([[True, True], [True, False]]))
 
 
 def test_align_end() -> None:

@@ -40,6 +40,7 @@ _OPTIONAL = (
     ("transformers", "transformers", "llm", "text encoders"),
     ("peft", "peft", "llm", "text encoders"),
     ("mne", "mne", "eeg", "recordings"),
+    ("h5py", "h5py", "h5", "METR-LA and PEMS-BAY"),
     ("biotite", "biotite", "protein", "structures"),
     ("obonet", "obonet", "protein", "ontologies"),
     ("triton", "triton", None, "torch.compile on GPUs"),

@@ -21,6 +21,7 @@ OPTIONAL = [
     "transformers",
     "peft",
     "mne",
+    "h5py",
     "biotite",
     "obonet",
     "matplotlib",

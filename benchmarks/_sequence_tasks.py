@@ -1,0 +1,163 @@
+"""Small tasks for sequence encoders: made-up sequences whose answer is known, and digits by rows.
+
+A task draws batches ``(x [B, L, C], target [B, L])`` with targets of -100 where nothing is asked.
+Adding one: a function under ``@task(...)``.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import one_hot
+
+from graphkit.errors import DatasetNotFoundError
+
+__all__ = ["TASKS", "BitTask", "SequenceTask", "task"]
+
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class SequenceTask:
+    """One task of fixed difficulty.
+
+    Attributes:
+        channels: C.
+        classes: Classes of the answer.
+        chance: Accuracy of a guess.
+        updates: Training batches.
+        batch: Rows of one.
+        sample: ``(generator, rows, split) -> (x, target)``; the split matters to real data only.
+    """
+
+    name: str
+    doc: str
+    channels: int
+    classes: int
+    chance: float
+    updates: int
+    batch: int
+    sample: Callable[[Generator, int, str], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class BitTask:
+    """A question about the last N bits; N grows in a curriculum.
+
+    Attributes:
+        updates: Training batches in all.
+        batch: Rows of one.
+        label: ``(bits [B, L], N) -> [B]``.
+        unbalanced: Whether every row has a probability of ones of its own.
+    """
+
+    name: str
+    doc: str
+    updates: int
+    batch: int
+    label: Callable[[Tensor, int], Tensor]
+    unbalanced: bool
+
+    def sample(self, draw: Generator, rows: int, largest: int) -> Tensor:
+        """Bits ``[rows, M]``, M drawn from [N + 2, 4 N + 2) for the largest N."""
+        length = int(torch.randint(largest + 2, 4 * largest + 2, (1,), generator=draw))
+        p = torch.rand(rows, 1, generator=draw) if self.unbalanced else 0.5
+        return (torch.rand(rows, length, generator=draw) < p).long()
+
+
+TASKS: dict[str, SequenceTask | BitTask] = {}
+"""All tasks by name."""
+
+
+def task(
+    name: str, *, channels: int, classes: int, chance: float, updates: int, batch: int = 32
+) -> Callable[[Any], Any]:
+    """Decorator: makes ``sample(draw, rows, split)`` a task."""
+
+    def decorate(sample: Any) -> Any:
+        doc = (sample.__doc__ or "").strip().splitlines()[0]
+        TASKS[name] = SequenceTask(name, doc, channels, classes, chance, updates, batch, sample)
+        return sample
+
+    return decorate
+
+
+def _parity(bits: Tensor, n: int) -> Tensor:
+    return bits[:, -n:].sum(1) % 2
+
+
+def _match(bits: Tensor, n: int) -> Tensor:
+    return (bits[:, -n] == bits[:, -1]).long()
+
+
+TASKS["parity"] = BitTask(
+    "parity", "Parity of the last N bits (a running state)", 240, 64, _parity, True
+)
+TASKS["match"] = BitTask(
+    "match",
+    "Whether the last bit is the one N - 1 before it (delayed match)",
+    300,
+    64,
+    _match,
+    False,
+)
+
+
+@task("recall", channels=48, classes=16, chance=1 / 16, updates=300)
+def recall(draw: Generator, rows: int, split: str, pairs: int = 4) -> tuple[Tensor, Tensor]:
+    """Four keys with values, then the keys in another order among noise: say each one's value."""
+    key = torch.rand(rows, 16, generator=draw).argsort(1)[:, :pairs]
+    value = torch.randint(16, (rows, pairs), generator=draw)
+    order = torch.rand(rows, pairs, generator=draw).argsort(1)
+    asked, answer = key.gather(1, order), value.gather(1, order)
+    noise = torch.randint(32, 48, (rows, pairs), generator=draw)
+    shown = torch.stack([key, value + 16], 2).flatten(1)
+    tokens = torch.cat([shown, torch.stack([noise, asked], 2).flatten(1)], 1)
+    target = torch.full_like(tokens, IGNORE)
+    target[:, 2 * pairs + 1 :: 2] = answer
+    return one_hot(tokens, 48).float(), target
+
+
+@task("copy", channels=8, classes=8, chance=1 / 8, updates=200)
+def copy(draw: Generator, rows: int, split: str, delay: int = 8) -> tuple[Tensor, Tensor]:
+    """The symbol of eight steps ago, at every step."""
+    tokens = torch.randint(8, (rows, 32), generator=draw)
+    target = torch.full_like(tokens, IGNORE)
+    target[:, delay:] = tokens[:, :-delay]
+    return one_hot(tokens, 8).float(), target
+
+
+@task("digits", channels=28, classes=10, chance=0.1, updates=200, batch=64)
+def digits(draw: Generator, rows: int, split: str) -> tuple[Tensor, Tensor]:
+    """A handwritten digit row by row: which one, asked at the last row."""
+    images, labels = _mnist()
+    low, high = (0, 8000) if split == "train" else (8000, len(labels))
+    at = torch.randint(low, high, (rows,), generator=draw)
+    x = images[at].float() / 255
+    target = torch.full(x.shape[:2], IGNORE)
+    target[:, -1] = labels[at]
+    return x, target
+
+
+@functools.cache
+def _mnist() -> tuple[Tensor, Tensor]:
+    """The 10,000 test images of MNIST; 8,000 of them to learn from."""
+    folder = Path(os.environ.get("GRAPHKIT_DATA", ".")) / "mnist-t10k"
+    files = [folder / f"t10k-{n}-ubyte.gz" for n in ("images-idx3", "labels-idx1")]
+    if not all(file.is_file() for file in files):
+        raise DatasetNotFoundError(
+            "mnist-t10k",
+            f"there are no files {', '.join(f.name for f in files)} in {folder}",
+            fix="Put them into the folder mnist-t10k of GRAPHKIT_DATA, or leave out the task.",
+        )
+    raw = [bytearray(gzip.decompress(file.read_bytes())) for file in files]
+    images = torch.frombuffer(raw[0], dtype=torch.uint8, offset=16).view(-1, 28, 28)
+    return images, torch.frombuffer(raw[1], dtype=torch.uint8, offset=8).long()

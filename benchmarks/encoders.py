@@ -1,0 +1,393 @@
+"""Sequence encoders side by side: size, forms, speed against length, memory, small tasks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphkit.encoders.sequence import SequenceEncoder
+
+SCHEMA = "graphkit.encoders/1"
+_SETTINGS = Path(__file__).parent / "configs" / "encoders" / "settings.json"
+# CPU time of the process: with one thread it does not depend on what else the machine does.
+_TOO_SLOW = 1.0  # seconds: a form that takes longer is not tried at twice the length
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``run.py encoders``."""
+    add = parser.add_argument
+    add("--encoder", help="encoders, separated by commas (default: all)")
+    add("--tasks", help="tasks, separated by commas; none for no training (default: all)")
+    add("--channels", type=int, default=64, help="size of input, state and output (default: 64)")
+    add("--batch", type=int, default=1, help="rows when speed is measured (default: 1)")
+    add("--longest", type=int, default=8192, help="longest sequence (default: 8192)")
+    add("--updates", type=int, help="training batches of every task (default: each task's own)")
+    add("--curriculum", default="multi", choices=["multi", "single", "sliding"])
+    add("--seed", type=int, default=0)
+    add("--threads", type=int, default=1, help="CPU threads of torch (default: 1)")
+    add("--json", metavar="PATH", help="write the record here after every encoder, and go on from")
+    add("--plot", metavar="PATH", help="write speed against length here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every encoder, print the tables."""
+    import torch
+
+    from benchmarks._sequence_tasks import TASKS
+    from graphkit.encoders.sequence import list_sequence_encoders
+    from graphkit.engine.environment import versions
+    from graphkit.engine.files import write_text
+    from graphkit.engine.result import table
+    from graphkit.errors import UnknownNameError
+
+    known = list_sequence_encoders()
+    chosen = args.encoder.split(",") if args.encoder else known
+    tasks = list(TASKS) if args.tasks is None else args.tasks.split(",")
+    tasks = [] if tasks == ["none"] else tasks
+    for name, there in [(n, known) for n in chosen] + [(n, list(TASKS)) for n in tasks]:
+        if name not in there:
+            raise UnknownNameError("encoder" if there is known else "task", name, there)
+    torch.set_num_threads(args.threads)
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "threads": args.threads,
+        "channels": args.channels,
+        "batch": args.batch,
+        "seed": args.seed,
+        "curriculum": args.curriculum,
+        "tasks": {n: {"doc": TASKS[n].doc, **_budget(TASKS[n], args)} for n in tasks},
+        "rows": {},
+    }
+    if args.json and Path(args.json).exists():
+        before = json.loads(Path(args.json).read_text(encoding="utf-8"))
+        record["rows"] = before["rows"]
+        record["tasks"] = {**before["tasks"], **record["tasks"]}
+    torch.optim.Adam([torch.zeros(1)])  # what it imports is not the first task's time
+    for name in chosen:
+        row = record["rows"].setdefault(name, {"tasks": {}})
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        if "forms" not in row:
+            row.update(measure(name, args))
+        for t in tasks:
+            if t not in row["tasks"]:
+                row["tasks"][t] = _train(name, TASKS[t], args)
+                print(f"  {t}: {row['tasks'][t]}", file=sys.stderr, flush=True)
+        if args.json:
+            write_text(args.json, json.dumps(record, indent=1) + "\n")
+    for head, rows in tables(record):
+        print("\n".join(table(head, rows)), end="\n\n")
+    print(about(record))
+    if args.plot:
+        print(f"plot: {plot(record, args.plot)}")
+    return 0
+
+
+def make(name: str, channels: int) -> SequenceEncoder:
+    """An encoder with the settings of ``configs/encoders``."""
+    from graphkit.encoders import sequence
+
+    settings = json.loads(_SETTINGS.read_text(encoding="utf-8")).get(name, {})
+    return sequence(name, in_channels=channels, out_channels=channels, **settings)
+
+
+# ------------------------------------------------------------------ size, forms, speed, memory
+def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Everything that needs no training."""
+    import torch
+
+    torch.manual_seed(args.seed)
+    encoder = make(name, args.channels).eval()
+    found: dict[str, Any] = {
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "state": encoder.state_numel() if encoder.causal else None,
+        "state_is_constant": encoder.causal and encoder.state_is_constant,
+        "causal": encoder.causal,
+        "forms": sorted(encoder.forms),
+        "difference": _difference(encoder, args),
+        "speed": {form: _speed(encoder, form, args) for form in sorted(encoder.forms)},
+        "kept_mib": _kept(encoder, 1024, args),
+    }
+    if encoder.causal:
+        found["step_us"] = {str(t): _step_us(encoder, t, args) for t in (16, 4096)}
+    return found
+
+
+def _input(length: int, args: argparse.Namespace) -> tuple[Any, Any]:
+    import torch
+
+    draw = torch.Generator().manual_seed(args.seed)
+    x = torch.randn(args.batch, length, args.channels, generator=draw)
+    return x, torch.arange(length, dtype=torch.float64).expand(args.batch, -1)
+
+
+def _difference(encoder: SequenceEncoder, args: argparse.Namespace) -> float | None:
+    """The largest difference between outputs of two forms, steps among them, in float64."""
+    import torch
+
+    x, when = _input(100, args)
+    encoder, x = encoder.double(), x.double()
+    with torch.no_grad():
+        outputs = [encoder(x, time=when, form=form) for form in sorted(encoder.forms)]
+        if encoder.causal:
+            state, steps = encoder.init_state(len(x)), []
+            for t in range(x.shape[1]):
+                y, state = encoder.step(x[:, t], state, None, when[:, t])
+                steps.append(y)
+            outputs.append(torch.stack(steps, 1))
+    encoder.float()
+    if len(outputs) == 1:
+        return None
+    return max(float((y - outputs[0]).abs().max()) for y in outputs[1:])
+
+
+def _speed(encoder: SequenceEncoder, form: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Positions a second against length, forward alone and with the backward pass."""
+    import torch
+
+    found: dict[str, Any] = {"length": [], "forward": [], "train": []}
+    length = 256
+    while length <= args.longest:
+        x, when = _input(length, args)
+
+        def forward(x: Any = x, when: Any = when) -> None:
+            with torch.no_grad():
+                encoder(x, time=when, form=form)
+
+        def train(x: Any = x, when: Any = when) -> None:
+            encoder.zero_grad()
+            encoder(x, time=when, form=form).square().mean().backward()
+
+        spent = [_median(forward), _median(train)]
+        found["length"].append(length)
+        for key, seconds in zip(("forward", "train"), spent):
+            found[key].append(args.batch * length / seconds)
+        if max(spent) > _TOO_SLOW:
+            break
+        length *= 2
+    return found
+
+
+def _median(call: Any) -> float:
+    """Median of three timed runs after one that does not count; of a slow one the first counts."""
+    spent = []
+    for _ in range(4):
+        began = time.process_time()
+        call()
+        spent.append(time.process_time() - began)
+        if spent[0] > _TOO_SLOW:
+            return spent[0]
+    return statistics.median(spent[1:])
+
+
+def _step_us(encoder: SequenceEncoder, position: int, args: argparse.Namespace) -> float:
+    """Microseconds of a step after ``position`` positions."""
+    import torch
+
+    x, when = _input(position + 20, args)
+    with torch.no_grad():
+        _, state = encoder(x[:, :position], time=when[:, :position], return_state=True)
+        spent = []
+        for t in range(position, position + 20):
+            began = time.process_time()
+            _, state = encoder.step(x[:, t], state, None, when[:, t])
+            spent.append(time.process_time() - began)
+    return 1e6 * statistics.median(spent)
+
+
+def _kept(encoder: SequenceEncoder, length: int, args: argparse.Namespace) -> float:
+    """MiB that a forward pass keeps for the backward pass."""
+    import torch
+
+    seen: dict[int, int] = {}
+    mine = {p.untyped_storage().data_ptr() for p in encoder.parameters()}
+
+    def pack(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in mine:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    x, when = _input(length, args)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        y = encoder(x, time=when)
+    del y
+    return sum(seen.values()) / 2**20
+
+
+# ------------------------------------------------------------------ tasks
+def _budget(task: Any, args: argparse.Namespace) -> dict[str, Any]:
+    return {"updates": args.updates or task.updates, "batch": task.batch}
+
+
+def _train(name: str, task: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """Train on one task; accuracy, or the largest N solved, and the seconds it took."""
+    import torch
+
+    from benchmarks._sequence_tasks import SequenceTask
+
+    torch.manual_seed(args.seed)
+    draw = torch.Generator().manual_seed(args.seed)
+    updates, began = _budget(task, args)["updates"], time.process_time()
+    encoder = make(name, args.channels)
+    work = _fixed if isinstance(task, SequenceTask) else _growing
+    found = work(encoder, task, draw, updates, args)
+    return {**found, "seconds": round(time.process_time() - began, 1)}
+
+
+def _run(encoder: Any, x: Any) -> Any:
+    import torch
+
+    when = torch.arange(x.shape[1], dtype=torch.float64).expand(len(x), -1)
+    return encoder(x, time=when)
+
+
+def _fixed(
+    encoder: Any, task: Any, draw: Any, updates: int, args: argparse.Namespace
+) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    project, head = nn.Linear(task.channels, args.channels), nn.Linear(args.channels, task.classes)
+    parameters = [*project.parameters(), *encoder.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(parameters, 3e-3)
+    for _ in range(updates):
+        x, target = task.sample(draw, task.batch, "train")
+        y = head(_run(encoder, project(x)))
+        loss = nn.functional.cross_entropy(y.flatten(0, 1), target.flatten())
+        _update(optimizer, parameters, loss)
+    encoder.eval()
+    with torch.no_grad():
+        x, target = task.sample(draw, 1000, "test")
+        asked = target >= 0
+        y = head(_run(encoder, project(x))).argmax(-1)
+    return {"accuracy": float((y == target)[asked].float().mean())}
+
+
+def _growing(
+    encoder: Any, task: Any, draw: Any, updates: int, args: argparse.Namespace
+) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    from benchmarks._curriculum import Curriculum
+
+    plan = Curriculum(args.curriculum)
+    project = nn.Linear(1, args.channels)
+    heads = {2: nn.Linear(args.channels, 2)}
+    shared = [*project.parameters(), *encoder.parameters()]
+    optimizer = torch.optim.Adam([*shared, *heads[2].parameters()], 3e-3)
+    right: list[list[float]] = []
+    for _ in range(updates):
+        bits = task.sample(draw, task.batch, plan.heads[-1])
+        h = _run(encoder, project(bits.unsqueeze(-1).float() * 2 - 1))[:, -1]
+        losses, accuracies = [], []
+        for n in plan.heads:
+            y, label = heads[n](h), task.label(bits, n)
+            losses.append(nn.functional.cross_entropy(y, label))
+            accuracies.append(float((y.argmax(-1) == label).float().mean()))
+        _update(optimizer, [p for g in optimizer.param_groups for p in g["params"]], sum(losses))
+        right.append(accuracies)
+        # Every batch is new: the accuracy while training is a test.
+        if len(right) == 20:
+            if plan.report([statistics.fmean(column) for column in zip(*right)]):
+                heads[plan.heads[-1]] = nn.Linear(args.channels, 2)
+                optimizer.add_param_group({"params": heads[plan.heads[-1]].parameters()})
+            right = []
+    return {"largest": plan.solved}
+
+
+def _update(optimizer: Any, parameters: list[Any], loss: Any) -> None:
+    import torch
+
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimizer.step()
+
+
+# ------------------------------------------------------------------ what is shown
+def tables(record: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """Head and rows of the two tables: without and with training."""
+    lengths = [256, 1024, 4096, 8192]
+    head = ["encoder", "parameters", "state", "forms", "forms differ by"]
+    head += ["step at 16", "step at 4096"]
+    head += [f"train pos/s at {n}" for n in lengths] + ["MiB kept at 1024"]
+    rows = []
+    for name, row in record["rows"].items():
+        cells = [name, f"{row['parameters']:,}"]
+        grows = row["causal"] and not row["state_is_constant"]
+        cells.append("grows" if grows else "–" if row["state"] is None else f"{row['state']:,}")
+        cells.append(", ".join(row["forms"]))
+        cells.append("–" if row["difference"] is None else f"{row['difference']:.0e}")
+        steps = row.get("step_us", {})
+        cells += [f"{steps[t]:,.0f} µs" if t in steps else "–" for t in ("16", "4096")]
+        for length in lengths:
+            best = [
+                speed["train"][speed["length"].index(length)]
+                for speed in row["speed"].values()
+                if length in speed["length"]
+            ]
+            cells.append(f"{max(best):,.0f}" if best else "–")
+        rows.append([*cells, f"{row['kept_mib']:.1f}"])
+    found = [(head, rows)]
+    names = [t for t in record["tasks"] if any(t in r["tasks"] for r in record["rows"].values())]
+    if names:
+        body = []
+        for name, row in record["rows"].items():
+            cells = [name]
+            for t in names:
+                got = row["tasks"].get(t)
+                if got is None:
+                    cells.append("–")
+                elif "largest" in got:
+                    cells.append(f"N = {got['largest']}" if got["largest"] > 1 else "none")
+                else:
+                    cells.append(f"{got['accuracy']:.3f}")
+            body.append([*cells, f"{sum(g['seconds'] for g in row['tasks'].values()):.0f}"])
+        found.append((["encoder", *names, "s"], body))
+    return found
+
+
+def about(record: dict[str, Any]) -> str:
+    """How it was measured, in a sentence."""
+    tasks = "; ".join(
+        f"{n}: {t['doc']}, {t['updates']} batches of {t['batch']}"
+        for n, t in record["tasks"].items()
+    )
+    return (
+        f"{record['channels']} channels, {record['batch']} row(s), {record['threads']} thread(s), "
+        f"torch {record['versions'].get('torch', '')}; CPU time; speed is that of the fastest "
+        f"form, forward and backward, median of three. Tasks (seed {record['seed']}, "
+        f"{record['curriculum']}-head curriculum of bits, largest N solved): {tasks}."
+    )
+
+
+def plot(record: dict[str, Any], path: str) -> Path:
+    """Positions a second against length, training, the fastest form of each encoder."""
+    from graphkit.errors import require
+
+    figure_module = require("matplotlib.figure", "plot")
+    figure = figure_module.Figure(figsize=(8, 5))
+    axes = figure.subplots()
+    for index, (name, row) in enumerate(record["rows"].items()):
+        best: dict[int, float] = {}
+        for speed in row["speed"].values():
+            for length, value in zip(speed["length"], speed["train"]):
+                best[length] = max(best.get(length, 0), value)
+        lengths = sorted(best)
+        style = ["-", "--", ":"][index // 10 % 3]
+        axes.loglog(lengths, [best[n] for n in lengths], style, marker=".", label=name)
+    axes.set_xlabel("length")
+    axes.set_ylabel("positions a second, forward and backward")
+    axes.legend(fontsize="small", ncol=2)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=120, bbox_inches="tight")
+    return target

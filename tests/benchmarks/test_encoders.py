@@ -1,0 +1,105 @@
+"""The encoders command: its tasks by brute force, its curriculum, a run from end to end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+import torch
+
+from benchmarks import encoders
+from benchmarks._curriculum import Curriculum
+from benchmarks._sequence_tasks import IGNORE, TASKS, BitTask
+
+
+def draw() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_bits_by_brute_force() -> None:
+    for name, label in (
+        ("parity", lambda row, n: sum(row[-n:]) % 2),
+        ("match", lambda row, n: int(row[-n] == row[-1])),
+    ):
+        task = TASKS[name]
+        assert isinstance(task, BitTask)
+        bits = task.sample(draw(), 500, 5)
+        assert 7 <= bits.shape[1] < 22
+        for n in (2, 5):
+            got = task.label(bits, n)
+            assert got.tolist() == [label(row, n) for row in bits.tolist()]
+            if name == "match":
+                assert abs(got.float().mean() - 0.5) < 0.1  # nothing to be had from a bias
+
+
+def test_recall_and_copy_by_brute_force() -> None:
+    x, target = TASKS["recall"].sample(draw(), 50, "train")
+    for tokens, answers in zip(x.argmax(-1).tolist(), target.tolist()):
+        value = dict(zip(tokens[:8:2], tokens[1:8:2]))
+        assert len(value) == 4
+        for at, (token, answer) in enumerate(zip(tokens, answers)):
+            assert answer == (value[token] - 16 if at in (9, 11, 13, 15) else IGNORE)
+    x, target = TASKS["copy"].sample(draw(), 5, "train")
+    assert (target[:, :8] == IGNORE).all()
+    assert torch.equal(target[:, 8:], x.argmax(-1)[:, :-8])
+
+
+def test_digits(graphkit_data) -> None:
+    if not (graphkit_data / "mnist-t10k").is_dir():
+        pytest.skip("mnist-t10k is not at hand")
+    x, target = TASKS["digits"].sample(draw(), 200, "test")
+    assert x.shape == (200, 28, 28)
+    assert 0 <= x.min() < x.max() <= 1
+    assert (target[:, :-1] == IGNORE).all()
+    assert set(target[:, -1].tolist()) == set(range(10))
+
+
+def test_curricula() -> None:
+    multi, single = Curriculum("multi"), Curriculum("single")
+    sliding = Curriculum("sliding", keep=2)
+    assert not multi.report([0.97])
+    for _ in range(3):
+        for plan in (multi, single, sliding):
+            assert plan.report([0.99] * len(plan.heads))
+    assert multi.heads == [2, 3, 4, 5]
+    assert single.heads == [5]
+    assert sliding.heads == [4, 5]
+    assert multi.solved == single.solved == sliding.solved == 4
+    assert not multi.report([1, 1, 1, 0.97])  # the last head counts by itself
+    assert not multi.report([0.9, 1, 1, 1])
+    with pytest.raises(ValueError, match="one accuracy per head"):
+        multi.report([1.0])
+    with pytest.raises(ValueError, match="kind"):
+        Curriculum("both")
+
+
+def test_from_end_to_end(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(encoders, "_step_us", lambda encoder, position, args: 1.0)
+    monkeypatch.setattr(encoders, "_kept", lambda encoder, length, args: 1.0)
+    parser = argparse.ArgumentParser()
+    encoders.add_arguments(parser)
+    path = tmp_path / "record.json"
+    given = ["--encoder", "gru,bigru", "--tasks", "parity,copy", "--channels", "8"]
+    given += ["--longest", "256", "--updates", "21", "--json", str(path)]
+    assert encoders.run(parser.parse_args(given)) == 0
+    record = json.loads(path.read_text())
+    assert record["schema"] == encoders.SCHEMA
+    gru, bigru = (record["rows"][n] for n in ("gru", "bigru"))
+    assert gru["parameters"] == 3 * 8 * 18
+    assert gru["difference"] < 1e-12
+    assert "step_us" not in bigru
+    assert gru["speed"]["recurrent"]["length"] == [256]
+    assert set(gru["tasks"]) == {"parity", "copy"}
+    shown = capsys.readouterr().out
+    assert "bigru" in shown
+    assert "parity" in shown
+    encoders.run(parser.parse_args(given))  # goes on from the record: nothing is measured anew
+    assert json.loads(path.read_text())["rows"] == record["rows"]
+
+
+def test_memory_is_counted_once() -> None:
+    args = argparse.Namespace(batch=1, channels=8, seed=0)
+    encoder = encoders.make("gru", 8)
+    assert 0 < encoders._kept(encoder, 64, args) < 1
+    assert encoders._kept(encoder, 128, args) > 1.5 * encoders._kept(encoder, 64, args)

@@ -39,9 +39,16 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.snapshot import EGCU, SnapshotPredictor, as_snapshot, graph_convolution, make_head
+from graphkit.nn.snapshot import (
+    CELLS,
+    EGCU,
+    SnapshotPredictor,
+    as_snapshot,
+    graph_convolution,
+    make_head,
+)
 from graphkit.nn.snapshot.columns import uniform_by_columns
-from graphkit.registry import register
+from graphkit.registry import get, names, register
 
 __all__ = ["EvolveGCNH", "EvolveGCNO"]
 
@@ -60,6 +67,7 @@ class _EvolveGCN(nn.Module):
         num_layers: int = 2,
         *,
         cell: Any = "gru",
+        cell_options: dict[str, Any] | None = None,
         activation: str = "relu",
         activate_last: bool = True,
         projection: int | None = None,
@@ -76,6 +84,7 @@ class _EvolveGCN(nn.Module):
             self.projection = nn.Parameter(torch.empty(in_channels, projection))
             uniform_by_columns(self.projection)
         widths = [projection or in_channels] + [hidden_channels] * num_layers
+        cell = _named_cell(cell, cell_options)
         self.layers = nn.ModuleList(
             EGCU(a, b, cell, self.summarize) for a, b in itertools.pairwise(widths)
         )
@@ -118,6 +127,18 @@ class _EvolveGCN(nn.Module):
         return self.activation(h) if self.activate_last or not last else h
 
 
+def _named_cell(cell: Any, options: dict[str, Any] | None) -> Any:
+    """A name of a sequence encoder as a function that makes one for a weight's columns."""
+    if not isinstance(cell, str) or cell in CELLS:
+        if options:
+            raise GraphError("cell_options", "they are for sequence encoders by name", got=cell)
+        return cell
+    if cell not in names("sequence_encoder"):
+        raise UnknownNameError("cell", cell, [*CELLS, *names("sequence_encoder")])
+    make = get("sequence_encoder", cell)
+    return lambda rows, columns: make(in_channels=rows, out_channels=rows, **(options or {}))
+
+
 def _check(snapshots: Sequence[Any], outputs: str) -> None:
     if outputs not in ("last", "all"):
         raise UnknownNameError("outputs", outputs, ("last", "all"))
@@ -135,8 +156,10 @@ class EvolveGCNO(_EvolveGCN):
         in_channels: Size of each node's features; for one-hot degrees the number of degrees.
         hidden_channels: Size of every layer's output.
         num_layers: Layers.
-        cell: ``"gru"`` (the authors' code), ``"lstm"`` (the paper), or a module that steps; see
+        cell: ``"gru"`` (the authors' code), ``"lstm"`` (the paper), the name of a causal sequence
+            encoder such as ``"gla"``, which reads a weight's columns as a batch, or a module; see
             :func:`~graphkit.nn.snapshot.make_cell`.
+        cell_options: Settings of an encoder by name, such as ``{"hidden_channels": 64}``.
         activation: ``"relu"``, ``"rrelu"`` or ``"identity"``.
         activate_last: Activate the last layer too.
         projection: Width of a linear map of the features before the first layer, whose cell has 6
@@ -186,6 +209,7 @@ class EvolveGCNH(_EvolveGCN):
         hidden_channels: Size of every layer's output; also k, the nodes in a summary.
         num_layers: Layers.
         cell: As for :class:`EvolveGCNO`; ``"lstm"`` is not in the paper here.
+        cell_options: As for :class:`EvolveGCNO`.
         activation: As for :class:`EvolveGCNO`.
         activate_last: As for :class:`EvolveGCNO`.
         projection: As for :class:`EvolveGCNO`.

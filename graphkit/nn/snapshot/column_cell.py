@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from graphkit.errors import GraphError
 from graphkit.nn.snapshot.columns import Columns
 
 __all__ = ["ColumnCell"]
@@ -22,10 +23,27 @@ class ColumnCell(nn.Module):
         columns: ``d_out``.
 
     The state is ``(weight, encoder's state)``.
+
+    Raises:
+        GraphError: The encoder has no steps, needs times, or is made for another width.
     """
 
     def __init__(self, encoder: nn.Module, rows: int, columns: int) -> None:
         super().__init__()
+        kind = type(encoder).__name__
+        if not getattr(encoder, "causal", True):
+            raise GraphError("cell", f"{kind} is not causal: it cannot be stepped")
+        if getattr(encoder, "needs_time", False):
+            raise GraphError("cell", f"{kind} needs times, and weights evolve by steps")
+        for name in ("in_channels", "out_channels"):
+            if getattr(encoder, name, rows) != rows:
+                raise GraphError(
+                    "cell",
+                    f"{kind} has another {name} than the weight has rows",
+                    expected=rows,
+                    got=getattr(encoder, name),
+                    fix="Pass a name, or a function (rows, columns) that makes the encoder.",
+                )
         self.encoder, self.rows, self.columns = encoder, rows, columns
 
     def reset_parameters(self) -> None:
@@ -36,6 +54,14 @@ class ColumnCell(nn.Module):
         """The state that begins at a matrix."""
         make = getattr(self.encoder, "init_state", None)
         return weight, None if make is None else make(self.columns, weight.device, weight.dtype)
+
+    def read(self, state: tuple[Tensor, Any]) -> tuple[Tensor, Any]:
+        """The state with its matrix read by the encoder, and the matrix as it was.
+
+        With inputs (-H) the encoder would never see the first weight otherwise.
+        """
+        weight, inner = state
+        return weight, self.encoder.step(weight.T, inner)[1]
 
     def forward(self, x: Tensor | Columns | None, state: tuple[Tensor, Any]) -> tuple[Tensor, Any]:
         """One step; without an input the encoder reads the last weight."""

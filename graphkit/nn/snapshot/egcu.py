@@ -57,7 +57,10 @@ class EGCU(nn.Module):
 
     def start(self) -> Any:
         """The state before the first snapshot; its first item is the weight."""
-        return self.cell.start(self.weight)
+        state = self.cell.start(self.weight)
+        if self.summary is not None and isinstance(self.cell, ColumnCell):
+            return self.cell.read(state)
+        return state
 
     def evolve(self, state: Any, x: Tensor | None = None, active: Tensor | None = None) -> Any:
         """The next state. ``x`` (the unit's input) and ``active`` matter to -H only."""

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+from graphkit.encoders.sequence import GRU, LSTM
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.snapshot import EvolveGCNH, EvolveGCNO, SnapshotGCN
 from graphkit.nn.snapshot import as_snapshot
-from graphkit.testing.snapshot_model import random_snapshots
+from graphkit.testing.snapshot_model import check_snapshot_model, random_snapshots
 
 
 def plain(model, snapshots):
@@ -205,3 +206,42 @@ def test_h_learns_what_only_the_past_tells():
 def test_prepared_snapshots_and_data_are_the_same():
     model, snapshots = build(EvolveGCNH), random_snapshots(3)
     assert torch.equal(model(snapshots)[0], model([as_snapshot(s) for s in snapshots])[0])
+
+
+# ------------------------------------------------------------------ sequence encoders as cells
+GLA_OPTIONS = {"hidden_channels": 8, "num_layers": 1, "heads": 2}
+
+
+@pytest.mark.parametrize("make", [EvolveGCNO, EvolveGCNH])
+def test_a_sequence_encoder_by_name_keeps_all_promises(make):
+    options = {"cell": "gla", "cell_options": GLA_OPTIONS, "activation": "identity"}
+    check_snapshot_model(lambda c, h: make(c, h, **options))
+
+
+@pytest.mark.parametrize("make", [EvolveGCNO, EvolveGCNH])
+def test_an_encoder_reads_the_columns_of_the_weight(make):
+    """The weights are what the encoder says of the sequence of its inputs, column by column."""
+    model, snapshots = build(make, 4, 4, 1, cell=LSTM(4)), random_snapshots(3, channels=4)
+    layer = model.layers[0]
+    weight = layer.weight
+    inputs = [] if layer.summary is None else [weight.T]  # -H: the first weight, then summaries
+    state = layer.start()
+    for s in snapshots:
+        x = weight if layer.summary is None else layer.summary(s.x, as_snapshot(s).active)
+        inputs.append((x if isinstance(x, torch.Tensor) else x.dense(4)).T)
+        state = layer.evolve(state, s.x, as_snapshot(s).active)
+        weight = state[0]
+        want = layer.cell.encoder(torch.stack(inputs, 1))[:, -1].T
+        torch.testing.assert_close(weight, want)
+    torch.testing.assert_close(model(snapshots)[1][0][0], weight)
+
+
+def test_cells_that_cannot_be():
+    with pytest.raises(UnknownNameError, match="Did you mean 'gla'"):
+        EvolveGCNO(5, 4, cell="glaa")
+    with pytest.raises(GraphError, match="for sequence encoders by name"):
+        EvolveGCNO(5, 4, cell="gru", cell_options={"heads": 2})
+    with pytest.raises(GraphError, match="BiGRU is not causal"):
+        EvolveGCNO(5, 4, cell="bigru")
+    with pytest.raises(GraphError, match="another in_channels than the weight has rows"):
+        EvolveGCNO(5, 4, cell=GRU(4))

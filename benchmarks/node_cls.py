@@ -176,10 +176,18 @@ def _train(
         result.versions |= _commit()
         result.settings |= {"model": settings.model, "task": settings.task}
         result.timing["run_s"] = seconds
+        _shorten(result)
         if label == model:
             result.published = settings.published.get(options["split"], {})
     print(f"{label}: seeds {seeds[0]} to {seeds[-1]} done", file=sys.stderr, flush=True)
     return results
+
+
+def _shorten(result: Result) -> None:
+    """Keep records small: of hundreds of epochs, how many, which one, and their median seconds."""
+    seconds = result.timing["epoch_s"]
+    result.timing["epoch_s"] = [round(statistics.median(seconds), 6)]
+    result.curves = {"best_epoch": result.curves["best_epoch"], "epochs": len(seconds)}
 
 
 def _tasks(make: Any, graph: Any, seeds: list[int], options: dict[str, Any], split: str) -> list:

@@ -99,6 +99,71 @@ def test_explained(edge_index):
     assert bool(found.edge_mask.any())
 
 
+def test_whole_model_explained_and_compiled(edge_index):
+    """DAGNN itself, its linear map and cache included."""
+    from torch_geometric.explain import Explainer, GNNExplainer
+
+    from graphkit.models.static import DAGNN
+
+    torch.manual_seed(0)
+    model, x = DAGNN(4, 6, 3, K=3).eval(), torch.randn(12, 4)
+    out = model(x, edge_index)
+    config = {"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"}
+    explainer = Explainer(
+        model,
+        GNNExplainer(epochs=3),
+        explanation_type="model",
+        node_mask_type="attributes",
+        edge_mask_type="object",
+        model_config=config,
+    )
+    found = explainer(x, edge_index, index=5)
+    assert found.edge_mask.shape == edge_index.shape[1:]
+    assert found.node_mask.shape == x.shape
+    assert bool(found.edge_mask.isfinite().all())
+    torch.testing.assert_close(model(x, edge_index), out, msg="explaining leaves a trace")
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x, edge_index), out)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("order", [None, "row", "col"])
+def test_edge_index_of_pyg(edge_index, order):
+    """PyG's EdgeIndex, sorted either way, is the tensor that it holds."""
+    from torch_geometric import EdgeIndex
+
+    conv, x = DAGNNConv(3, K=3), torch.randn(12, 3, requires_grad=True)
+    if order:
+        edge_index = edge_index[:, edge_index[0 if order == "row" else 1].argsort(stable=True)]
+    given = EdgeIndex(edge_index, sparse_size=(12, 12), sort_order=order).validate()
+    for _ in range(2):  # made, then from the cache
+        out = conv(x, given)
+        assert type(out) is torch.Tensor
+        torch.testing.assert_close(out, conv._by_messages(x, edge_index, None))
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    assert bool(gradient.isfinite().all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_moved_to_a_gpu_after_use(edge_index):
+    conv, x = DAGNNConv(3, K=3), torch.randn(12, 3)
+    expected = conv(x, edge_index)
+    conv = conv.to("cuda")
+    torch.testing.assert_close(conv(x.cuda(), edge_index.cuda()).cpu(), expected)
+    torch.testing.assert_close(conv.to("cpu")(x, edge_index), expected)
+
+
+def test_moved_to_another_dtype_after_use(edge_index):
+    """to() changes the parameters; the cached graph follows the features."""
+    conv, x = DAGNNConv(3, K=3), torch.randn(12, 3)
+    single = conv(x, edge_index)
+    double = conv.double()(x.double(), edge_index)
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(double.float(), single)
+    torch.testing.assert_close(conv.float()(x, edge_index), single)
+
+
 def test_gate_that_sees_nothing_is_linear(edge_index):
     """s = 0: every gate is sigmoid(b), whatever the node, so the layer is linear in x."""
     conv = DAGNNConv(3, K=5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 __all__ = [
     "DatasetNotFoundError",
     "GraphError",
+    "MissingFileError",
     "MissingPackageError",
     "UnknownNameError",
     "require",
@@ -110,6 +112,23 @@ def _says_absent(cause: BaseException, package: str) -> bool:
     if not isinstance(cause, ModuleNotFoundError):
         return False
     return cause.name is None or package == cause.name or package.startswith(f"{cause.name}.")
+
+
+class MissingFileError(GraphError, FileNotFoundError):
+    """A file that is not there, or is a folder."""
+
+    def __init__(self, path: object) -> None:
+        path = Path(str(path))
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, near, n=1)
+        hint = f"Did you mean {str(path.parent / close[0])!r}?" if close else None
+        if path.is_dir():
+            problem, hint = "this is a folder, not a file", None
+        elif not path.parent.is_dir():
+            problem = f"there is no such file, nor the folder {str(path.parent)!r}"
+        else:
+            problem = "there is no such file"
+        super().__init__(str(path), problem, fix=hint)
 
 
 class DatasetNotFoundError(GraphError, FileNotFoundError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,15 @@ class Snapshots(Sequence[Data]):
         if isinstance(index, slice):
             parts = (self.start, self.end, self.num_events, self._step)
             return Snapshots(self._edges, self._nodes, *(part[index] for part in parts))
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"snapshots are numbered 0 to {len(self) - 1}; {index!r} is not a whole number"
+            ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"snapshot {index} of {len(self)} snapshots")
-        return self._build(int(index) % len(self))
+        return self._build(index % len(self))
 
     def __iter__(self) -> Iterator[Data]:
         return (self._build(i) for i in range(len(self)))

@@ -414,7 +414,11 @@ class TemporalGraph:
 
     # ---------------------------------------------------------------- device
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TemporalGraph:
-        """The same graph on another device; itself if it is there already."""
+        """The same graph on another device; itself if it is there already.
+
+        A slice goes there with all of the storage that it shares. Move a graph first and cut it
+        then: ``train, val, test = graph.to("cuda").split(...)`` has one copy there, not three.
+        """
         if torch.empty(0, device=device).device == self.device:  # "cuda" may be "cuda:0"
             return self
         return self._mapped(lambda v: v.to(device, non_blocking=non_blocking))

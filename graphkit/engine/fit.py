@@ -22,7 +22,23 @@ from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
 from graphkit.tasks.task import Task
 
-__all__ = ["fit"]
+__all__ = ["check_model", "fit"]
+
+
+def check_model(model: object) -> None:
+    """Refuse what is not a model, such as the name of one.
+
+    Raises:
+        GraphError: It is not a ``torch.nn.Module``.
+    """
+    if isinstance(model, nn.Module):
+        return
+    fix = None
+    if isinstance(model, str):
+        fix = f"Make it first: graphkit.registry.get('model', {model!r}).from_graph(graph)."
+    elif isinstance(model, type):
+        fix = f"Make one of the class: {model.__name__}.from_graph(graph)."
+    raise GraphError("model", "not a model", expected="a torch.nn.Module", got=repr(model), fix=fix)
 
 
 def fit(
@@ -90,6 +106,7 @@ def fit(
         GraphError: A setting is out of range, the loss is no longer finite, the checkpoint belongs
             to other settings, or the processes of a run disagree about the state.
     """
+    check_model(model)
     epochs = check_count(epochs, "epochs", "there is nothing to do")
     if patience is not None:
         patience = check_count(patience, "patience", "no epoch would be trained")

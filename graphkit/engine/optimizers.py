@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 
 import torch
@@ -33,14 +34,16 @@ def make_optimizer(
 
     Raises:
         UnknownNameError: No optimiser of that name.
-        GraphError: ``lr`` is not positive.
+        GraphError: ``lr`` is no positive number, or ``weight_decay`` no number from 0 on.
     """
     if callable(optimizer):
         return optimizer(parameters)
     if optimizer not in _CLASSES:
         raise UnknownNameError("optimizer", optimizer, _CLASSES)
-    if not lr > 0:
-        raise GraphError("lr", "not a learning rate", expected="lr > 0", got=lr)
+    for name, value, least in (("lr", lr, "> 0"), ("weight_decay", weight_decay, ">= 0")):
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not (value > 0 if name == "lr" else value >= 0):
+            raise GraphError(name, "not a rate", expected=f"a number {least}", got=repr(value))
     # One kernel for all parameters; torch finds out only at the first step whether it has one.
     fused = all(p.is_floating_point() and p.device.type in _FUSED for p in parameters)
     return _CLASSES[optimizer](

@@ -337,3 +337,12 @@ def test_on_cuda(cuda: torch.device) -> None:
             assert torch.equal(a.edge_index, b.edge_index.cpu())
             torch.testing.assert_close(a.edge_attr, b.edge_attr.cpu())
             torch.testing.assert_close(a.edge_weight, b.edge_weight.cpu())
+
+
+@pytest.mark.parametrize("index", [1.5, "1", None, 1.0])
+def test_a_snapshot_has_a_whole_number(index):
+    steps = TemporalGraph([0, 1, 0], [1, 2, 2], [0, 1, 2]).snapshots(every=1)
+    with pytest.raises(TypeError, match="numbered 0 to 2"):
+        steps[index]
+    assert torch.equal(steps[np.int64(1)].edge_index, steps[1].edge_index)
+    assert torch.equal(steps[torch.tensor(-1)].edge_index, steps[2].edge_index)

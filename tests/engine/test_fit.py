@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphkit import LinkPrediction, fit, seed_everything
+from graphkit import LinkPrediction, evaluate, fit, load, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 
 CPU = {"device": "cpu", "progress": False, "threads": 1}
@@ -284,3 +284,28 @@ def test_progress_lines(toy, capsys):
     assert len(lines) == 2
     assert lines[0].startswith("toy  epoch 1  loss ")
     assert "val ap 0." in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": "1e-3"}, r"'lr'.*a number > 0.*got '1e-3'"),
+        ({"lr": float("nan")}, "'lr'"),
+        ({"lr": True}, "'lr'"),
+        ({"weight_decay": -1}, "'weight_decay'.*>= 0"),
+    ],
+)
+def test_rates_are_numbers(toy, settings, message):
+    task = LinkPrediction(load("triadic", num_events=200, num_nodes=20))
+    with pytest.raises(GraphError, match=message):
+        fit(toy.Toy(20), task, epochs=1, **settings, **CPU)
+
+
+def test_a_name_is_not_a_model(toy):
+    task = LinkPrediction(load("triadic", num_events=200, num_nodes=20))
+    with pytest.raises(GraphError, match=r"'model'.*registry.get\('model', 'nat'\)"):
+        fit("nat", task, **CPU)
+    with pytest.raises(GraphError, match=r"'model'.*Toy.from_graph"):
+        fit(toy.Toy, task, **CPU)
+    with pytest.raises(GraphError, match="'model'"):
+        evaluate("nat", task)

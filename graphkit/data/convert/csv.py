@@ -16,7 +16,7 @@ import pandas as pd
 from graphkit.data.atomic import whole_file
 from graphkit.data.convert.labels import labels_from_json, labels_to_json
 from graphkit.data.convert.pandas import from_pandas, to_pandas
-from graphkit.errors import GraphError
+from graphkit.errors import GraphError, MissingFileError
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
@@ -60,8 +60,10 @@ def from_csv(
 
     Raises:
         GraphError: The file is empty or no table, or what ``from_pandas`` raises.
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file (a ``FileNotFoundError`` too).
     """
+    if not os.path.exists(path) or os.path.isdir(path):
+        raise MissingFileError(path)
     meta = _read_meta(path)
     settings: dict[str, Any] = {"sep": sep, "header": header, "names": names}
     settings |= {"engine": "c", "low_memory": False} | _EXACT

@@ -242,12 +242,16 @@ def time_ticks(
         unit = unit or coarsest_unit(values)
         return date_ticks(values, unit, str(name)), unit
     if not pd.api.types.is_numeric_dtype(column.dtype):
+        bad = pd.to_numeric(column, errors="coerce").isna().to_numpy()
+        some = bad.any() and not bad.all()  # numbers, but for some rows
+        row = int(bad.argmax()) if some else 0
+        parse = f"Parse them first: events[{name!r}] = pandas.to_datetime(events[{name!r}])."
         raise GraphError(
             str(name),
-            "times are neither numbers nor dates",
-            row=0,
-            got=repr(column.iloc[0]),
-            fix=f"Parse them first: events[{name!r}] = pandas.to_datetime(events[{name!r}]).",
+            "a time is not a number" if some else "times are neither numbers nor dates",
+            row=row,
+            got=repr(column.iloc[row]),
+            fix="Drop or mend these rows." if some else parse,
         )
     values = column.to_numpy()
     if values.dtype == object:  # a nullable type of pandas

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream import check_pairs
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.registry import register
@@ -129,6 +130,7 @@ class EdgeBank(nn.Module):
     @torch.no_grad()
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
         """Logits of the pairs at time ``t``, of the shape of ``dst``."""
+        check_pairs(src, dst, t)
         u, v = self._ends(src if dst.dim() == 1 else src.unsqueeze(1).expand_as(dst), dst)
         count, latest = self.pairs(u, v)
         known = count >= self.min_repeats

@@ -63,6 +63,7 @@ from torch import Tensor, nn
 
 from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream import check_pairs
 from graphkit.nn.stream.event_history import EventHistory, HistoryRows
 from graphkit.nn.stream.event_records import event_records
 from graphkit.nn.stream.fading_table import FadingTable
@@ -265,6 +266,7 @@ class HistoryLinkPredictor(nn.Module):
             earlier: Events (``src``, ``dst``, ``t``, ``event_id``) that the model has not observed
                 yet. A query at t sees those strictly before t.
         """
+        check_pairs(src, dst, t)
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         nodes = torch.cat([src, candidates.reshape(-1)])

@@ -62,6 +62,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream import check_pairs
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
     CodeReadout,
@@ -255,6 +256,7 @@ class NAT(nn.Module):
     # ---------------------------------------------------------------- score
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
         """Logits that ``src`` interacts with ``dst`` at ``t``; reads the state, never writes."""
+        check_pairs(src, dst, t)
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         reading = self._read(torch.cat([src, candidates.reshape(-1)]), t, num_candidates)

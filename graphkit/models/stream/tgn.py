@@ -53,6 +53,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import TransformerConv
 
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.stream import check_pairs
 from graphkit.nn.stream.event_records import event_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.message_store import MessageStore
@@ -198,6 +199,7 @@ class TGN(nn.Module):
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
         """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``."""
+        check_pairs(src, dst, t)
         nodes, row = torch.unique(torch.cat([src, dst.flatten()]), return_inverse=True)
         self._check_ids(nodes)
         if self.time_gap == "query":

@@ -14,6 +14,7 @@ from graphkit.nn.stream.joint_readout import (
 )
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
+from graphkit.nn.stream.pair_shapes import check_pairs
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
@@ -44,6 +45,7 @@ __all__ = [
     "TemporalWalks",
     "TimeEncoder",
     "TimedGRU",
+    "check_pairs",
     "check_time_dtype",
     "event_records",
     "num_buckets",

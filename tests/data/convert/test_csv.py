@@ -133,5 +133,32 @@ def test_what_is_refused(text: str, options: dict[str, Any], words: str, tmp_pat
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         TemporalGraph.from_csv(tmp_path / "none.csv")
+    assert isinstance(caught.value, GraphError)
+    (tmp_path / "events.csv").write_text("src,dst,t\n0,1,2\n")
+    with pytest.raises(GraphError, match=r"event\.csv.*no such file.*Did you mean .*events\.csv"):
+        TemporalGraph.from_csv(tmp_path / "event.csv")
+    with pytest.raises(GraphError, match="nor the folder"):
+        TemporalGraph.from_csv(tmp_path / "away" / "event.csv")
+    with pytest.raises(GraphError, match="a folder, not a file"):
+        TemporalGraph.from_csv(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("times", "row", "problem"),
+    [
+        (["1", "2", "x", "4"], 2, "a time is not a number"),
+        (["1", "", "x", "4"], 1, "a time is not a number"),
+        (["Monday", "Tuesday", "4"], 0, "a time is not a number"),
+        (["2020-01-01", "2020-01-02"], 0, "neither numbers nor dates"),
+    ],
+)
+def test_the_first_bad_time_is_named(
+    times: list[str], row: int, problem: str, tmp_path: Path
+) -> None:
+    lines = "".join(f"0,1,{t}\n" for t in times)
+    (tmp_path / "g.csv").write_text(f"src,dst,t\n{lines}")
+    with pytest.raises(GraphError, match=problem) as caught:
+        TemporalGraph.from_csv(tmp_path / "g.csv")
+    assert caught.value.row == row

@@ -126,7 +126,7 @@ class AarenAttention(SequenceEncoder):
 
 @register("sequence_encoder", "aaren")
 class Aaren(SequenceStack):
-    """Attention with a query per layer, in Transformer blocks.
+    """Attention as a recurrence (Feng et al. 2024): one query per layer, Transformer blocks.
 
     Args:
         in_channels: Size of each input.

@@ -154,7 +154,7 @@ class GatedLinearAttention(SequenceEncoder):
 
 @register("sequence_encoder", "gla")
 class GLA(SequenceStack):
-    """Gated linear attention in blocks with SwiGLU perceptrons.
+    """Gated linear attention (Yang et al. 2024) in blocks with SwiGLU perceptrons.
 
     Args:
         in_channels: Size of each input.

@@ -8,7 +8,7 @@ timescales depend on training curriculum and affect performance in memory tasks"
     h_t &= \phi\big( (1 - \alpha) h_{t-1} + \alpha (W h_{t-1} + W_{in} x_t + b) \big)
         && \text{(default)} \\
     h_t &= (1 - \alpha) h_{t-1} + \alpha\, \phi( W h_{t-1} + W_{in} x_t + b )
-        && \text{(\texttt{leak\_outside})}
+        && \text{(leak outside)}
 
 W has no diagonal: what a single unit remembers can come from its :math:`\tau` only. In the default
 form the activation acts on the leak as well; with a leaky ReLU negative values fade a hundredfold a
@@ -55,7 +55,9 @@ class LeakyState(State):
 
 @register("sequence_encoder", "leaky_rnn")
 class LeakyRNN(SequenceEncoder):
-    """Recurrent network with learnable timescales; see the module's equations.
+    """Leaky units with learned timescales (Khajehabdollahi et al. 2024).
+
+    See the module's equations.
 
     Args:
         in_channels: Size of each input.

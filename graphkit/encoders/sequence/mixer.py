@@ -31,7 +31,7 @@ __all__ = ["Mixer"]
 
 @register("sequence_encoder", "mixer")
 class Mixer(SequenceEncoder):
-    """MLP-Mixer over windows of fixed length; not causal.
+    """MLP-Mixer over windows of fixed length, as in GraphMixer; not causal.
 
     Args:
         in_channels: Size of each input.

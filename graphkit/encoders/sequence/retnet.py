@@ -196,7 +196,7 @@ def _turn(y: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
 
 @register("sequence_encoder", "retnet")
 class RetNet(SequenceStack):
-    """Retention in blocks with perceptrons.
+    """Retention (Sun et al. 2023) in blocks with perceptrons.
 
     Args:
         in_channels: Size of each input.

@@ -120,7 +120,7 @@ class _Causal(_TorchRNN):
 
 @register("sequence_encoder", "gru")
 class GRU(_Causal):
-    """Gated recurrent unit, :class:`torch.nn.GRU` on ragged rows.
+    """Gated recurrent unit: torch's own, on ragged rows.
 
     Args:
         in_channels: Size of each input.
@@ -138,7 +138,7 @@ class GRU(_Causal):
 
 @register("sequence_encoder", "lstm")
 class LSTM(_Causal):
-    """Long short-term memory with forget gate, :class:`torch.nn.LSTM` on ragged rows.
+    """Long short-term memory with forget gate: torch's own, on ragged rows.
 
     Args:
         in_channels: Size of each input.

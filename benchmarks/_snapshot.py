@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
     add("--data", default=data, help=f"data set (default: {data})")
     add("--epochs", type=int, help="the most epochs (default: as in benchmarks/configs)")
     add("--seeds", default="0", help="seeds, separated by commas (default: 0)")
+    add(
+        "--settings",
+        choices=["published", "tuned"],
+        default="published",
+        help="those of the authors' code, or those chosen here on validation (published)",
+    )
     add("--mode", choices=["window", "carry"], help="begin afresh, or carry the state (window)")
     add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
     add("--threads", type=int, help="CPU threads of torch (default: 1)")
@@ -51,6 +57,10 @@ def run(args: argparse.Namespace, command: str, task_class: Any, folder: Path) -
     given = {k: v for k, v in vars(args).items() if v is not None}
     for other in ("command", "list", "json", "resume"):
         given.pop(other, None)
+    if args.settings == "tuned":
+        folder = folder / "tuned"
+    else:
+        given.pop("settings")  # as in runs that know of no other
     job = Job.open(args.resume, given, f"results/{command}-{args.data}")
     graph = load(args.data)
     models = [_ALIASES.get(m, m) for m in (part.strip() for part in args.model.split(",")) if m]

@@ -41,13 +41,16 @@ class SnapshotLinkPrediction:
     Scores are ranked before the softmax, which saturates, and ties are averaged; see
     :mod:`graphkit.metrics.snapshot_ranking`. Sources of negatives are drawn from those of the
     step's edges, destinations from the ends of all edges in the window, both with multiplicity;
-    repetitions, self pairs and true edges are left out. Draws are a function of the seed, the epoch
-    and the step.
+    repetitions, self pairs and true edges are left out. So pairs of idle nodes, which are nearly
+    all that is ranked, hardly occur in training; ``drawn_from="all"`` draws both ends uniformly
+    from all nodes instead, which is not the authors' way. Draws are a function of the seed, the
+    epoch and the step.
 
     Args:
         graph: The stream.
         negatives: Drawn pairs per edge of a training step.
         class_weights: :math:`\alpha` of no edge and of an edge.
+        drawn_from: ``"window"`` (as above) or ``"all"``.
         selection: The validation metric that chooses the epoch.
         seed: Of the negatives.
         timeline: Arguments of :class:`~graphkit.tasks.snapshot_timeline.Timeline`: ``every`` or
@@ -66,6 +69,7 @@ class SnapshotLinkPrediction:
         *,
         negatives: int = 100,
         class_weights: tuple[float, float] = (0.1, 0.9),
+        drawn_from: str = "window",
         selection: str = "map",
         seed: int = 0,
         **timeline: Any,
@@ -74,10 +78,12 @@ class SnapshotLinkPrediction:
             raise GraphError("negatives", "nothing to tell apart", expected=">= 1", got=negatives)
         if selection not in _METRICS:
             raise UnknownNameError("selection", selection, _METRICS)
+        if drawn_from not in ("window", "all"):
+            raise UnknownNameError("drawn_from", drawn_from, ("window", "all"))
         self.graph, self.dataset = graph, graph.name or "graph"
         self.timeline = Timeline(graph, **timeline)
         self.negatives, self.class_weights = negatives, tuple(class_weights)
-        self.selection, self.seed = selection, seed
+        self.drawn_from, self.selection, self.seed = drawn_from, selection, seed
         self._most: dict[int, int] = {}
         for split in ("train", "test"):
             if not len(self._steps(split)):
@@ -188,6 +194,7 @@ class SnapshotLinkPrediction:
             "events": {s: self.stream(s).num_events for s in ("train", "val", "test")},
             "targets": {s: len(self._steps(s)) for s in ("train", "val", "test")},
             "negatives_per_edge": self.negatives,
+            "negatives_drawn_from": self.drawn_from,
             "class_weights": list(self.class_weights),
             "negatives_seed": self.seed,
             "selection": self.selection,
@@ -210,6 +217,10 @@ class SnapshotLinkPrediction:
     def _summary(self) -> str:
         sizes = "/".join(str(len(self._steps(s))) for s in ("train", "val", "test"))
         seen = f"{self.timeline.reach} steps seen, {self.mode}"
+        if self.timeline.adj_window > 1:
+            seen += f", each with the edges of {self.timeline.adj_window}"
+        if self.drawn_from == "all":
+            seen += "; negatives among all pairs"
         return f"{sizes} targets of {len(self.timeline)} steps, {seen}; all pairs ranked"
 
     def _steps(self, split: str) -> range:
@@ -236,20 +247,24 @@ class SnapshotLinkPrediction:
             return true.new_zeros(0)
         at = (self.seed, epoch, step)
         known = true[0] * n + true[1]
-        return distinct_pairs(true[0], self._window(step), known, n, wanted, *at)
+        return distinct_pairs(*self._ends(step), known, n, wanted, *at)
 
     def _wanted(self, step: int) -> int:
         """As many negatives as asked for, or half of what there is."""
         if step not in self._most:
             true = self._edges(step + 1)
-            room = true[0].unique().numel() * self._window(step).unique().numel() - true.shape[1]
+            sources, targets = (ends.unique().numel() for ends in self._ends(step))
+            room = sources * targets - true.shape[1]
             self._most[step] = max(0, min(self.negatives * true.shape[1], room // 2))
         return self._most[step]
 
-    def _window(self, step: int) -> Tensor:
-        """The ends of all edges that a window ending at a step holds."""
+    def _ends(self, step: int) -> tuple[Tensor, Tensor]:
+        """Where sources and destinations of negatives are drawn from."""
+        if self.drawn_from == "all":
+            every = torch.arange(self.num_nodes)
+            return every, every
         steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
-        return torch.cat([edge_index.reshape(-1) for edge_index in steps])
+        return self._edges(step + 1)[0], torch.cat([edges.reshape(-1) for edges in steps])
 
 
 def row_of(h: Tensor, snapshot: Snapshot) -> Tensor | None:

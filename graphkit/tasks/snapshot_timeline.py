@@ -34,6 +34,8 @@ class Timeline:
         train: Share of the steps for training.
         val: Share for validation; the rest is the test.
         history: Steps before the one whose embeddings are used: a window holds one more.
+        adj_window: Steps whose edges a snapshot holds, its own step last; weights add up. Questions
+            are about the edges of a step in any case.
         mode: ``"window"`` begins afresh for every target; ``"carry"`` carries the model's state
             along the timeline.
         bptt: In mode ``"carry"``: steps that a gradient goes back.
@@ -59,6 +61,7 @@ class Timeline:
         train: float = 0.7,
         val: float = 0.1,
         history: int = 10,
+        adj_window: int = 1,
         mode: str = "window",
         bptt: int = 1,
         symmetric: bool = True,
@@ -70,12 +73,17 @@ class Timeline:
             raise UnknownNameError("mode", mode, ("window", "carry"))
         if features not in ("degree", "x"):
             raise UnknownNameError("features", features, ("degree", "x"))
-        for name, value, least in (("history", history, 0), ("bptt", bptt, 1)):
+        for name, value, least in (
+            ("history", history, 0),
+            ("bptt", bptt, 1),
+            ("adj_window", adj_window, 1),
+        ):
             if value < least:
                 raise GraphError(name, "out of range", expected=f">= {least}", got=value)
         if not (0 < train < 1 and 0 <= val < 1 and train + val < 1):
             raise GraphError("train", "not shares of the steps", expected="train + val < 1")
         self.mode, self.history, self.features = mode, history, features
+        self.adj_window = adj_window
         self.reach = history + 1 if mode == "window" else bptt
         self.num_nodes = graph.num_nodes
         self.num_classes = 0
@@ -84,6 +92,12 @@ class Timeline:
         )
         if labels:
             self.num_classes = int(graph.edge_y.max()) + 1
+        self._seen = list(zip(self.edges, self.weights))
+        if adj_window > 1:
+            self._seen = [
+                _merged(self._seen[max(0, step + 1 - adj_window) : step + 1], graph.num_nodes)
+                for step in range(len(self.edges))
+            ]
         last = len(self.edges) - 1
         self.train_end = int(round(last * train, 9))
         self.val_end = int(round(last * (train + val), 9))
@@ -101,7 +115,7 @@ class Timeline:
                 raise GraphError("x", "the graph has no node features", fix="features='degree'")
             self.x, self.in_channels = x, x[0].shape[1]
         else:
-            degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
+            degree = [out_degree(edge_index, graph.num_nodes) for edge_index, _ in self._seen]
             if max_degree is None:
                 max_degree = max(int(d.max()) for d in degree[: self.train_end])
             self.x = [d.clamp(max=max_degree) for d in degree]
@@ -126,7 +140,7 @@ class Timeline:
         if key not in self._ready:
             made = (
                 as_snapshot(_Step(x, edge_index, weight))
-                for x, edge_index, weight in zip(self.x, self.edges, self.weights)
+                for x, (edge_index, weight) in zip(self.x, self._seen)
             )
             self._ready[key] = [snapshot.shared().to(device) for snapshot in made]
         return self._ready[key]
@@ -147,6 +161,7 @@ class Timeline:
             "steps": len(self),
             "mode": self.mode,
             "history": self.history,
+            "adj_window": self.adj_window,
             "steps_seen": self.reach,
             "features": f"{self.features}, {self.in_channels} channels",
             "train_end": self.train_end,
@@ -261,6 +276,15 @@ class SnapshotStream:
             events = seen[0] if self.timeline.mode == "carry" else None
             yield SnapshotQuery(step, seen, *pairs, first, rows, events, self.whole)
             first += rows
+
+
+def _merged(steps: list[tuple[Tensor, Tensor]], num_nodes: int) -> tuple[Tensor, Tensor]:
+    """The edges of several steps and their weights, which add up where an edge occurs in more."""
+    src, dst = torch.cat([edge_index for edge_index, _ in steps], dim=1)
+    key, place = (src * num_nodes + dst).unique(return_inverse=True)
+    weight = torch.cat([w for _, w in steps])
+    total = torch.zeros(key.numel(), dtype=weight.dtype).index_add(0, place, weight)
+    return torch.stack([torch.div(key, num_nodes, rounding_mode="floor"), key % num_nodes]), total
 
 
 def _cut(

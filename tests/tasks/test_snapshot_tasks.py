@@ -61,6 +61,22 @@ def test_a_window_holds_history_and_one_more():
     assert next(iter(link(history=0).stream("train"))).step == 0
 
 
+def test_a_snapshot_may_hold_the_edges_of_several_steps():
+    narrow, wide = (Timeline(stream(), every=10, history=2, adj_window=w) for w in (1, 3))
+    for step in range(len(wide)):
+        counts = {}
+        for t in range(max(0, step - 2), step + 1):
+            for (u, v), w in zip(narrow.edges[t].T.tolist(), narrow.weights[t].tolist()):
+                counts[u, v] = counts.get((u, v), 0) + w
+        edge_index, weight = wide._seen[step]
+        assert dict(zip(map(tuple, edge_index.T.tolist()), weight.tolist())) == counts
+        assert torch.equal(wide.edges[step], narrow.edges[step])  # what is asked about stays
+        degree = torch.tensor([sum(u == node for u, _ in counts) for node in range(40)])
+        assert torch.equal(wide.x[step], degree.clamp(max=wide.in_channels - 1))
+    with pytest.raises(GraphError, match="adj_window"):
+        Timeline(stream(), every=10, history=2, adj_window=0)
+
+
 def test_edges_from_the_target_on_do_not_reach_the_model():
     graph = stream()
     later = graph.t >= 160
@@ -101,6 +117,19 @@ def test_negatives():
     assert not all(torch.equal(a, b) for a, b in zip(again, other))
     later = [q.dst for q in task.stream("train").start(3)]
     assert all(torch.equal(a, b) for a, b in zip(again[3:], later))
+
+
+def test_negatives_among_all_pairs():
+    task = link(negatives=4, drawn_from="all")
+    sources = set()
+    for query in task.stream("train"):
+        true = set(zip(*(part[query.label == 1].tolist() for part in (query.src, query.dst))))
+        drawn = list(zip(*(part[query.label == 0].tolist() for part in (query.src, query.dst))))
+        assert len(set(drawn)) == len(drawn) == 4 * len(true)
+        assert not true & set(drawn)
+        sources |= {u for u, _ in drawn}
+    assert sources == set(range(40))
+    assert "negatives among all pairs" in repr(task)
 
 
 @pytest.mark.parametrize("make", MODELS)
@@ -274,7 +303,12 @@ def test_errors(settings, message):
 
 
 def test_unknown_names():
-    for settings in ({"mode": "windw"}, {"features": "degre"}, {"selection": "mapp"}):
+    for settings in (
+        {"mode": "windw"},
+        {"features": "degre"},
+        {"selection": "mapp"},
+        {"drawn_from": "al"},
+    ):
         with pytest.raises(UnknownNameError, match="Did you mean"):
             link(**settings)
 

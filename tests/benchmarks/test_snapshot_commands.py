@@ -1,0 +1,70 @@
+"""snapshot_link and edge_cls: settings that exist, a run on a small graph, its record."""
+
+import json
+
+import pytest
+
+import graphkit
+from graphkit.datasets.sbm import sbm
+from graphkit.engine import load_results
+from graphkit.errors import UnknownNameError
+
+
+@pytest.fixture
+def main(monkeypatch, tmp_path):
+    """run.py's main in an empty directory, on a small graph."""
+    import benchmarks.run
+
+    graph = sbm(24, 14, p_in=0.3, p_out=0.05, migrating=2)
+    labelled = graphkit.TemporalGraph(
+        graph.src, graph.dst, graph.t, edge_y=(graph.src + graph.dst) % 3 // 2, num_nodes=24
+    )
+    monkeypatch.setattr(graphkit, "load", lambda name: labelled)
+    monkeypatch.chdir(tmp_path)
+    return benchmarks.run.main
+
+
+TINY = ["--epochs", "1", "--data", "sbm", "--set", "every=1", "--set", "history=1"]
+
+
+def test_snapshot_link(main, tmp_path, capsys):
+    sizes = ["--set", "model.hidden_channels=4", "--set", "model.classifier_channels=4"]
+    given = ["snapshot_link", "--model", "gcn,evolvegcn_o", *TINY, *sizes, "--json", "out.json"]
+    assert main([*given, "--set", "negatives=2"]) == 0
+    assert "MAP" in capsys.readouterr().out
+    results = load_results(tmp_path / "out.json")
+    assert [r.model for r in results] == ["gcn_snapshot", "evolvegcn_o"]
+    assert set(results[0].metrics["test"]) == {"map", "mrr", "mrr_filtered"}
+    assert results[0].settings["task"]["negatives"] == 2
+
+
+def test_edge_cls(main, tmp_path):
+    assert main(["edge_cls", "--model", "evolvegcn_h", *TINY, "--json", "out.json"]) == 0
+    assert "f1" in load_results(tmp_path / "out.json")[0].metrics["test"]
+
+
+@pytest.mark.parametrize("folder", ["", "tuned", "edge_cls"])
+def test_every_setting_in_the_files_is_one_that_exists(folder):
+    import argparse
+
+    from benchmarks import _snapshot
+    from benchmarks._settings import CONFIGS
+    from graphkit.tasks.edge_classification import EdgeClassification
+    from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
+
+    task = EdgeClassification if folder == "edge_cls" else SnapshotLinkPrediction
+    for model in ("evolvegcn_o", "evolvegcn_h", "gcn_snapshot", "gcn_gru"):
+        sections = json.loads((CONFIGS / folder / f"{model}.json").read_text())
+        for data in set(sections) - {"default"}:
+            args = argparse.Namespace(
+                data=data, set=[], epochs=None, device=None, threads=None, mode=None
+            )
+            found = _snapshot._settings(model, args, task, CONFIGS / folder, [model])
+            again = [
+                f"{part}.{k}=0" for part in ("fit", "task", "model") for k in vars(found)[part]
+            ]
+            args.set = again  # a name that nothing takes is an error here
+            _snapshot._settings(model, args, task, CONFIGS / folder, [model])
+    args.set = ["task.evry=1"]
+    with pytest.raises(UnknownNameError, match="every"):
+        _snapshot._settings(model, args, task, CONFIGS / folder, [model])

@@ -83,7 +83,7 @@ class STLINK(nn.Module):
     r"""A decoder with spatial rotary angles and pattern memories (Jeon et al. 2025).
 
     Args:
-        num_nodes: N, fixed: every sensor has an embedding of its own.
+        num_nodes: N.
         history: T'.
         horizon: T.
         in_channels: C.
@@ -91,6 +91,7 @@ class STLINK(nn.Module):
         covariate_names: What the columns of the covariates are; ``"time_of_day"`` and
             ``"day_of_week"`` are read.
         slots_per_day: Rows of the table of times of day; 0 for none.
+        node_table: Whether sensors have an embedding of their own.
         week: Rows of the table of weekdays, see
             :class:`~graphkit.nn.signal.SensorEmbedding`.
         basis: Fixed coordinates of the nodes ``[N, q]``, such as of
@@ -141,6 +142,7 @@ class STLINK(nn.Module):
         target_channels: Sequence[int] | None = None,
         covariate_names: Sequence[str] = (),
         slots_per_day: int = 0,
+        node_table: bool = True,
         week: str = "day",
         basis: Tensor | None = None,
         learned_basis: int = 0,
@@ -190,6 +192,7 @@ class STLINK(nn.Module):
             embedding_channels=embedding_channels,
             covariate_names=covariate_names,
             slots_per_day=slots_per_day,
+            node_table=node_table,
             week=week,
         )
         self.dropout = nn.Dropout(embedding_dropout)

@@ -17,10 +17,18 @@ class HeadProjections(nn.Module):
         heads: They divide ``in_channels``.
         dropout: Of attention weights.
         bias: Whether the maps have biases.
+        common: Where the biases of queries and keys start. All tokens share this part, so that
+            alone it changes no score; turned by angles, it prefers tokens whose angles are near.
     """
 
     def __init__(
-        self, in_channels: int, heads: int, dropout: float = 0.0, *, bias: bool = True
+        self,
+        in_channels: int,
+        heads: int,
+        dropout: float = 0.0,
+        *,
+        bias: bool = True,
+        common: float = 0.0,
     ) -> None:
         super().__init__()
         if heads < 1 or in_channels % heads:
@@ -29,8 +37,10 @@ class HeadProjections(nn.Module):
             )
         self.in_channels, self.heads, self.head_channels = in_channels, heads, in_channels // heads
         self.scale, self.dropout = self.head_channels**-0.5, dropout
+        self.common = common if bias else 0.0
         self.qkv = nn.Linear(in_channels, 3 * in_channels, bias=bias)
         self.out = nn.Linear(in_channels, in_channels, bias=bias)
+        self.reset_parameters()
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each ``[B, heads, L, d_h]``."""
@@ -45,6 +55,8 @@ class HeadProjections(nn.Module):
         """Draws the maps anew."""
         self.qkv.reset_parameters()
         self.out.reset_parameters()
+        if self.common:
+            nn.init.constant_(self.qkv.bias[: 2 * self.in_channels], self.common)
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, heads={self.heads}"

@@ -103,13 +103,15 @@ class SEAttention(HeadProjections):
         dropout: float = 0.0,
         bias: bool = True,
     ) -> None:
-        super().__init__(in_channels, heads, dropout, bias=bias)
+        common = 1.0 if phase_channels else 0.0
+        super().__init__(in_channels, heads, dropout, bias=bias, common=common)
         self.rotary = SERotary(self.head_channels, heads, phase_channels, base=base, split=split)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
         super().reset_parameters()
-        self.rotary.reset_parameters()
+        if hasattr(self, "rotary"):  # not yet, while the projections are made
+            self.rotary.reset_parameters()
 
     def forward(
         self,

@@ -36,6 +36,8 @@ class SERotary(nn.Module):
         base: Of the time frequencies.
         split: The first half of the pairs turns with time only, the second with space only.
         frequencies: ``[d_h / 2]`` to use in place of those of ``base``; zeros leave time out.
+        gain: Deviation at the start of the phase that an open gate (1) gives to coordinates of mean
+            square 1, in radians. Large, so that a gate has to move little.
 
     Shapes:
         - **input:** times :math:`(L)`, node coordinates :math:`(N, q)`, node of each token
@@ -57,6 +59,7 @@ class SERotary(nn.Module):
         base: float = 10_000.0,
         split: bool = False,
         frequencies: Tensor | None = None,
+        gain: float = 4.0,
     ) -> None:
         super().__init__()
         omega = rotary_frequencies(head_channels, base) if frequencies is None else frequencies
@@ -70,7 +73,7 @@ class SERotary(nn.Module):
         if split:
             omega[pairs - spatial :] = 0
         self.head_channels, self.heads, self.phase_channels = head_channels, heads, phase_channels
-        self.split = split
+        self.split, self.gain = split, gain
         self.register_buffer("frequencies", omega)
         self.weight = self.gate = None
         if phase_channels:
@@ -79,9 +82,9 @@ class SERotary(nn.Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws :math:`W_s`, normal with standard deviation :math:`1/\\sqrt q`; gates are 0."""
+        """Draws :math:`W_s`, normal with deviation gain :math:`/\\sqrt q`; gates are 0."""
         if self.weight is not None:
-            nn.init.normal_(self.weight, std=1 / math.sqrt(self.phase_channels))
+            nn.init.normal_(self.weight, std=self.gain / math.sqrt(self.phase_channels))
             nn.init.zeros_(self.gate)
 
     def phases(self, basis: Tensor) -> Tensor:

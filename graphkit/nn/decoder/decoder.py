@@ -198,6 +198,8 @@ class Decoder(nn.Module):
 
 
 def _reset(part: nn.Module) -> None:
-    for module in part.modules():
-        if not list(module.children()) and hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+    if hasattr(part, "reset_parameters"):
+        part.reset_parameters()
+        return
+    for module in part.children():
+        _reset(module)

@@ -22,6 +22,8 @@ def tiny_backbone(
 ) -> Backbone:
     """Pre-norm blocks with rotary positions, drawn at random.
 
+    Queries and keys start with a common part, which spatial angles can act on.
+
     Args:
         channels: C of a token.
         num_layers: Blocks.
@@ -33,7 +35,7 @@ def tiny_backbone(
     blocks = [
         Block(
             nn.LayerNorm(channels),
-            HeadProjections(channels, heads, dropout),
+            HeadProjections(channels, heads, dropout, common=1.0),
             nn.LayerNorm(channels),
             nn.Sequential(
                 nn.Linear(channels, expansion * channels),

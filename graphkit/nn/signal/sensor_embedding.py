@@ -35,6 +35,8 @@ class SensorEmbedding(nn.Module):
         covariate_names: Columns of the covariates; ``"time_of_day"`` in [0, 1) and
             ``"day_of_week"`` 0 to 6 are read.
         slots_per_day: S, rows of the table of times of day; 0 for none.
+        node_table: Whether sensors have rows of their own; without, a token tells what was read and
+            when, not where.
         week: ``"day"``: a row per weekday; ``"weekend"``: one for Monday to Friday and one for
             Saturday and Sunday, for data of less than some weeks; ``"none"``.
 
@@ -52,6 +54,7 @@ class SensorEmbedding(nn.Module):
         embedding_channels: int | None = None,
         covariate_names: Sequence[str] = (),
         slots_per_day: int = 0,
+        node_table: bool = True,
         week: str = "day",
     ) -> None:
         super().__init__()
@@ -60,14 +63,14 @@ class SensorEmbedding(nn.Module):
         width = out_channels if embedding_channels is None else embedding_channels
         self.names, self.slots_per_day = tuple(covariate_names), slots_per_day
         self.value = nn.Linear(in_channels, width)
-        self.node = nn.Embedding(num_nodes, width)
+        self.node = nn.Embedding(num_nodes, width) if node_table else None
         self.day = self.week = None
         if slots_per_day and "time_of_day" in self.names:
             self.day = nn.Embedding(slots_per_day, width)
         if "day_of_week" in self.names and _WEEK[week]:
             self.week = nn.Embedding(_WEEK[week], width)
         self.timed = self.day is not None or self.week is not None
-        self.fuse = nn.Linear((3 if self.timed else 2) * width, out_channels)
+        self.fuse = nn.Linear((1 + node_table + self.timed) * width, out_channels)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -83,13 +86,14 @@ class SensorEmbedding(nn.Module):
     def forward(self, x: Tensor, covariates: Tensor | None = None) -> Tensor:
         # The linear map of what is joined, part by part: nothing is repeated over nodes or batch.
         width = self.value.out_features
-        of_value, of_node, *of_time = self.fuse.weight.split(width, dim=1)
-        own = self.node.weight @ of_node.t() + self.fuse.bias  # [N, C']
-        out = self.value(x) @ of_value.t() + own.unsqueeze(1)
-        if not self.timed:
-            return out
-        time = self._time(covariates, x)
-        return out + (time @ of_time[0].t()).unflatten(0, (-1, 1, 1))
+        of_value, *others = self.fuse.weight.split(width, dim=1)
+        out = self.value(x) @ of_value.t() + self.fuse.bias
+        if self.node is not None:
+            out = out + (self.node.weight @ others[0].t()).unsqueeze(1)
+        if self.timed:
+            time = self._time(covariates, x)
+            out = out + (time @ others[-1].t()).unflatten(0, (-1, 1, 1))
+        return out
 
     def _time(self, covariates: Tensor | None, x: Tensor) -> Tensor:
         """``[B, width]``; nothing where covariates are not given."""

@@ -9,6 +9,7 @@ from torch import nn
 from graphkit.errors import GraphError
 from graphkit.nn.attention import SEAttention, hop_mask, rotary_attention, rotate, token_mask
 from graphkit.nn.attention.se_attention import attention_weights
+from graphkit.nn.spectral import laplacian_basis
 
 
 def layer(**settings):
@@ -105,6 +106,33 @@ def test_shared_keys_and_weights_to_look_at():
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 5))
     expected = weights @ v[:, [0, 0, 1, 1]]
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_space_finds_the_neighbours():
+    """Tokens that tell nothing but a reading: who is next to whom stands in the angles alone."""
+    n = 10
+    ring = torch.stack([torch.arange(n), (torch.arange(n) + 1) % n])
+    basis, _ = laplacian_basis(ring, n, num_vectors=6)
+    test = torch.randn(200, n, 1)
+
+    def error(space):
+        torch.manual_seed(0)
+        attention = SEAttention(16, heads=2, phase_channels=6)
+        attention.rotary.gate.requires_grad_(space)
+        net = nn.ModuleList([nn.Linear(1, 16), attention, nn.Linear(16, 1)])
+
+        def loss(x):
+            out = net[2](attention(net[0](x), basis=basis))
+            return (out - (x.roll(1, 1) + x.roll(-1, 1))).square().mean()
+
+        optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.02)
+        for _ in range(120):
+            optimizer.zero_grad()
+            loss(torch.randn(32, n, 1)).backward()
+            optimizer.step()
+        return float(loss(test).detach())
+
+    assert error(space=True) < 0.7 * error(space=False)
 
 
 def test_dropout_in_training_only_and_reset():

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 from graphkit.nn.sparse_linear import fast_dropout
+from graphkit.ops.random_mask import keep_scale, random_mask
 
 __all__ = ["SeededDropout", "Stack"]
 
@@ -44,7 +45,8 @@ class SeededDropout(nn.Module):
             return x
         if self.generators is None:
             return fast_dropout(x, self.p)
-        return torch.stack([fast_dropout(one, self.p, g) for one, g in zip(x, self.generators)])
+        draws = [random_mask(x.shape[1:], self.p, x.device, g) for g in self.generators]
+        return x * torch.stack(draws) * keep_scale(self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"

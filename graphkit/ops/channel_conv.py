@@ -33,10 +33,10 @@ def channel_conv(x: Tensor, taps: Tensor, *, same: bool = False) -> Tensor:
         ``[..., C, B, T']``.
     """
     size = taps.shape[-1]
-    if same:
-        x = F.pad(x, ((size - 1) // 2, size // 2))
+    padding = ((size - 1) // 2, size // 2) if same else (0, 0)
     if size <= _SHORT:
-        return _ShortConv.apply(x, taps)
+        return _ShortConv.apply(x, taps, padding)
+    x = F.pad(x, padding) if same else x
     steps = x.shape[-1] - size + 1
     shape = x.shape[:-1]
     cut = blocks(x.reshape(-1, *x.shape[-2:]), size)
@@ -108,20 +108,24 @@ class _ShortConv(torch.autograd.Function):
     """A pass per tap in both directions; the gradient of the taps is one matrix product."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, taps: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, taps: Tensor, padding: tuple[int, int]) -> Tensor:
+        x = F.pad(x, padding) if any(padding) else x
         ctx.save_for_backward(x, taps)
+        ctx.padding = padding
         return _correlate(x, taps)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, taps = ctx.saved_tensors
         size = taps.shape[-1]
         dx = dtaps = None
         if ctx.needs_input_grad[0]:
-            dx = _correlate(F.pad(dy, (size - 1, size - 1)), taps.flip(-1))
+            front, behind = ctx.padding  # what was padded needs no gradient
+            around = (size - 1 - front, size - 1 - behind)
+            dx = _correlate(F.pad(dy, around), taps.flip(-1))
         if ctx.needs_input_grad[1]:
             dtaps = _taps_gradient(x, dy, size)
-        return dx, dtaps
+        return dx, dtaps, None
 
 
 def _taps_gradient(x: Tensor, dy: Tensor, size: int) -> Tensor:

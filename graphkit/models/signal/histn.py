@@ -65,6 +65,7 @@ from graphkit.nn.max_norm import MaxNorm
 from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
 from graphkit.nn.stacking import SeededDropout, Stack
 from graphkit.ops.channel_conv import channel_conv
+from graphkit.ops.pair_mean import pair_mean
 from graphkit.registry import register
 
 __all__ = ["HiSTN"]
@@ -208,9 +209,7 @@ class HiSTN(nn.Module):
         y = channel_conv(x, self.mixing_norm(self.mixing) @ self.filters, same=True)
         y = F.elu(self.norm1(y))
         y = F.elu(self.norm2(channel_conv(y, self.taps_norm(self.taps))))
-        steps = y.shape[-1] // 2
-        y = (y[..., : 2 * steps : 2] + y[..., 1 : 2 * steps : 2]) * 0.5
-        return self.dropout(y)
+        return self.dropout(pair_mean(y))
 
     def electrodes(self, x: Tensor) -> Tensor:
         """Messages inside the regions, then convolution: Z for X, both ``[..., N, B, T]``."""

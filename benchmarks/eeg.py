@@ -228,7 +228,10 @@ def _over_folds(
     from benchmarks.link_pred import _commit
 
     first = results[0]
-    folds = [{"split": r.protocol["split"], "metrics": r.metrics} for r in results]
+    folds = [
+        {"split": r.protocol["split"], "metrics": {p: dict(m) for p, m in r.metrics.items()}}
+        for r in results
+    ]
     for part in first.metrics:
         names = first.metrics[part]
         first.metrics[part] = {

@@ -68,6 +68,8 @@ class EEGNet(nn.Module):
         pool: Steps averaged after the spatial and after the separable filters.
         dropout: Probability to drop an entry: 0.5 within, 0.25 across subjects in the paper.
         activation: ``"elu"`` or ``"silu"``.
+        norm_momentum: Weight of a new batch in running means and variances; 0.01 as Keras has it,
+            more for trainings of few steps.
         classifier_norm: Longest row of the last layer, ``None`` for no limit.
 
     Shapes:
@@ -100,6 +102,7 @@ class EEGNet(nn.Module):
         dropout: float = 0.5,
         activation: str = "elu",
         classifier_norm: float | None = 0.25,
+        norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
@@ -116,13 +119,13 @@ class EEGNet(nn.Module):
         F2 = F1 * D if F2 is None else F2
         self.num_nodes, self.history, self.dropout = num_nodes, history, dropout
         self.temporal = nn.Parameter(torch.zeros(F1, kernel_size))
-        self.norm1 = ChannelNorm(F1)
+        self.norm1 = ChannelNorm(F1, momentum=norm_momentum)
         self.spatial = nn.Parameter(torch.zeros(F1, D, num_nodes))
         self.spatial_norm = MaxNorm(1.0, dim=-1)
-        self.norm2 = ChannelNorm(F1 * D)
+        self.norm2 = ChannelNorm(F1 * D, momentum=norm_momentum)
         self.depthwise = nn.Parameter(torch.zeros(F1 * D, separable_size))
         self.pointwise = nn.Parameter(torch.zeros(F2, F1 * D))
-        self.norm3 = ChannelNorm(F2)
+        self.norm3 = ChannelNorm(F2, momentum=norm_momentum)
         self.lin = nn.Linear(F2 * left, out_channels)
         self.lin_norm = None if classifier_norm is None else MaxNorm(classifier_norm, dim=-1)
         self.reset_parameters()

@@ -86,6 +86,8 @@ class HiSTN(nn.Module):
         dropout: Probability to drop an entry after the head and before the classifier.
         mp_init: ``"glorot"`` as published; ``"identity"``: no messages are passed at the start
             (ours).
+        norm_momentum: Weight of a new batch in running means and variances; 0.01 as Keras has it,
+            more for trainings of few steps.
         max_norm: ``"vector"`` or ``"entry"``, see above.
 
     Shapes:
@@ -115,6 +117,7 @@ class HiSTN(nn.Module):
         dropout: float = 0.5,
         mp_init: str = "glorot",
         max_norm: str = "vector",
+        norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         if max_norm not in ("vector", "entry"):
@@ -135,16 +138,16 @@ class HiSTN(nn.Module):
         self.filters = nn.Parameter(torch.zeros(num_filters, kernel_size))
         self.mixing = nn.Parameter(torch.zeros(n, num_filters))
         self.mixing_norm = MaxNorm(1.0, dim=() if entry else -1)
-        self.norm1 = ChannelNorm(n)
+        self.norm1 = ChannelNorm(n, momentum=norm_momentum)
         self.taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.taps_norm = MaxNorm(1.0, dim=-1)
-        self.norm2 = ChannelNorm(n)
+        self.norm2 = ChannelNorm(n, momentum=norm_momentum)
         self.dropout = SeededDropout(dropout)
         # Electrodes.
         self.node_filter = ChebyshevFilter(h.region_adj, h.hops, h.partition, init=mp_init)
         self.node_taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.pointwise = BlockDiagonal(h.partition, max_norm=1.0, entries=entry)
-        self.norm3 = ChannelNorm(n)
+        self.norm3 = ChannelNorm(n, momentum=norm_momentum)
         # Regions and head.
         self.fuse_x, self.fuse_z = NodeFusion(h.partition), NodeFusion(h.partition)
         self.region_filter = ChebyshevFilter(h.super_adj, h.super_hops, init=mp_init)

@@ -135,6 +135,22 @@ def copy(draw: Generator, rows: int, split: str, delay: int = 8) -> tuple[Tensor
     return one_hot(tokens, 8).float(), target
 
 
+@task("reverse", channels=9, classes=8, chance=1 / 8, updates=300)
+def reverse(draw: Generator, rows: int, split: str, length: int = 8) -> tuple[Tensor, Tensor]:
+    """Eight symbols, then as many blanks: say the symbols backward."""
+    tokens = torch.randint(8, (rows, length), generator=draw)
+    blank = torch.full_like(tokens, 8)
+    target = torch.cat([torch.full_like(tokens, IGNORE), tokens.flip(1)], 1)
+    return one_hot(torch.cat([tokens, blank], 1), 9).float(), target
+
+
+@task("places", channels=50, classes=16, chance=1 / 16, updates=200)
+def places(draw: Generator, rows: int, split: str, length: int = 16) -> tuple[Tensor, Tensor]:
+    """One symbol sixteen times: the place of each (row-stochastic attention cannot tell)."""
+    tokens = torch.randint(50, (rows, 1), generator=draw).expand(rows, length)
+    return one_hot(tokens, 50).float(), torch.arange(length).expand(rows, length)
+
+
 @task("digits", channels=28, classes=10, chance=0.1, updates=200, batch=64)
 def digits(draw: Generator, rows: int, split: str) -> tuple[Tensor, Tensor]:
     """A handwritten digit row by row: which one, asked at the last row."""

@@ -1,12 +1,11 @@
 """``run.py action``: encoders by name, their own settings, a table; the speed rows of ParaGRU."""
 
-import json
-
 import pytest
 import torch
 
 import graphkit
 from graphkit import TemporalGraph
+from graphkit.engine import load_results
 from graphkit.errors import GraphError, UnknownNameError
 
 
@@ -42,15 +41,13 @@ def test_a_row_per_encoder(run, capsys, tmp_path):
     assert code == 0, err
     assert "part classification" in out
     assert "2 classes" in out
-    rows = [line.split()[0] for line in out.splitlines() if "±" in line and "|" not in line[:1]]
-    assert {"gru", "skeleton_cnn"} <= set(rows) | set(out.replace("|", " ").split())
-    found = json.loads((tmp_path / "out.json").read_text())["results"]
-    assert [(r["model"], r["seed"]) for r in found] == [
+    assert {"gru", "skeleton_cnn"} <= set(out.split())
+    found = load_results(tmp_path / "out.json")
+    assert [(r.model, r.seed) for r in found] == [
         ("gru", 0), ("gru", 1), ("skeleton_cnn", 0), ("skeleton_cnn", 1),
     ]  # fmt: skip
-    inner = found[2]["settings"]["model"]["encoder_settings"]
-    assert inner["widths"] == [4, 6]
-    assert found[0]["settings"]["model"]["encoder_settings"] == {}
+    assert found[2].settings["model"]["encoder_settings"]["widths"] == [4, 6]
+    assert found[0].settings["model"]["encoder_settings"] == {}
 
 
 def test_wrong_names(run, capsys):

@@ -45,6 +45,17 @@ def test_recall_and_copy_by_brute_force() -> None:
     assert torch.equal(target[:, 8:], x.argmax(-1)[:, :-8])
 
 
+def test_reverse_and_places_by_brute_force() -> None:
+    x, target = TASKS["reverse"].sample(draw(), 20, "train")
+    for tokens, answers in zip(x.argmax(-1).tolist(), target.tolist()):
+        assert tokens[8:] == [8] * 8
+        assert answers == [IGNORE] * 8 + tokens[7::-1]
+    x, target = TASKS["places"].sample(draw(), 20, "train")
+    assert torch.equal(x, x[:, :1].expand_as(x))
+    assert len(x[:, 0].argmax(-1).unique()) > 10
+    assert target.tolist() == [list(range(16))] * 20
+
+
 def test_digits(graphkit_data) -> None:
     if not (graphkit_data / "mnist-t10k").is_dir():
         pytest.skip("mnist-t10k is not at hand")

@@ -33,7 +33,8 @@ from graphkit.registry import register
 
 __all__ = ["ParaGRU", "ParaLSTM"]
 
-_LOOP_IS_FASTER = 256  # positions, on a CPU
+# Positions, on a CPU: measured with 64 channels, one row is faster from 64 on, eight from 256.
+_LOOP_IS_FASTER = 256
 
 
 class GRUState(State):

@@ -6,7 +6,9 @@ r"""DLinear: a moving average and what is left of it, each forecast by one linea
 Source: Zeng, Chen, Zhang, Xu: Are Transformers Effective for Time Series Forecasting?, AAAI 2023,
 arXiv 2205.13504. As there, the average is padded with the first and the last reading, and the
 weights are shared by all series or, with ``individual``, each node has its own; they start as the
-mean of the window, 1 / T'. Channels are forecast each from itself.
+mean of the window, 1 / T'. Channels are forecast each from itself. The average is linear too: it is
+folded into the weights, :math:`\hat y = (W_r + (W_t - W_r) P)\, x + b`, instead of being taken of
+every window.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from graphkit.errors import GraphError
 from graphkit.registry import register
@@ -66,6 +67,7 @@ class DLinear(nn.Module):
         self.trend = nn.Parameter(torch.empty(sets, horizon, in_steps))
         self.rest = nn.Parameter(torch.empty(sets, horizon, in_steps))
         self.bias = nn.Parameter(torch.empty(sets, horizon))
+        self.register_buffer("average", _moving_average(in_steps, kernel_size), persistent=False)
         self.reset_parameters()
 
     @classmethod
@@ -90,20 +92,20 @@ class DLinear(nn.Module):
     ) -> Tensor:
         if self.target_channels is not None:
             x = x[..., self.target_channels]
-        batch, steps, nodes, channels = x.shape
-        series = x.permute(0, 2, 3, 1)  # [B, N, C', T']
-        half = self.kernel_size // 2
-        padded = F.pad(series.reshape(1, -1, steps), (half, half), mode="replicate")
-        trend = F.avg_pool1d(padded, self.kernel_size, stride=1).view(series.shape)
-        parts = torch.cat([trend, series - trend], dim=-1)  # [B, N, C', 2 T']
-        weight = torch.cat([self.trend, self.rest], dim=-1).transpose(1, 2)  # [sets, 2 T', T]
+        weight = self.rest + (self.trend - self.rest) @ self.average  # [sets, T, T']
         if self.individual:
-            parts = parts.transpose(0, 1).reshape(nodes, batch * channels, -1)
-            out = torch.baddbmm(self.bias.unsqueeze(1), parts, weight)
-            out = out.view(nodes, batch, channels, -1).transpose(0, 1)
-        else:
-            out = parts @ weight[0] + self.bias[0]
-        return out.permute(0, 3, 1, 2)
+            return torch.einsum("nts,bsnc->btnc", weight, x) + self.bias.T.unsqueeze(-1)
+        batch, _, nodes, channels = x.shape
+        out = torch.matmul(weight.expand(batch, -1, -1), x.flatten(2))
+        return out.view(batch, -1, nodes, channels) + self.bias.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
         return f"{self.in_steps} -> {self.horizon}, individual={self.individual}"
+
+
+def _moving_average(steps: int, kernel_size: int) -> Tensor:
+    """``[T', T']``: row t takes the mean round t, the ends repeated."""
+    half, row = kernel_size // 2, torch.arange(steps)
+    taken = (row.unsqueeze(1) + torch.arange(-half, half + 1)).clamp(0, steps - 1)
+    share = torch.full(taken.shape, 1 / kernel_size)
+    return torch.zeros(steps, steps).scatter_add_(1, taken, share)

@@ -112,7 +112,7 @@ def _run(quick: bool, threads: int) -> list[dict[str, Any]]:
         for batch in ours.chunk(1_000 if quick else 10_000):
             ours.enter(batch)
         plain.position = ours.position
-        chunk, rounds = (200, 3) if quick else (500, 20 if name == "mixer" else 8)
+        chunk, rounds = (200, 3) if quick else (500, 5) if name == "mixer" else (100, 3)
         plain_s, ours_s = turns([plain, ours], Runner.train, chunk, rounds)
         rows.append(
             row(

@@ -75,6 +75,7 @@ def filled(text: str, folder: Path = RESULTS) -> str:
 
 def rendered(name: str, folder: Path = RESULTS) -> list[str]:
     """The lines of one table: title, table, footnotes."""
+    from benchmarks.encoders import SCHEMA as ENCODERS
     from benchmarks.speed import SCHEMA as SPEED
     from graphkit.engine.result import SCHEMA as RESULT
     from graphkit.errors import GraphError
@@ -90,7 +91,11 @@ def rendered(name: str, folder: Path = RESULTS) -> list[str]:
         )
     record = json.loads(path.read_text(encoding="utf-8"))
     kinds = {r.get("schema") for r in (record if isinstance(record, list) else [record])}
-    makers = {RESULT: lambda: _results(path), SPEED: lambda: _speed(record)}
+    makers = {
+        RESULT: lambda: _results(path),
+        SPEED: lambda: _speed(record),
+        ENCODERS: lambda: _encoders(record),
+    }
     if len(kinds) != 1 or not kinds <= set(makers):
         raise GraphError("report", f"{path.name} is not a record", expected=" or ".join(makers))
     return makers[kinds.pop()]()
@@ -106,6 +111,13 @@ def _results(path: Path) -> list[str]:
     lines = [f"*{'. '.join(line for line in title(results) if line)}.*", "", *markdown(head, rows)]
     made = ", ".join(f"{k} {versions[k]}" for k in ("graphkit", "torch") if k in versions)
     return [*lines, "", *[f"{note}.  " for note in notes], f"Made with {made}."]
+
+
+def _encoders(record: dict[str, Any]) -> list[str]:
+    from benchmarks._tables import markdown
+    from benchmarks.encoders import about, tables
+
+    return [f"*{about(record)}*", *(x for t in tables(record) for x in ("", *markdown(*t)))]
 
 
 def _speed(record: dict[str, Any]) -> list[str]:

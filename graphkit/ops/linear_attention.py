@@ -43,6 +43,7 @@ def linear_attention(
     *,
     form: str = "chunkwise",
     chunk_size: int = 32,
+    kernels: str = "torch",
 ) -> tuple[Tensor, Tensor]:
     """Causal linear attention with decay.
 
@@ -56,10 +57,19 @@ def linear_attention(
         form: ``"parallel"``: all pairs, ``O(L^2)``; ``"chunkwise"``: pairs within chunks, a scan
             over chunks; ``"recurrent"``: step by step.
         chunk_size: Positions of a chunk.
+        kernels: ``"fla"`` runs the chunkwise form of ``[B, H, L, d]`` on a GPU with the Triton
+            kernels of flash-linear-attention, whose products are less exact (their own tests allow
+            5e-3); other forms and devices, and ``"torch"``, are plain torch.
 
     Returns:
         ``(out [..., L, dv], state [..., dk, dv])``; sums are kept in float32 at least.
+
+    Raises:
+        GraphError: The decay does not fit, or flash-linear-attention is needed and absent.
+        UnknownNameError: No such form or kernels.
     """
+    if kernels not in ("torch", "fla"):
+        raise UnknownNameError("kernels", kernels, ("torch", "fla"))
     if form not in ATTENTION_FORMS:
         raise UnknownNameError("form", form, ATTENTION_FORMS)
     length, dk = k.shape[-2:]
@@ -77,7 +87,9 @@ def linear_attention(
         initial = v.new_zeros(*v.shape[:-2], dk, v.shape[-1])
     initial = initial.to(v.dtype)
     log_decay = None if log_decay is None else log_decay.to(v.dtype)
-    if form == "recurrent":
+    if kernels == "fla" and form == "chunkwise" and q.is_cuda:
+        out, state = _fla(q, k, v, log_decay, initial)
+    elif form == "recurrent":
         out, state = _recurrent(q, k, v, log_decay, initial)
     else:
         size = length if form == "parallel" else min(chunk_size, length)
@@ -104,6 +116,23 @@ def linear_attention_reference(
     earlier = torch.ones(length, length, dtype=torch.bool, device=k.device).tril()
     gap = (b.unsqueeze(-2) - b.unsqueeze(-3)).masked_fill(~earlier.unsqueeze(-1), -torch.inf)
     return (q.unsqueeze(-2) * k.unsqueeze(-3) * gap.exp()).sum(-1) @ v
+
+
+def _fla(
+    q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor | None, initial: Tensor
+) -> tuple[Tensor, Tensor]:
+    try:
+        from fla.ops.gla import chunk_gla
+    except Exception as error:  # absent, or built for another torch or Triton
+        raise GraphError(
+            "kernels",
+            f"flash-linear-attention cannot be loaded ({type(error).__name__}: {error})",
+            fix="Run pip install flash-linear-attention, or take kernels='torch'.",
+        ) from error
+    decay = torch.zeros_like(k) if log_decay is None else log_decay.expand_as(k)
+    parts = (x.transpose(1, 2).contiguous() for x in (q, k, v, decay))  # [B, L, H, d] there
+    out, state = chunk_gla(*parts, scale=1.0, initial_state=initial, output_final_state=True)
+    return out.transpose(1, 2), state
 
 
 def _recurrent(

@@ -8,7 +8,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import encoders
+from benchmarks import encoders, report
 from benchmarks._curriculum import Curriculum
 from benchmarks._sequence_tasks import IGNORE, TASKS, BitTask
 
@@ -105,6 +105,9 @@ def test_from_end_to_end(tmp_path, capsys, monkeypatch) -> None:
     shown = capsys.readouterr().out
     assert "bigru" in shown
     assert "parity" in shown
+    lines = report.rendered("record", tmp_path)
+    assert lines[0].startswith("*8 channels")
+    assert any(line.startswith("| bigru | ") for line in lines)
     encoders.run(parser.parse_args(given))  # goes on from the record: nothing is measured anew
     assert json.loads(path.read_text())["rows"] == record["rows"]
 

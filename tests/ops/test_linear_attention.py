@@ -134,6 +134,10 @@ def test_types_and_what_does_not_fit() -> None:
     assert (out.dtype, state.dtype) == (torch.bfloat16, torch.float32)
     with pytest.raises(UnknownNameError, match="chunkwise"):
         linear_attention(q, k, v, form="chunked")
+    with pytest.raises(UnknownNameError, match="fla"):
+        linear_attention(q, k, v, kernels="flash")
+    same = linear_attention(q, k, v, g, kernels="fla")[0]  # not on a GPU: plain torch
+    assert torch.equal(same, linear_attention(q, k, v, g)[0])
     with pytest.raises(GraphError, match=r"'log_decay'.*expected \[\.\.\., 13, 4\] or"):
         linear_attention(q, k, v, g[..., :3])
 
@@ -145,7 +149,7 @@ def test_gpu_and_the_kernels_of_flash_linear_attention(cuda) -> None:
     got, end = linear_attention(*moved)
     torch.testing.assert_close(got.cpu(), want, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(end.cpu(), state, rtol=1e-3, atol=1e-3)
-    fla = pytest.importorskip("fla.ops.gla", reason="flash-linear-attention is not installed")
-    b_first = [x.transpose(1, 2).contiguous() for x in moved]  # their layout: [B, L, H, d]
-    theirs, _ = fla.chunk_gla(*b_first, scale=1.0)
-    torch.testing.assert_close(theirs.transpose(1, 2).cpu(), want, rtol=5e-3, atol=5e-3)
+    pytest.importorskip("fla.ops.gla", reason="flash-linear-attention is not installed")
+    theirs, end = linear_attention(*moved, kernels="fla")
+    torch.testing.assert_close(theirs.cpu(), want, rtol=5e-3, atol=5e-3)
+    torch.testing.assert_close(end.cpu(), state, rtol=5e-3, atol=5e-3)

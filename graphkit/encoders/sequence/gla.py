@@ -54,6 +54,8 @@ class GatedLinearAttention(SequenceEncoder):
         gate_bias: What the gate's bias starts from: a number, or the two ends of a range that is
             spread over the channels.
         chunk_size: Of the chunkwise form.
+        kernels: ``"torch"`` or ``"fla"``, see
+            :func:`~graphkit.ops.linear_attention.linear_attention`.
     """
 
     forms = frozenset({"parallel", "chunkwise", "recurrent"})
@@ -69,10 +71,11 @@ class GatedLinearAttention(SequenceEncoder):
         tau: float = 16.0,
         gate_bias: float | tuple[float, float] = 0.0,
         chunk_size: int = 32,
+        kernels: str = "torch",
     ) -> None:
         super().__init__(channels)
         self.heads, self.tau, self.gate_bias = check_size("heads", heads), tau, gate_bias
-        self.chunk_size = check_size("chunk_size", chunk_size)
+        self.chunk_size, self.kernels = check_size("chunk_size", chunk_size), kernels
         self.key_channels = round(channels * expand_k)
         self.value_channels = round(channels * expand_v)
         for name, size in (("keys", self.key_channels), ("values", self.value_channels)):
@@ -123,7 +126,9 @@ class GatedLinearAttention(SequenceEncoder):
         self, form: str, x: Tensor, mask: Tensor | None, state: GLAState
     ) -> tuple[Tensor, GLAState]:
         parts = (y.transpose(1, 2) for y in self._project(x, mask))
-        o, memory = linear_attention(*parts, state.memory, form=form, chunk_size=self.chunk_size)
+        o, memory = linear_attention(
+            *parts, state.memory, form=form, chunk_size=self.chunk_size, kernels=self.kernels
+        )
         return self._finish(o.transpose(1, 2), x), GLAState(memory)
 
     def _parallel(

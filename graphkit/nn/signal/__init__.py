@@ -1,5 +1,6 @@
 """Pieces of models of signals."""
 
+from graphkit.nn.signal.daily_profile import DailyProfile
 from graphkit.nn.signal.pattern_windows import pattern_windows
 from graphkit.nn.signal.rolling import Rolling
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
@@ -8,6 +9,7 @@ from graphkit.nn.signal.training_signal import TrainingSignal
 from graphkit.nn.signal.transition import Transition
 
 __all__ = [
+    "DailyProfile",
     "Rolling",
     "SensorEmbedding",
     "TimeFeatures",

@@ -1,0 +1,75 @@
+"""What each node reads at this time of day, on working days and at weekends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.errors import GraphError
+from graphkit.nn.signal.training_signal import TrainingSignal
+
+__all__ = ["DailyProfile"]
+
+
+class DailyProfile(nn.Module):
+    """Training means of every node and time of day, apart for Monday to Friday and the weekend.
+
+    Taken out of windows and put back into forecasts, it leaves a model with what is unusual. A time
+    that training has not seen on such a day gets the mean of that time over all days, or of all
+    times.
+
+    Args:
+        num_nodes: N.
+        num_channels: C.
+        names: Columns of the covariates; ``"time_of_day"`` is needed, ``"day_of_week"`` is used.
+        slots_per_day: Times of a day.
+
+    Shapes:
+        - **input:** covariates :math:`(B, R, K)`
+        - **output:** :math:`(B, R, N, C)`
+
+    Raises:
+        GraphError: There is no time of day.
+    """
+
+    def __init__(
+        self, num_nodes: int, num_channels: int, names: Sequence[str], slots_per_day: int
+    ) -> None:
+        super().__init__()
+        self.names, self.slots_per_day = tuple(names), slots_per_day
+        if "time_of_day" not in self.names or slots_per_day < 1:
+            raise GraphError("covariates", "a daily profile needs the time of day", got=self.names)
+        self.register_buffer("mean", torch.zeros(2 * slots_per_day, num_nodes, num_channels))
+
+    @torch.no_grad()
+    def fit(self, seen: TrainingSignal) -> None:
+        """Take the means from a training part; missing readings do not count."""
+        x = seen.x
+        known = torch.ones_like(x) if seen.mask is None else seen.mask.to(x)
+        slot = self.slots(seen.covariates)
+        total, count = torch.zeros_like(self.mean), torch.zeros_like(self.mean)
+        total.index_add_(0, slot, x * known)
+        count.index_add_(0, slot, known)
+        total, count = (v.unflatten(0, (2, self.slots_per_day)) for v in (total, count))
+        whole = total.sum((0, 1)) / count.sum((0, 1)).clamp(min=1)
+        day_count = count.sum(0)
+        daily = torch.where(day_count > 0, total.sum(0) / day_count.clamp(min=1), whole)
+        mean = torch.where(count > 0, total / count.clamp(min=1), daily)
+        self.mean.copy_(mean.flatten(0, 1))
+
+    def slots(self, covariates: Tensor) -> Tensor:
+        """Rows of the table, int64 ``[...]``, of covariates ``[..., K]``."""
+        part = covariates[..., self.names.index("time_of_day")]
+        slot = (part * self.slots_per_day + 1e-3).long().clamp(0, self.slots_per_day - 1)
+        if "day_of_week" in self.names:
+            weekend = covariates[..., self.names.index("day_of_week")].long() % 7 > 4
+            slot = slot + weekend.long() * self.slots_per_day
+        return slot
+
+    def forward(self, covariates: Tensor) -> Tensor:
+        return self.mean[self.slots(covariates)]
+
+    def extra_repr(self) -> str:
+        return f"slots_per_day={self.slots_per_day}"

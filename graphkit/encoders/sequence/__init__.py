@@ -32,7 +32,8 @@ from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
 from graphkit.encoders.sequence.tcnca import TCN, TCNCA
 from graphkit.encoders.sequence.time_gap import WithTimeGap
-from graphkit.encoders.sequence.titans import TitansLMM, TitansMAC, TitansMAG, TitansMAL
+from graphkit.encoders.sequence.titans import TitansLMM, TitansMAG, TitansMAL
+from graphkit.encoders.sequence.titans_mac import TitansMAC
 from graphkit.encoders.sequence.transformer import SelfAttention, Transformer
 from graphkit.encoders.sequence.universal_transformer import Ponder, UniversalTransformer
 from graphkit.encoders.sequence.urpe_transformer import URPETransformer

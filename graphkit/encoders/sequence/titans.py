@@ -5,9 +5,7 @@ is :class:`~graphkit.nn.memory.NeuralMemory`; P are learned tokens.
 
 ======= =======================================================================================
 LMM     memory alone: :math:`o = M(x)`
-MAC     memory as context, segment by segment: :math:`h = M_{seg}(x)`,
-        :math:`y = \mathrm{Attn}([P \| h \| x])`, :math:`o = y \odot M(y)`, where M is written
-        with y and :math:`M_{seg}` are its weights at the start of the segment
+MAC     memory as context, see :mod:`~graphkit.encoders.sequence.titans_mac`
 MAG     memory as gate: :math:`o = \mathrm{norm}(\mathrm{SWA}([P \| x])) \odot
         \sigma(\mathrm{norm}(M([P \| x])))`, norms with learned scales
 MAL     memory as layer: :math:`o = \mathrm{SWA}(M([P \| x]))`
@@ -17,10 +15,8 @@ A linear map follows each; residuals and norms around the layer are those of
 :class:`~graphkit.encoders.sequence.SequenceStack`. SWA is attention to the last ``window``
 positions.
 
-Our choice where the paper is silent, or would look ahead: in MAC, position i sees the retrieved
-:math:`h_j` for :math:`j \le i` only (as drawn, every token would see retrievals of later ones), a
-chunk of the memory is a segment, and M(y) is read token by token; in MAG every position sees P; a
-learned bias per offset tells positions apart in attention.
+Our choice where the paper is silent: in MAG every position sees P; a learned bias per offset tells
+positions apart in attention.
 """
 
 from __future__ import annotations
@@ -34,10 +30,10 @@ from graphkit.encoders.sequence.masks import compact, spread
 from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
 from graphkit.encoders.sequence.state import State
 from graphkit.nn.attention import MultiHeadAttention
-from graphkit.nn.memory import NeuralMemory, read_weights
+from graphkit.nn.memory import NeuralMemory
 from graphkit.registry import register
 
-__all__ = ["TitansLMM", "TitansMAC", "TitansMAG", "TitansMAL"]
+__all__ = ["Titans", "TitansLMM", "TitansMAG", "TitansMAL", "TitansState", "as_state"]
 
 
 class TitansState(State):
@@ -48,7 +44,7 @@ class TitansState(State):
     memory: State  # of NeuralMemory
 
 
-class _Titans(SequenceEncoder):
+class Titans(SequenceEncoder):
     """What the variants share: a memory, tokens P, a linear map to the output."""
 
     causal = True
@@ -110,7 +106,7 @@ class _Titans(SequenceEncoder):
         return TitansState(
             torch.zeros(batch, dtype=torch.long, device=like.device),
             like.new_zeros(batch, *self._cached),
-            _as_state(self.memory.start(batch)),
+            as_state(self.memory.start(batch)),
         )
 
     def _chunkwise(
@@ -139,7 +135,7 @@ class _Titans(SequenceEncoder):
 
 
 @register("sequence_encoder", "titans_lmm")
-class TitansLMM(_Titans):
+class TitansLMM(Titans):
     r"""Titans' neural long-term memory alone (Behrouz et al. 2025).
 
     Memory is read by its tokens, normalised, and gated by the input,
@@ -169,15 +165,15 @@ class TitansLMM(_Titans):
         y, memory = self.memory(x, state.memory, lengths)
         length = state.length + (x.shape[1] if lengths is None else lengths)
         gated = self.norm(y) * F.silu(self.lin_gate(x))
-        return gated, TitansState(length, state.cache, _as_state(memory))
+        return gated, TitansState(length, state.cache, as_state(memory))
 
     def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
         y, memory = self.memory.step(x, state.memory)
         gated = self.norm(y) * F.silu(self.lin_gate(x))
-        return gated, TitansState(state.length + 1, state.cache, _as_state(memory))
+        return gated, TitansState(state.length + 1, state.cache, as_state(memory))
 
 
-class _Windowed(_Titans):
+class _Windowed(Titans):
     """With attention to the last ``window`` positions."""
 
     _reads_persistent = True
@@ -274,12 +270,12 @@ class TitansMAG(_Windowed):
     ) -> tuple[Tensor, TitansState]:
         near, length, cache = self._attend(x, state, lengths, prefix=True)
         far, memory = self.memory(x, state.memory, lengths)
-        return self._gate(near, far), TitansState(length, cache, _as_state(memory))
+        return self._gate(near, far), TitansState(length, cache, as_state(memory))
 
     def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
         near, length, cache = self._attend(x.unsqueeze(1), state, None, prefix=True)
         far, memory = self.memory.step(x, state.memory)
-        return self._gate(near.squeeze(1), far), TitansState(length, cache, _as_state(memory))
+        return self._gate(near.squeeze(1), far), TitansState(length, cache, as_state(memory))
 
     def _gate(self, near: Tensor, far: Tensor) -> Tensor:
         return self.norm_near(near) * torch.sigmoid(self.norm_far(far))
@@ -304,143 +300,16 @@ class TitansMAL(_Windowed):
     ) -> tuple[Tensor, TitansState]:
         far, memory = self.memory(x, state.memory, lengths)
         y, length, cache = self._attend(far, state, lengths, prefix=False)
-        return y, TitansState(length, cache, _as_state(memory))
+        return y, TitansState(length, cache, as_state(memory))
 
     def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
         far, memory = self.memory.step(x, state.memory)
         y, length, cache = self._attend(far.unsqueeze(1), state, None, prefix=False)
-        return y.squeeze(1), TitansState(length, cache, _as_state(memory))
+        return y.squeeze(1), TitansState(length, cache, as_state(memory))
 
 
-@register("sequence_encoder", "titans_mac")
-class TitansMAC(_Titans):
-    r"""Titans, memory as context (Behrouz et al. 2025): attention within segments and to memory.
-
-    Args:
-        in_channels: C.
-        out_channels: C', the width of the layer; other inputs go through a linear map first.
-        segment: Positions of a segment, and of a chunk of the memory.
-        heads: Of attention.
-        num_persistent: Learned tokens P.
-        memory: ``memory_heads``, ``memory_layers``, ``expansion``, ``max_step``, ``conv``, ``read``
-            and ``max_norm`` of the memory, see :class:`~graphkit.nn.memory.NeuralMemory`.
-
-    Parameters: ``(in_channels != out_channels) * (in_channels + 1) * out_channels
-    + 4 * out_channels ** 2 + 3 * memory_heads * (out_channels + 1) + 3 * conv_taps * out_channels
-    + memory_size + num_persistent * out_channels
-    + out_channels * (5 * out_channels + 4) + 2 * heads * segment``
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int | None = None,
-        segment: int = 32,
-        heads: int = 4,
-        *,
-        num_persistent: int = 4,
-        **memory: object,
-    ) -> None:
-        check_size("segment", segment)
-        super().__init__(
-            in_channels, out_channels, memory_chunk=segment, num_persistent=num_persistent, **memory
-        )
-        d = self.out_channels
-        self.segment, self.heads = segment, heads
-        self.lin_query = nn.Linear(d, d, bias=False)  # what a token asks the memory
-        self.attention = MultiHeadAttention(d, heads)
-        self.offset_bias = nn.Parameter(torch.empty(2, heads, segment))  # to h, to x
-        self._cached = (segment, 4 * d)  # keys and values of h, of x
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """As the base class; biases of offsets from N(0, 0.02)."""
-        super().reset_parameters()
-        nn.init.normal_(self.offset_bias, std=0.02)
-
-    def _pairs(self, x: Tensor, anchor: tuple[Tensor, ...]) -> Tensor:
-        """Keys and values of what memory gives for x ``[B, n, d]``, and of x: ``[B, n, 4d]``."""
-        heads = self.memory.heads
-        q = F.silu(self.lin_query(x)).unflatten(-1, (heads, -1)).transpose(1, 2)
-        q = F.normalize(q, dim=-1, eps=1e-6)
-        h = read_weights(tuple(anchor), q).transpose(1, 2).flatten(2)
-        return torch.cat([*self.attention.keys_values(h), *self.attention.keys_values(x)], -1)
-
-    def _attend(self, x: Tensor, pairs: Tensor, query: Tensor) -> Tensor:
-        """Attention of x ``[B, n, d]`` at positions ``query [B or 1, n]`` of the segment."""
-        offset = query[..., None] - torch.arange(self.segment, device=x.device)
-        seen = offset >= 0
-        bias = self.offset_bias[:, :, offset.clamp(min=0)]  # [2, heads, B or 1, n, C]
-        visible, bias = torch.cat([seen, seen], -1), torch.cat([*bias.transpose(1, 2)], -1)
-        key_h, value_h, key_x, value_x = pairs.chunk(4, -1)
-        keys, values = [key_h, key_x], [value_h, value_x]
-        if self.persistent is not None:
-            count = len(self.persistent)
-            for part, given in zip((keys, values), self.attention.keys_values(self.persistent)):
-                part.insert(0, given.expand(len(x), -1, -1))
-            visible, bias = F.pad(visible, (count, 0), value=True), F.pad(bias, (count, 0))
-        return self.attention(x, torch.cat(keys, 1), torch.cat(values, 1), visible, bias)
-
-    def _token(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState]:
-        place = state.length % self.segment
-        pair = self._pairs(x.unsqueeze(1), state.memory[3])
-        here = torch.arange(self.segment, device=x.device) == place[:, None]
-        cache = torch.where(here[..., None], pair, state.cache)
-        y = self._attend(x.unsqueeze(1), cache, place[:, None]).squeeze(1)
-        m, memory = self.memory.step(y, state.memory)
-        length = state.length + 1
-        done = length % self.segment == 0
-        cache = torch.where(done[:, None, None], 0, cache)
-        return y * m, TitansState(length, cache, _as_state(memory))
-
-    def _tokens(
-        self, x: Tensor, state: TitansState, lengths: Tensor | None
-    ) -> tuple[Tensor, TitansState]:
-        c, new = self.segment, x.shape[1]
-        place = state.length % c
-        counts = state.length.new_full((len(x),), new) if lengths is None else lengths
-        total = place + counts
-        # Token i of a row goes to column place + i, so that segments begin at the same columns.
-        width = -(-max(1, int(total.max())) // c) * c
-        at = (place[:, None] + torch.arange(new, device=x.device)).clamp(max=width)
-        index = at[..., None].expand_as(x)
-        moved = x.new_zeros(len(x), width + 1, x.shape[-1]).scatter(1, index, x)[:, :width]
-        columns = torch.arange(width, device=x.device)
-        fresh = (columns >= place[:, None]) & (columns < total[:, None])
-        memory, cache, outputs = state.memory, state.cache, []
-        straight = lengths is None and not bool(place.any())
-        within = torch.arange(c, device=x.device)[None]
-        for first in range(0, width, c):
-            part = moved[:, first : first + c]
-            is_new = fresh[:, first : first + c]
-            pairs = self._pairs(part, memory[3])
-            if first == 0:  # positions of this segment that earlier calls have had
-                pairs = torch.where((within < place[:, None])[..., None], cache, pairs)
-            pairs = torch.where(((within + first) < total[:, None])[..., None], pairs, 0)
-            y = self._attend(part, pairs, within)
-            if straight and first + c <= new:
-                m, memory = self.memory(y, memory)
-            else:
-                m, memory = self._write(y, is_new, memory)
-            outputs.append(y * m)
-            ends_here = (total > first) & (total < first + c)
-            cache = torch.where(
-                ends_here[:, None, None],
-                pairs,
-                torch.where((total == first + c)[:, None, None], 0, cache),
-            )
-        out = torch.cat(outputs, 1)
-        index = at.clamp(max=width - 1)[..., None].expand_as(x)
-        return out.gather(1, index), TitansState(state.length + counts, cache, _as_state(memory))
-
-    def _write(self, y: Tensor, is_new: Tensor, memory: State) -> tuple[Tensor, State]:
-        """The memory takes the new tokens of a segment; their place in it is kept."""
-        packed, order, lengths = compact(y, is_new)
-        m, memory = self.memory(packed, memory, lengths)
-        return spread(m, order), memory
-
-
-def _as_state(nested: tuple) -> State:
+def as_state(nested: tuple) -> State:
+    """Tuples within tuples as states within states."""
     if isinstance(nested, State):
         return nested
-    return State(*(_as_state(part) if isinstance(part, tuple) else part for part in nested))
+    return State(*(as_state(part) if isinstance(part, tuple) else part for part in nested))

@@ -8,13 +8,14 @@ from torch.nn import functional as F
 from graphkit.encoders.sequence import ParaGRU, UniversalTransformer, URPETransformer
 
 
-def train(modules, loss, updates, lr):
+def train(modules, loss, updates, lr, clip=None):
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr)
     for update in range(updates):
         optimizer.zero_grad()
         loss(update / updates).backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
 
 
@@ -34,7 +35,7 @@ def test_paragru_counts():
         y, parity = draw(64, 4 + int(28 * done))
         return F.cross_entropy(y.flatten(0, 1), parity.flatten())
 
-    train([encoder, head], loss, updates=400, lr=1e-2)
+    train([encoder, head], loss, updates=400, lr=1e-2, clip=1.0)
     y, parity = draw(200, 32)
     assert (y.argmax(-1) == parity).float().mean() > 0.99
 
@@ -52,10 +53,10 @@ def test_urpe_tells_places_in_a_constant_sequence(factor):
         return head(encoder(embed(tokens[:, None].expand(-1, 16))))
 
     def loss(done):
-        y = answer(torch.randint(50, (32,)))
-        return F.cross_entropy(y.flatten(0, 1), places.repeat(32))
+        y = answer(torch.randint(50, (16,)))
+        return F.cross_entropy(y.flatten(0, 1), places.repeat(16))
 
-    train([embed, encoder, head], loss, updates=300 if factor else 40, lr=3e-3)
+    train([embed, encoder, head], loss, updates=300 if factor else 40, lr=1e-2)
     right = (answer(torch.arange(50)).argmax(-1) == places).float().mean()
     assert right > 0.99 if factor else right < 0.07
 

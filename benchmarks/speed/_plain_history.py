@@ -89,6 +89,9 @@ class PlainHistory(HistoryLinkPredictor):
         hidden = self._score_hidden(rows, row[: src.numel()], row[src.numel() :])
         return self.score_lin(self.dropout(hidden.relu())).squeeze(1)
 
+    def _encode_nodes(self, tokens: Tensor, mask: Tensor, time: Tensor, seen: Tensor) -> Tensor:
+        return self._encode(tokens, mask, time)
+
     def _count(self, key: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         keys = key.numpy()
         if u is v:  # counts in one's own history: the dictionaries serve the pairs, too

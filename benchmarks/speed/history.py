@@ -2,14 +2,17 @@
 
 Both have the same network and see the same events (all that are strictly earlier than a query), so
 they give the same scores; what differs is how histories are read and neighbours counted. They take
-turns on chunks of one stream; medians over the chunks are compared. Batches of 100, one negative
-per event. The stream is CollegeMsg where that is at hand, else a generated one of its size.
+turns on chunks of one stream; medians over the chunks are compared, of CPU time where there is one
+thread. Batches of 100, one negative per event. The stream is CollegeMsg where that is at hand, else
+a generated one of its size.
 ``python -m benchmarks.speed.history --threads 1`` runs this benchmark alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.speed._plain_history import PlainHistory
 from benchmarks.speed._timing import alternate, row
-from benchmarks.speed.nat import Runner, stream, turns
+from benchmarks.speed.nat import Runner, stream
 from graphkit import TemporalGraph
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.models.stream.history import HistoryLinkPredictor
@@ -102,6 +105,18 @@ def run(quick: bool = False, threads: int = 1) -> list[dict[str, Any]]:
         torch.set_num_threads(before)
 
 
+def turns(
+    runners: list[Ours], work: Callable[[Runner, int], None], chunk: int, repeats: int
+) -> list[float]:
+    """Median seconds per event of each runner; CPU time with one thread."""
+    chunks = [lambda r=r: work(r, chunk) for r in runners]
+    return [s / chunk for s in alternate(*chunks, repeats=repeats, clock=_clock())]
+
+
+def _clock() -> Callable[[], float]:
+    return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+
+
 def _run(quick: bool, threads: int) -> list[dict[str, Any]]:
     graph = stream(quick)
     where = f"{graph.name or 'generated stream'}, threads {threads}"
@@ -161,7 +176,7 @@ def _reading(plain: Plain, ours: Ours, repeats: int, where: str) -> dict[str, An
             plain.model._count(key, every, every)
             plain.model._count(key, every[:100], every[100:])
 
-    python_s, ours_s = alternate(in_python, vectorised, repeats=repeats)
+    python_s, ours_s = alternate(in_python, vectorised, repeats=repeats, clock=_clock())
     note = f"{where}; all of a training batch of 100"
     return row("history reading and counting, per batch", ours_s, python_s, note=note)
 

@@ -292,7 +292,7 @@ class HistoryLinkPredictor(nn.Module):
             of_node.append(walks[:, 1:].square().sum(2).log1p()[row_of])
             hidden = self._of_walks(walks, row_of[u], row_of[v])
         if self.pairing in ("head", "none"):
-            z = self._encode(tokens, mask, time)
+            z = self._encode_nodes(tokens, mask, time, seen=rows.recent.mask[:, -1])
             h_u, h_v = self.node_lin(torch.cat([z, *of_node], 1)).chunk(2, 1)
             hidden = hidden + h_u[u] + h_v[v]
             if self.shared is not None:
@@ -334,6 +334,15 @@ class HistoryLinkPredictor(nn.Module):
             return (side * 2 + met) * 2 * self.tokens.num_ages + group.view(-1)[cell]
 
         return joint_bag(self.shared, counts > 0, index)
+
+    def _encode_nodes(self, tokens: Tensor, mask: Tensor, time: Tensor, seen: Tensor) -> Tensor:
+        """``[R, C]``. Nodes that nothing has happened to are alike: one row stands for them all."""
+        if self.x is not None or seen.device.type != "cpu" or bool(seen.all()):
+            return self._encode(tokens, mask, time)
+        some = seen.nonzero().flatten()
+        pick = torch.cat([some, (~seen).nonzero()[0]])
+        z = self._encode(tokens.index_select(0, pick), mask[pick], time[pick])
+        return z.index_select(0, torch.where(seen, seen.cumsum(0) - 1, some.numel()))
 
     def _encode(self, tokens: Tensor, mask: Tensor, time: Tensor) -> Tensor:
         """``[R, C]``."""

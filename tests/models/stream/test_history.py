@@ -236,6 +236,21 @@ def test_every_node_is_encoded_once_whatever_the_number_of_candidates():
     assert rows == [9]
 
 
+@torch.no_grad()
+def test_nodes_without_events_are_encoded_once_for_all():
+    graph = a_stream(num_nodes=9)
+    model = HistoryLinkPredictor(40, **SMALL).eval()
+    model.observe(next(iter(graph.batches(size=60))))
+    rows = []
+    model.encoder.register_forward_hook(lambda m, args, out: rows.append(out.size(0)))
+    src, t = torch.arange(5), graph.t[:5]
+    dst = torch.tensor([[7, 20], [30, 8], [21, 22], [3, 39], [1, 38]])
+    found = model.score(src, dst, t)
+    alone = torch.stack([model.score(src, dst[:, c], t) for c in range(2)], 1)
+    torch.testing.assert_close(found, alone)
+    assert rows[0] == len({*range(5), 7, 8}) + 1
+
+
 def test_an_encoder_by_name_by_class_or_made():
     made = GRU(8)
     assert HistoryLinkPredictor(4, encoder=made, hidden_channels=8).encoder is made

@@ -93,7 +93,10 @@ class SignalCase:
 
     @property
     def edge_weight(self) -> Tensor:
-        """``[E]``, between 0.5 and 1.5."""
+        """``[E]``, between 0.5 and 1.5.
+
+        :meta private:
+        """
         draw = torch.Generator().manual_seed(self.seed)
         return torch.rand(self.edge_index.shape[1], generator=draw) + 0.5
 

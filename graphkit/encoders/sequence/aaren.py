@@ -101,20 +101,10 @@ class AarenAttention(SequenceEncoder):
         )
         return self.out(o.transpose(1, 2).flatten(-2)), AarenState(*last)
 
-    def _parallel(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: AarenState
+    def _in_form(
+        self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: AarenState
     ) -> tuple[Tensor, AarenState]:
-        return self._attend("parallel", x, mask, state)
-
-    def _chunkwise(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: AarenState
-    ) -> tuple[Tensor, AarenState]:
-        return self._attend("chunkwise", x, mask, state)
-
-    def _recurrent(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: AarenState
-    ) -> tuple[Tensor, AarenState]:
-        return self._attend("recurrent", x, mask, state)
+        return self._attend(form, x, mask, state)
 
     def _step(
         self, x: Tensor, state: AarenState, mask: Tensor | None, time: Tensor | None

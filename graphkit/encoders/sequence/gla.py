@@ -131,20 +131,10 @@ class GatedLinearAttention(SequenceEncoder):
         )
         return self._finish(o.transpose(1, 2), x), GLAState(memory)
 
-    def _parallel(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: GLAState
+    def _in_form(
+        self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: GLAState
     ) -> tuple[Tensor, GLAState]:
-        return self._attend("parallel", x, mask, state)
-
-    def _chunkwise(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: GLAState
-    ) -> tuple[Tensor, GLAState]:
-        return self._attend("chunkwise", x, mask, state)
-
-    def _recurrent(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: GLAState
-    ) -> tuple[Tensor, GLAState]:
-        return self._attend("recurrent", x, mask, state)
+        return self._attend(form, x, mask, state)
 
     def _step(
         self, x: Tensor, state: GLAState, mask: Tensor | None, time: Tensor | None

@@ -41,6 +41,8 @@ class SequenceEncoder(nn.Module):
       the forms. ``_recurrent`` is a loop over ``_step`` by default. What they return at invalid
       positions does not matter as long as it is finite.
 
+    - ``_in_form(form, x, mask, time, state)`` in place of these, where one function has all forms.
+
     :func:`graphkit.testing.check_sequence_encoder` checks all of this.
 
     Args:
@@ -113,7 +115,7 @@ class SequenceEncoder(nn.Module):
         if mask is not None and mask.device.type == "cpu" and bool(mask.all()):
             mask = None
         x, time = _clean(x, mask), None if time is None else _clean(time, mask)
-        y, state = getattr(self, self._HOOKS[form])(x, mask, time, state)
+        y, state = self._in_form(form, x, mask, time, state)
         y = _clean(y, mask)
         return (y, state) if return_state else y
 
@@ -183,6 +185,11 @@ class SequenceEncoder(nn.Module):
         self, x: Tensor, state: Any, mask: Tensor | None, time: Tensor | None
     ) -> tuple[Tensor, Any]:
         raise NotImplementedError(f"{type(self).__name__} has no _step")
+
+    def _in_form(
+        self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: Any
+    ) -> tuple[Tensor, Any]:
+        return getattr(self, self._HOOKS[form])(x, mask, time, state)
 
     def _recurrent(
         self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: Any

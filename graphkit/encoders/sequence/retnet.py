@@ -156,20 +156,10 @@ class Retention(SequenceEncoder):
         o, memory = linear_attention(q, k, v, decay, state.memory, form=form, chunk_size=size)
         return self._finish(o.transpose(1, 2), x), RetentionState(memory, count, last)
 
-    def _parallel(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: RetentionState
+    def _in_form(
+        self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: RetentionState
     ) -> tuple[Tensor, RetentionState]:
-        return self._attend("parallel", x, mask, time, state)
-
-    def _chunkwise(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: RetentionState
-    ) -> tuple[Tensor, RetentionState]:
-        return self._attend("chunkwise", x, mask, time, state)
-
-    def _recurrent(
-        self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: RetentionState
-    ) -> tuple[Tensor, RetentionState]:
-        return self._attend("recurrent", x, mask, time, state)
+        return self._attend(form, x, mask, time, state)
 
     def _step(
         self, x: Tensor, state: RetentionState, mask: Tensor | None, time: Tensor | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from graphkit.data.scalers import make_scaler
 from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
-from graphkit.nn.signal import TrainingSignal
+from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
 
@@ -53,6 +54,9 @@ class Forecast:
             if ``None``. A tuple ``(val, test)`` of shares is a split by time.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.
+        profile: Take each node's usual day (:class:`~graphkit.nn.signal.DailyProfile`, of the
+            training part) out of the scaled readings, and put that of the times ahead back into
+            forecasts: a model then says what is unusual.
         covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
             where the graph's clock only orders.
         start: Date of tick 0, where ticks do not count from 1970.
@@ -66,6 +70,7 @@ class Forecast:
 
     Raises:
         GraphError: No signal, no forecast, or nothing to train on.
+        GraphError: ``profile`` without a clock of whole steps per day, or without ``time_of_day``.
         UnknownNameError: No such scaler, covariate, selection or kind of edges.
     """
 
@@ -84,6 +89,7 @@ class Forecast:
         split: WindowSplit | tuple[float, float] | None = None,
         scaler: str = "standard",
         scale_per: str = "channel",
+        profile: bool = False,
         covariates: Sequence[str] | None = None,
         start: Any = None,
         null_value: float | None = None,
@@ -120,9 +126,16 @@ class Forecast:
         self.scaler.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
         self._scaler_name = scaler
         self._find_clock(covariates, start)
+        self.profile: DailyProfile | None = None
+        if profile:
+            usual = DailyProfile(
+                self.num_nodes, self.in_channels, self.covariate_names, self.steps_per_day or 0
+            )
+            usual.fit(self.training_signal())
+            self.profile = usual
         self._edges_from = f"{edges}, {num_neighbors} neighbours" if edges != "given" else edges
         self.edge_index, self.edge_weight = self._find_edges(edges, num_neighbors)
-        self._placed: dict[torch.device, tuple[Any, Any, Any]] = {}
+        self._placed: dict[torch.device, _Placed] = {}
         self._expected = self._targets_per_window()
 
     # ---------------------------------------------------------------- what models may ask
@@ -153,15 +166,18 @@ class Forecast:
         return None if names is None else names.tolist()
 
     def training_signal(self) -> TrainingSignal:
-        """The scaled rows that training windows look at, and where those windows start."""
+        """The rows that training windows look at, as models see them, and where those start."""
         rows = self.windows.covered(self.index.train).nonzero().flatten()
         signal, mask = self.graph.signal[rows], self.graph.signal_mask
+        covariates = self._covariates(self.graph.signal_t[rows])
         x = self.scaler(signal)
+        if self.profile is not None:
+            x = x - self.profile(covariates)
         if mask is not None:
             mask = mask[rows].expand_as(x)
             x = x.masked_fill(~mask, 0)
         place = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
-        return TrainingSignal(x, mask, self._covariates(self.graph.signal_t[rows]), place)
+        return TrainingSignal(x, mask, covariates, place)
 
     # ---------------------------------------------------------------- what is asked
     def stream(
@@ -191,10 +207,12 @@ class Forecast:
             first: Their position in a stream.
             device: Where they go.
         """
-        windows, scaler, _ = self._on(torch.device(device))
-        w = windows[index]
+        placed = self._on(torch.device(device))
+        w = placed.windows[index]
         masked = self.graph.signal_mask is not None
-        x = scaler(w.x)
+        x, covariates = placed.scaler(w.x), self._covariates(w.t)
+        if placed.profile is not None:
+            x = x - placed.profile(covariates[..., : self.in_steps, :])
         valid = w.mask if masked else None
         if self.null_value is not None:
             known = w.y != self.null_value
@@ -204,7 +222,7 @@ class Forecast:
             y=w.y,
             y_mask=valid,
             x_mask=w.x_mask if masked else None,
-            covariates=self._covariates(w.t) if self.covariate_names else None,
+            covariates=covariates if self.covariate_names else None,
             first=first,
         )
 
@@ -219,8 +237,12 @@ class Forecast:
     # ---------------------------------------------------------------- answers
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's forecast in original units, ``[B, T, N, C']``."""
-        scaler = self._on(query.x.device)[2]
-        return scaler.inverse(model(query.x, query.covariates, query.x_mask))
+        placed = self._on(query.x.device)
+        ahead = model(query.x, query.covariates, query.x_mask)
+        if placed.profile is not None:
+            usual = placed.profile(query.covariates[..., -self.horizon :, :])
+            ahead = ahead + usual[..., list(self.target_channels)]
+        return placed.target_scaler.inverse(ahead)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """Forecast and truth, ``[B, 2, T, N, C']``; NaN where the truth is not known."""
@@ -266,6 +288,7 @@ class Forecast:
             "stride": self.windows.stride,
             "target_channels": list(self.target_channels),
             "scaler": f"{self._scaler_name}, per {self.scaler.per}",
+            "profile": self.profile is not None,
             "covariates": list(self.covariate_names),
             "null_value": self.null_value,
             "edges": f"{self._edges_from}: {self.edge_index.shape[1]}",
@@ -348,8 +371,8 @@ class Forecast:
             raise GraphError("signal_mask", "no training window has a valid target")
         return total / len(self.index.train)
 
-    def _on(self, device: torch.device) -> tuple[Any, Any, Any]:
-        """Windows, the scaler of inputs and that of targets on a device."""
+    def _on(self, device: torch.device) -> _Placed:
+        """What windows are made of on a device."""
         if device not in self._placed:
             w = self.windows
             if w.graph.device != device:
@@ -360,12 +383,27 @@ class Forecast:
             scaler = make_scaler(self._scaler_name, self.scaler.per)
             scaler.load_state_dict(self.scaler.state_dict())
             scaler = scaler.to(device)
-            self._placed[device] = w, scaler, scaler.of_channels(list(self.target_channels))
+            self._placed[device] = _Placed(
+                w,
+                scaler,
+                scaler.of_channels(list(self.target_channels)),
+                None if self.profile is None else copy.deepcopy(self.profile).to(device),
+            )
         return self._placed[device]
 
     def _summary(self) -> str:
         sizes = " / ".join(f"{len(part):,}" for part in self.index)
         return (
             f"{self.split.name} split, {sizes} windows of {self.in_steps} + {self.horizon} steps, "
+            f"{'daily profiles taken out, ' if self.profile is not None else ''}"
             f"masked errors in original units, epoch chosen by validation {self.selection}"
         )
+
+
+class _Placed(NamedTuple):
+    """What windows are made of, on one device."""
+
+    windows: Any
+    scaler: Any
+    target_scaler: Any
+    profile: DailyProfile | None

@@ -169,6 +169,45 @@ def test_training_signal() -> None:
     assert rows.start.tolist() == list(range(71))
 
 
+def test_the_usual_day_is_taken_out_and_put_back() -> None:
+    """Every reading minus the mean of its node, hour and kind of day over training, by hand."""
+    graph = build(channels=2, missing=0.1)
+    task = small(graph, profile=True, target_channels=[1], start="2024-01-06")
+    plain = small(graph, target_channels=[1], start="2024-01-06")
+    assert task.identity()["profile"]
+    assert "daily profiles" in task.protocol()["summary"]
+    seen = plain.training_signal()
+    hour = torch.arange(T) * 2 % 24
+    weekend = (torch.arange(T) * 2 // 24 + 5) % 7 > 4  # the 6th of January 2024 is a Saturday
+    usual = torch.zeros(T, N, 2)
+    for step in range(T):
+        like = (hour == hour[step]) & (weekend == weekend[step])
+        known = seen.mask & like[: len(seen.x)].view(-1, 1, 1)
+        usual[step] = (seen.x * known).sum(0) / known.sum(0)
+    window = int(task.index.test[3])
+    start = int(task.windows.start[window])
+    query, other = task.query([window]), plain.query([window])
+    expected = (other.x[0] - usual[start : start + 6]).masked_fill(~other.x_mask[0], 0)
+    torch.testing.assert_close(query.x[0], expected, rtol=1e-4, atol=1e-4)
+    taken = task.training_signal()
+    torch.testing.assert_close(
+        taken.x, (seen.x - usual[: len(seen.x)]).masked_fill(~seen.mask, 0), rtol=1e-4, atol=1e-4
+    )
+
+    class Nothing(torch.nn.Module):
+        def forward(self, x, covariates=None, mask=None):
+            return x.new_zeros(len(x), 4, N, 1)
+
+    found = task.forecast(Nothing(), query)[0]
+    expected = plain.scaler.of_channels([1]).inverse(usual[start + 6 : start + 10, :, 1:])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    for options in ({"covariates": []}, {"covariates": ["day_of_week"]}):
+        with pytest.raises(GraphError, match="time of day"):
+            small(graph, profile=True, **options)
+    with pytest.raises(GraphError, match="time of day"):
+        small(build(time_unit="step", signal_t=torch.arange(T)), profile=True)
+
+
 def test_the_graph_that_models_see() -> None:
     task = small(build())
     assert task.edge_index.tolist() == [[0, 1, 2, 3], [1, 2, 3, 0]]

@@ -43,7 +43,6 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
 from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
 from graphkit.nn.reversible_norm import ReversibleInstanceNorm
-from graphkit.nn.signal.daily_profile import DailyProfile
 from graphkit.nn.signal.pattern_windows import pattern_windows
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.spectral import correlation_basis, laplacian_basis
@@ -112,8 +111,6 @@ class STLINK(nn.Module):
         patch: Steps of a patch.
         norm: What is taken out of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
             see :class:`~graphkit.nn.reversible_norm.ReversibleInstanceNorm`.
-        profile: Take each node's daily profile of the training part out of windows first
-            (:class:`~graphkit.nn.signal.DailyProfile`), and put that of the times ahead back.
         level: Whether tokens are told what was taken out. Without it a forecast shifts and scales
             exactly as the window does.
         residual: Forecast the difference to the last reading.
@@ -161,7 +158,6 @@ class STLINK(nn.Module):
         layout: str = "auto",
         patch: int = 3,
         norm: str = "window",
-        profile: bool = False,
         level: bool = True,
         residual: bool = False,
         embedding_channels: int | None = None,
@@ -187,9 +183,6 @@ class STLINK(nn.Module):
         self._auxiliary: Tensor | None = None
 
         # 3.0 normalisation, 3.1 embedding
-        self.profile = None
-        if profile:
-            self.profile = DailyProfile(num_nodes, in_channels, covariate_names, slots_per_day)
         self.norm = ReversibleInstanceNorm(in_channels, norm, num_nodes=num_nodes)
         made = make_backbone(backbone, **(backbone_options or {}))
         self.embedding = SensorEmbedding(
@@ -302,11 +295,6 @@ class STLINK(nn.Module):
             delay: Rows between history and horizon.
             seed: Of the clustering.
         """
-        if self.profile is not None:
-            self.profile.fit(seen)
-            usual = self.profile.mean[self.profile.slots(seen.covariates)]
-            x = seen.x - usual
-            seen = seen._replace(x=x if seen.mask is None else x.masked_fill(~seen.mask, 0))
         if self.norm.statistics == "node":
             count = len(seen.x) if seen.mask is None else seen.mask.sum(0).clamp(min=1)
             mean = seen.x.sum(0) / count  # missing readings are 0
@@ -335,7 +323,6 @@ class STLINK(nn.Module):
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        x, usual = self._unusual(x, covariates, mask)
         tokens, level = self._tokens(x, covariates, mask)
         h, retrievals = self.decoder(tokens, *self._places(x.device))
         if self.training and retrievals:
@@ -346,29 +333,12 @@ class STLINK(nn.Module):
         ahead = self.norm.inverse(ahead, level, self.target_channels)
         if self.residual:
             ahead = ahead + x[:, -1:, :, self.target_channels]
-        return ahead if usual is None else ahead + usual[..., self.target_channels]
+        return ahead
 
     def auxiliary_loss(self) -> Tensor:
         """The weighted losses of the memories in the last forward pass in training; 0 if none."""
         loss, self._auxiliary = self._auxiliary, None
         return self.head.weight.new_zeros(()) if loss is None else loss
-
-    def _unusual(
-        self, x: Tensor, covariates: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Readings without their daily profile, and that of the times ahead."""
-        if self.profile is None:
-            return x, None
-        if covariates is None or covariates.shape[1] < self.history + self.horizon:
-            raise GraphError(
-                "covariates",
-                "a daily profile needs the times of the window and of those ahead",
-                expected=f"[B, at least {self.history + self.horizon}, K]",
-                got=None if covariates is None else list(covariates.shape),
-            )
-        usual = self.profile(covariates)
-        x = x - usual[:, : self.history]
-        return x if mask is None else x.masked_fill(~mask, 0.0), usual[:, -self.horizon :]
 
     def _tokens(
         self, x: Tensor, covariates: Tensor | None, mask: Tensor | None
@@ -428,8 +398,7 @@ class STLINK(nn.Module):
         """What forecasts rest on: attention between tokens, and the patterns they read."""
         was, _ = self.training, self.eval()
         try:
-            unusual, _ = self._unusual(x, covariates, mask)
-            tokens, _ = self._tokens(unusual, covariates, mask)
+            tokens, _ = self._tokens(x, covariates, mask)
             places = self._places(x.device)
             attention = self.decoder.attention_weights(tokens, *places)
             _, retrievals = self.decoder(tokens, *places)

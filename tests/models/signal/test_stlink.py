@@ -270,7 +270,7 @@ def test_missing_readings_of_patterns_are_the_level():
         {"phase": "learned", "norm": "node"},
         {"phase": "correlation", "norm": "last", "level": False, "hops": 1},
         {"space": False, "memory": False, "norm": "none", "residual": True},
-        {"node_table": False, "week": "none", "profile": True},
+        {"node_table": False, "week": "none"},
         {"pattern_future": False, "flip_signs": True, "embedding_dropout": 0.1},
         {"memory_options": {**MEMORY, "ema_rate": 0.1, "pattern_channels": 0}},
     ],
@@ -281,21 +281,6 @@ def test_options_keep_every_promise(options):
         return STLINK.from_task(case, **{**SMALL, **options})
 
     check_signal_model(factory, SIGNAL_CASES["forecast"]["missing"])
-
-
-def test_the_daily_profile_is_taken_out_and_put_back():
-    """Other usual readings, and windows moved by as much: forecasts move by as much."""
-    model = awaken(make(profile=True))
-    model.profile.mean.normal_()
-    x, covariates = inputs()
-    before = model(x, covariates)
-    usual = model.profile(covariates)
-    model.profile.mean.add_(torch.randn_like(model.profile.mean))
-    more = model.profile(covariates) - usual
-    after = model(x + more[:, :12], covariates)
-    torch.testing.assert_close(after, before + more[:, 12:], rtol=1e-4, atol=1e-5)
-    with pytest.raises(GraphError, match="times of the window"):
-        model(x, covariates[:, :12])
 
 
 def test_explanation():

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphkit.ops.norm_elu import norm_elu
+
 __all__ = ["ChannelNorm"]
 
 
@@ -18,15 +20,18 @@ class ChannelNorm(nn.Module):
         num_channels: Channels.
         eps: Added to the variance.
         momentum: Weight of the new batch in the running statistics (1 minus Keras' momentum).
+        elu: ELU of the result, as one operation (:func:`~graphkit.ops.norm_elu.norm_elu`).
 
     Shapes:
         - **input:** ``[..., C, B, T]``; parameters with leading axes have one set for each of them
         - **output:** the same
     """
 
-    def __init__(self, num_channels: int, eps: float = 1e-3, momentum: float = 0.01) -> None:
+    def __init__(
+        self, num_channels: int, eps: float = 1e-3, momentum: float = 0.01, *, elu: bool = False
+    ) -> None:
         super().__init__()
-        self.eps, self.momentum = eps, momentum
+        self.eps, self.momentum, self.elu = eps, momentum, elu
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
         self.register_buffer("running_mean", torch.zeros(num_channels))
@@ -41,17 +46,16 @@ class ChannelNorm(nn.Module):
             self.running_var.fill_(1)
 
     def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(self.weight.numel(), -1)
+        given = [t.view(-1) for t in (self.weight, self.bias, self.running_mean, self.running_var)]
+        if self.elu:
+            return norm_elu(rows, *given, self.training, self.momentum, self.eps).view(x.shape)
+        weight, bias, mean, var = given
         y = F.batch_norm(
-            x.reshape(1, self.weight.numel(), -1),
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
-            self.weight.view(-1),
-            self.bias.view(-1),
-            self.training,
-            self.momentum,
-            self.eps,
+            rows.unsqueeze(0), mean, var, weight, bias, self.training, self.momentum, self.eps
         )
         return y.view(x.shape)
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[-1]}, eps={self.eps:g}, momentum={self.momentum:g}"
+        elu = ", elu=True" if self.elu else ""
+        return f"{self.weight.shape[-1]}, eps={self.eps:g}, momentum={self.momentum:g}{elu}"

@@ -34,8 +34,11 @@ def _numba() -> Any | None:
 def use_compiled(*tensors: torch.Tensor | None) -> bool:
     """Whether compiled loops can take these tensors: on the CPU, of a type that they know.
 
-    Always false where numba is absent or switched off.
+    Always false where numba is absent or switched off, and while torch traces a graph of operations
+    (``torch.compile``, ``torch.export``), which loops cannot be part of.
     """
+    if torch.compiler.is_compiling():
+        return False
     return _numba() is not None and all(
         t is None or (t.device.type == "cpu" and t.dtype in _TYPES) for t in tensors
     )

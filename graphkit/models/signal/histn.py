@@ -56,7 +56,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
@@ -138,16 +137,16 @@ class HiSTN(nn.Module):
         self.filters = nn.Parameter(torch.zeros(num_filters, kernel_size))
         self.mixing = nn.Parameter(torch.zeros(n, num_filters))
         self.mixing_norm = MaxNorm(1.0, dim=() if entry else -1)
-        self.norm1 = ChannelNorm(n, momentum=norm_momentum)
+        self.norm1 = ChannelNorm(n, momentum=norm_momentum, elu=True)
         self.taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.taps_norm = MaxNorm(1.0, dim=-1)
-        self.norm2 = ChannelNorm(n, momentum=norm_momentum)
+        self.norm2 = ChannelNorm(n, momentum=norm_momentum, elu=True)
         self.dropout = SeededDropout(dropout)
         # Electrodes.
         self.node_filter = ChebyshevFilter(h.region_adj, h.hops, h.partition, init=mp_init)
         self.node_taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.pointwise = BlockDiagonal(h.partition, max_norm=1.0, entries=entry)
-        self.norm3 = ChannelNorm(n, momentum=norm_momentum)
+        self.norm3 = ChannelNorm(n, momentum=norm_momentum, elu=True)
         # Regions and head.
         self.fuse_x, self.fuse_z = NodeFusion(h.partition), NodeFusion(h.partition)
         self.region_filter = ChebyshevFilter(h.super_adj, h.super_hops, init=mp_init)
@@ -210,8 +209,8 @@ class HiSTN(nn.Module):
         """Signals on the electrodes, ``(B, T, N, 1)`` to ``[..., N, B, T']``."""
         x = x.squeeze(-1).movedim(-1, -3).contiguous()
         y = channel_conv(x, self.mixing_norm(self.mixing) @ self.filters, same=True)
-        y = F.elu(self.norm1(y))
-        y = F.elu(self.norm2(channel_conv(y, self.taps_norm(self.taps))))
+        y = self.norm1(y)
+        y = self.norm2(channel_conv(y, self.taps_norm(self.taps)))
         return self.dropout(pair_mean(y))
 
     def electrodes(self, x: Tensor) -> Tensor:
@@ -220,7 +219,7 @@ class HiSTN(nn.Module):
         passed = (self.node_filter.matrix() @ x.flatten(-2)).view(shape)  # symmetric
         z = channel_conv(passed, self.node_taps, same=True)
         z = (self.pointwise.matrix().mT @ z.flatten(-2)).view(shape)
-        return F.elu(self.norm3(z))
+        return self.norm3(z)
 
     def core(self, x: Tensor) -> Tensor:
         """All three levels as signals: ``(B, T, N)`` to ``(B, T, N + R + 1)``."""

@@ -1,0 +1,43 @@
+"""Channels first: torch's BatchNorm on the transposed signals, for one model and for several."""
+
+import pytest
+import torch
+from torch import nn
+
+from graphkit.nn.channel_norm import ChannelNorm
+
+
+@pytest.mark.parametrize("elu", [False, True])
+def test_equals_batch_norm(elu):
+    ours, theirs = ChannelNorm(3, momentum=0.2, elu=elu), nn.BatchNorm1d(3, 1e-3, 0.2)
+    act = nn.ELU() if elu else nn.Identity()
+    for _ in range(3):
+        x = torch.randn(3, 5, 7) * 2 + 1
+        torch.testing.assert_close(
+            ours(x), act(theirs(x.transpose(0, 1))).transpose(0, 1), rtol=1e-4, atol=1e-5
+        )
+    ours.load_state_dict(ours.state_dict())
+    assert set(ours.state_dict()) == set(theirs.state_dict()) - {"num_batches_tracked"}
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    ours.eval(), theirs.eval()
+    torch.testing.assert_close(
+        ours(x), act(theirs(x.transpose(0, 1))).transpose(0, 1), rtol=1e-4, atol=1e-5
+    )
+    ours.reset_parameters()
+    assert ours.running_mean.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("elu", [False, True])
+def test_a_set_of_statistics_for_each_model(elu):
+    models = [ChannelNorm(3, elu=elu) for _ in range(2)]
+    both = ChannelNorm(3, elu=elu)
+    both.weight = nn.Parameter(torch.rand(2, 3))
+    both.bias = nn.Parameter(torch.rand(2, 3))
+    both.running_mean, both.running_var = torch.zeros(2, 3), torch.ones(2, 3)
+    for row, model in enumerate(models):
+        model.weight.data, model.bias.data = both.weight.data[row], both.bias.data[row]
+    x = torch.randn(2, 3, 4, 6)
+    found = both(x)
+    for row, model in enumerate(models):
+        torch.testing.assert_close(found[row], model(x[row]))
+        torch.testing.assert_close(both.running_mean[row], model.running_mean)

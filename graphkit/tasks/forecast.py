@@ -12,23 +12,22 @@ from torch import Tensor, nn
 from graphkit.data import TemporalGraph
 from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, ticks_per_day, time_covariates
-from graphkit.data.inputs import check_count
 from graphkit.data.scalers import make_scaler
 from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
-from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_stream import WindowQuery
 
 __all__ = ["Forecast"]
 
-_SPLITS = ("train", "val", "test")
 _ERRORS = ("mae", "rmse", "mape", "wape")
 
 
 @register("task", "forecast")
-class Forecast:
+class Forecast(SignalTask):
     r"""Forecast the next ``horizon`` readings of every node from the last ``history`` ones.
 
     Windows are split so that none crosses a border. A scaler is fitted on the readings that
@@ -140,16 +139,6 @@ class Forecast:
 
     # ---------------------------------------------------------------- what models may ask
     @property
-    def num_nodes(self) -> int:
-        """``N``."""
-        return self.graph.num_nodes
-
-    @property
-    def in_channels(self) -> int:
-        """Channels that a model sees."""
-        return self.graph.signal.size(2)
-
-    @property
     def out_channels(self) -> int:
         """Channels that it forecasts."""
         return len(self.target_channels)
@@ -158,12 +147,6 @@ class Forecast:
     def num_classes(self) -> int:
         """0: nothing is classified."""
         return 0
-
-    @property
-    def node_names(self) -> list[Any] | None:
-        """Names of the nodes, or ``None``."""
-        names = self.graph.node_names
-        return None if names is None else names.tolist()
 
     def training_signal(self) -> TrainingSignal:
         """The rows that training windows look at, as models see them, and where those start."""
@@ -180,25 +163,6 @@ class Forecast:
         return TrainingSignal(x, mask, covariates, place)
 
     # ---------------------------------------------------------------- what is asked
-    def stream(
-        self,
-        split: str,
-        batch_size: int,
-        *,
-        epoch: int = 0,
-        final: bool = False,
-        device: torch.device | str = "cpu",
-    ) -> WindowStream:
-        """Batches of windows, those of training in a new order every epoch."""
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
-        batch_size = check_count(batch_size, "batch_size", "not a batch size")
-        index = self.index[_SPLITS.index(split)]
-        if split == "train":
-            index = shuffled(index, self.seed, epoch)
-        device = torch.device(device)
-        return WindowStream(index, batch_size, lambda part, first: self.query(part, first, device))
-
     def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
         """Some windows, by number, as a model sees them.
 
@@ -225,14 +189,6 @@ class Forecast:
             covariates=covariates if self.covariate_names else None,
             first=first,
         )
-
-    def history(self, split: str) -> list[Any]:
-        """Nothing: a window holds all that a model sees."""
-        return []
-
-    def continues(self, split: str) -> bool:
-        """Always: there is no state between windows."""
-        return True
 
     # ---------------------------------------------------------------- answers
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
@@ -281,7 +237,7 @@ class Forecast:
         """What decides the numbers."""
         return {
             "split": self.split.describe(),
-            "windows": {s: len(p) for s, p in zip(_SPLITS, self.index)},
+            "windows": {s: len(p) for s, p in zip(SPLITS, self.index)},
             "history": self.in_steps,
             "horizon": self.horizon,
             "delay": self.delay,
@@ -300,14 +256,10 @@ class Forecast:
             },
         }
 
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"Forecast({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- inside
+    def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
+        return lambda index, first: self.query(index, first, device)
+
     def _find_clock(self, covariates: Sequence[str] | None, start: Any) -> None:
         timed = self.graph.time_unit.nanoseconds is not None
         if covariates is None:

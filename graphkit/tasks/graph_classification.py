@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
-from graphkit.data.inputs import check_count
 from graphkit.data.scalers import make_scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
@@ -18,11 +17,11 @@ from graphkit.metrics import ordinal
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.label_correction import modal_labels
-from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_stream import WindowQuery, shuffled
 
 __all__ = ["GraphClassification"]
 
-_SPLITS = ("train", "val", "test")
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
 _SCALERS = ("window", "standard", "minmax", "maxabs", "none")
 _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
@@ -40,7 +39,7 @@ _SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of mor
 
 
 @register("task", "graph_classification")
-class GraphClassification:
+class GraphClassification(SignalTask):
     r"""Tell the class of windows of a signal whose parts (trials, clips) have labels.
 
     A window has the label of the part that it lies in. The split says which windows train,
@@ -155,25 +154,9 @@ class GraphClassification:
 
     # ---------------------------------------------------------------- what models may ask
     @property
-    def num_nodes(self) -> int:
-        """``N``."""
-        return self.graph.num_nodes
-
-    @property
-    def in_channels(self) -> int:
-        """``C``."""
-        return self.graph.signal.size(2)
-
-    @property
     def in_steps(self) -> int:
         """Rows of a window."""
         return self.windows.history
-
-    @property
-    def node_names(self) -> list[Any] | None:
-        """Names of the nodes, or ``None``."""
-        names = self.graph.node_names
-        return None if names is None else names.tolist()
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -186,25 +169,6 @@ class GraphClassification:
         return query.x, query.y
 
     # ---------------------------------------------------------------- what is asked
-    def stream(
-        self,
-        split: str,
-        batch_size: int,
-        *,
-        epoch: int = 0,
-        final: bool = False,
-        device: torch.device | str = "cpu",
-    ) -> WindowStream:
-        """Batches of windows."""
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
-        batch_size = check_count(batch_size, "batch_size", "not a batch size")
-        index = self._order(epoch) if split == "train" else self.index[_SPLITS.index(split)]
-        device = torch.device(device)
-        return WindowStream(
-            index, batch_size, lambda part, first: self.query(part, split, first, device)
-        )
-
     def query(
         self, index: Any, split: str = "test", first: int = 0, device: torch.device | str = "cpu"
     ) -> WindowQuery:
@@ -230,14 +194,6 @@ class GraphClassification:
             part=part,
             first=first,
         )
-
-    def history(self, split: str) -> list[Any]:
-        """Nothing: a window holds all that a model sees."""
-        return []
-
-    def continues(self, split: str) -> bool:
-        """Always: there is no state between windows."""
-        return True
 
     # ---------------------------------------------------------------- answers
     def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
@@ -307,7 +263,7 @@ class GraphClassification:
         per = f", per {self.scaler.per}" if self.scaler is not None else ""
         return {
             "split": self.split.describe(),
-            "windows": {s: len(i) for s, i in zip(_SPLITS, self.index)},
+            "windows": {s: len(i) for s, i in zip(SPLITS, self.index)},
             "history": self.windows.history,
             "stride": {"train": self.windows.stride, "eval": self.eval_windows.stride},
             "label": self.label,
@@ -328,21 +284,17 @@ class GraphClassification:
             },
         }
 
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"GraphClassification({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- inside
+    def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
+        return lambda index, first: self.query(index, split, first, device)
+
     def _y(self, split: str) -> Tensor:
         labels = self.train_labels if split == "train" else self.labels
         return labels[self._parts_of(split)]
 
     def _parts_of(self, split: str) -> Tensor:
         windows = self.windows if split == "train" else self.eval_windows
-        return windows.part[self.index[_SPLITS.index(split)]]
+        return windows.part[self.index[SPLITS.index(split)]]
 
     def _order(self, epoch: int) -> Tensor:
         """Training windows of an epoch."""

@@ -9,22 +9,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
-from graphkit.data.inputs import check_count
 from graphkit.data.whole_parts import GivenSplit, WholeParts
 from graphkit.data.window_splits import WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.registry import register
-from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_stream import WindowQuery
 
 __all__ = ["PartClassification"]
 
-_SPLITS = ("train", "val", "test")
 _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 
 
 @register("task", "part_classification")
-class PartClassification:
+class PartClassification(SignalTask):
     """Tell the class of whole parts of a signal, such as clips, each of its own length.
 
     A batch is as long as its longest part; a model gets what was observed with it, and nothing of
@@ -82,50 +81,11 @@ class PartClassification:
 
     # ---------------------------------------------------------------- what models may ask
     @property
-    def num_nodes(self) -> int:
-        """``N``."""
-        return self.graph.num_nodes
-
-    @property
-    def in_channels(self) -> int:
-        """``C``."""
-        return self.graph.signal.size(2)
-
-    @property
     def in_steps(self) -> int:
         """Rows of the longest part."""
         return int(self.parts.lengths.max())
 
-    @property
-    def node_names(self) -> list[Any] | None:
-        """Names of the nodes, or ``None``."""
-        names = self.graph.node_names
-        return None if names is None else names.tolist()
-
     # ---------------------------------------------------------------- what is asked
-    def stream(
-        self,
-        split: str,
-        batch_size: int,
-        *,
-        epoch: int = 0,
-        final: bool = False,
-        device: torch.device | str = "cpu",
-    ) -> WindowStream:
-        """Batches of parts."""
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
-        batch_size = check_count(batch_size, "batch_size", "not a batch size")
-        index = self.index[_SPLITS.index(split)]
-        if split == "train":
-            index = shuffled(index, self.seed, epoch)
-        device = torch.device(device)
-        return WindowStream(
-            index,
-            batch_size,
-            lambda part, first: self.query(part, split, first, device, epoch),
-        )
-
     def query(
         self,
         index: Tensor,
@@ -145,14 +105,6 @@ class PartClassification:
             part=self.parts.part[index],
             first=first,
         )
-
-    def history(self, split: str) -> list[Any]:
-        """Nothing: a part holds all that a model sees."""
-        return []
-
-    def continues(self, split: str) -> bool:
-        """Always: there is no state between parts."""
-        return True
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
@@ -183,7 +135,7 @@ class PartClassification:
         """What decides the numbers."""
         return {
             "split": self.split.describe(),
-            "parts": {s: len(i) for s, i in zip(_SPLITS, self.index)},
+            "parts": {s: len(i) for s, i in zip(SPLITS, self.index)},
             "label": self.label,
             "num_classes": self.num_classes,
             "training": {"stretch": self.stretch, "mirror": self.mirror, "noise": self.noise},
@@ -191,14 +143,10 @@ class PartClassification:
             "selection": self.selection,
         }
 
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"PartClassification({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- inside
+    def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
+        return lambda index, first: self.query(index, split, first, device, epoch)
+
     def _changed(self, x: Tensor, seen: Tensor, draw: int) -> tuple[Tensor, Tensor]:
         """Parts cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
         make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))

@@ -1,0 +1,112 @@
+"""What tasks on the signal of a graph share: sizes, streams of windows, records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from graphkit.data import TemporalGraph
+from graphkit.data.inputs import check_count
+from graphkit.errors import UnknownNameError
+from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
+
+__all__ = ["SPLITS", "SignalTask"]
+
+SPLITS = ("train", "val", "test")
+
+
+class SignalTask:
+    """A question about windows or parts of a signal, each of which holds all that a model sees.
+
+    A task of its own sets the attributes below and answers :meth:`_asking`, :meth:`identity` and
+    :meth:`_summary`; the engine wants ``score``, ``loss`` and ``metrics`` besides.
+
+    Attributes:
+        graph: With a ``signal``.
+        dataset: Its name.
+        index: Numbers of the windows of each split.
+        seed: Of orders and draws.
+    """
+
+    name: ClassVar[str]
+    graph: TemporalGraph
+    dataset: str
+    index: Any
+    seed: int
+
+    # ---------------------------------------------------------------- what models may ask
+    @property
+    def num_nodes(self) -> int:
+        """``N``."""
+        return self.graph.num_nodes
+
+    @property
+    def in_channels(self) -> int:
+        """Channels that a model sees, ``C``."""
+        return self.graph.signal.size(2)
+
+    @property
+    def node_names(self) -> list[Any] | None:
+        """Names of the nodes, or ``None``."""
+        names = self.graph.node_names
+        return None if names is None else names.tolist()
+
+    # ---------------------------------------------------------------- what is asked
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> WindowStream:
+        """Batches of windows, those of training in an order of the epoch.
+
+        Raises:
+            UnknownNameError: No such split.
+            GraphError: ``batch_size`` is not a positive integer.
+        """
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
+        batch_size = check_count(batch_size, "batch_size", "not a batch size")
+        index = self._order(epoch) if split == "train" else self.index[SPLITS.index(split)]
+        return WindowStream(index, batch_size, self._asking(split, epoch, torch.device(device)))
+
+    def history(self, split: str) -> list[Any]:
+        """Nothing: a window holds all that a model sees."""
+        return []
+
+    def continues(self, split: str) -> bool:
+        """Always: there is no state between windows."""
+        return True
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        raise NotImplementedError
+
+    def protocol(self) -> dict[str, Any]:
+        """Split and how each metric is computed, as plain values."""
+        return {"summary": self._summary(), **self.identity()}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.dataset}: {self._summary()})"
+
+    # ---------------------------------------------------------------- for the task itself
+    def _asking(
+        self, split: str, epoch: int, device: torch.device
+    ) -> Callable[[Tensor, int], WindowQuery]:
+        """``ask(index, first)``: the query of some windows of a split."""
+        raise NotImplementedError
+
+    def _summary(self) -> str:
+        """The protocol in one line."""
+        raise NotImplementedError
+
+    def _order(self, epoch: int) -> Tensor:
+        """Training windows of an epoch."""
+        return shuffled(self.index[0], self.seed, epoch)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import json
+import math
 import statistics
 import sys
 import time
@@ -17,6 +19,8 @@ SCHEMA = "graphkit.encoders/1"
 _SETTINGS = Path(__file__).parent / "configs" / "encoders" / "settings.json"
 # CPU time of the process: with one thread it does not depend on what else the machine does.
 _TOO_SLOW = 1.0  # seconds: a form that takes longer is not tried at twice the length
+_LR = 3e-3  # of tasks, where the settings name no other
+_WARMUP = 20  # updates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, default=1, help="rows when speed is measured (default: 1)")
     add("--longest", type=int, default=8192, help="longest sequence (default: 8192)")
     add("--updates", type=int, help="training batches of every task (default: each task's own)")
+    add("--lr", type=float, help="learning rate of every task (default: as in configs/encoders)")
+    add("--trial", action="store_true", help="for choosing settings: no test, nothing measured")
     add("--curriculum", default="multi", choices=["multi", "single", "sliding"])
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=1, help="CPU threads of torch (default: 1)")
-    add("--json", metavar="PATH", help="write the record here after every encoder, and go on from")
+    add("--json", metavar="PATH", help="write the record here after every task, and go on from it")
     add("--plot", metavar="PATH", help="write speed against length here")
 
 
@@ -73,14 +79,18 @@ def run(args: argparse.Namespace) -> int:
     for name in chosen:
         row = record["rows"].setdefault(name, {"tasks": {}})
         print(f"{name} ...", file=sys.stderr, flush=True)
-        if "forms" not in row:
+        if "forms" not in row and not args.trial:
             row.update(measure(name, args))
         for t in tasks:
             if t not in row["tasks"]:
                 row["tasks"][t] = _train(name, TASKS[t], args)
                 print(f"  {t}: {row['tasks'][t]}", file=sys.stderr, flush=True)
+            if args.json:
+                write_text(args.json, json.dumps(record, indent=1) + "\n")
         if args.json:
             write_text(args.json, json.dumps(record, indent=1) + "\n")
+    if args.trial:
+        return 0
     for head, rows in tables(record):
         print("\n".join(table(head, rows)), end="\n\n")
     print(about(record))
@@ -89,12 +99,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def make(name: str, channels: int) -> SequenceEncoder:
-    """An encoder with the settings of ``configs/encoders``."""
+def make(name: str, channels: int, **changes: Any) -> SequenceEncoder:
+    """An encoder with the settings of ``configs/encoders``, and changes to them."""
     from graphkit.encoders import sequence
 
-    settings = json.loads(_SETTINGS.read_text(encoding="utf-8")).get(name, {})
+    settings = {**_settings(name).get("encoder", {}), **changes}
     return sequence(name, in_channels=channels, out_channels=channels, **settings)
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return json.loads(_SETTINGS.read_text(encoding="utf-8")).get(name, {})
 
 
 # ------------------------------------------------------------------ size, forms, speed, memory
@@ -223,22 +237,25 @@ def _kept(encoder: SequenceEncoder, length: int, args: argparse.Namespace) -> fl
 
 # ------------------------------------------------------------------ tasks
 def _budget(task: Any, args: argparse.Namespace) -> dict[str, Any]:
-    return {"updates": args.updates or task.updates, "batch": task.batch}
+    return {"updates": args.updates or task.updates, "batch": task.batch, "bar": task.bar}
 
 
 def _train(name: str, task: Any, args: argparse.Namespace) -> dict[str, Any]:
-    """Train on one task; accuracy, or the largest N solved, and the seconds it took."""
+    """Train on one task: what it got to, after how many batches, in how many seconds."""
     import torch
 
     from benchmarks._sequence_tasks import SequenceTask
 
     torch.manual_seed(args.seed)
     draw = torch.Generator().manual_seed(args.seed)
-    updates, began = _budget(task, args)["updates"], time.process_time()
-    encoder = make(name, args.channels)
+    tuned = _settings(name).get("tasks", {}).get(task.name, {})
+    encoder = make(name, args.channels, **tuned.get("encoder", {}))
+    plan = {"lr": args.lr or tuned.get("lr", _LR), "updates": _budget(task, args)["updates"]}
+    began = time.process_time()
     work = _fixed if isinstance(task, SequenceTask) else _growing
-    found = work(encoder, task, draw, updates, args)
-    return {**found, "seconds": round(time.process_time() - began, 1)}
+    found = work(encoder, task, draw, plan, args)
+    found |= {"seconds": round(time.process_time() - began, 1), "lr": plan["lr"]}
+    return {**found, "encoder": tuned["encoder"]} if "encoder" in tuned else found
 
 
 def _run(encoder: Any, x: Any) -> Any:
@@ -249,46 +266,61 @@ def _run(encoder: Any, x: Any) -> Any:
 
 
 def _fixed(
-    encoder: Any, task: Any, draw: Any, updates: int, args: argparse.Namespace
+    encoder: Any, task: Any, draw: Any, plan: dict[str, Any], args: argparse.Namespace
 ) -> dict[str, Any]:
+    """Warm-up, then a cosine; ends early when twenty batches in a row were all but perfect."""
     import torch
     from torch import nn
 
     project, head = nn.Linear(task.channels, args.channels), nn.Linear(args.channels, task.classes)
     parameters = [*project.parameters(), *encoder.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(parameters, 3e-3)
-    for _ in range(updates):
+    optimizer = torch.optim.Adam(parameters, plan["lr"])
+
+    def share(split: str, rows: int) -> float:
+        encoder.eval()
+        with torch.no_grad():
+            x, target = task.sample(draw, rows, split)
+            right = head(_run(encoder, project(x))).argmax(-1) == target
+        return float(right[target >= 0].float().mean())
+
+    right: collections.deque[float] = collections.deque(maxlen=20)
+    for update in range(plan["updates"]):
+        optimizer.param_groups[0]["lr"] = plan["lr"] * _factor(update, plan["updates"])
         x, target = task.sample(draw, task.batch, "train")
-        y = head(_run(encoder, project(x)))
-        loss = nn.functional.cross_entropy(y.flatten(0, 1), target.flatten())
+        y, asked = head(_run(encoder, project(x))), target >= 0
+        loss = nn.functional.cross_entropy(y[asked], target[asked])
         _update(optimizer, parameters, loss)
-    encoder.eval()
-    with torch.no_grad():
-        x, target = task.sample(draw, 1000, "test")
-        asked = target >= 0
-        y = head(_run(encoder, project(x))).argmax(-1)
-    return {"accuracy": float((y == target)[asked].float().mean())}
+        right.append(float((y.argmax(-1) == target)[asked].float().mean()))
+        if len(right) == 20 and min(right) > 0.98 and statistics.fmean(right) > 0.995:
+            break
+    found = {"validation": share("validation", 500)}
+    if not args.trial:
+        found["accuracy"] = share("test", 1000)
+    return {**found, "updates": update + 1}
 
 
 def _growing(
-    encoder: Any, task: Any, draw: Any, updates: int, args: argparse.Namespace
+    encoder: Any, task: Any, draw: Any, plan: dict[str, Any], args: argparse.Namespace
 ) -> dict[str, Any]:
+    """Warm-up, then a constant rate; ends early when the largest N asked for is solved."""
     import torch
     from torch import nn
 
     from benchmarks._curriculum import Curriculum
 
-    plan = Curriculum(args.curriculum)
+    course = Curriculum(args.curriculum)
     project = nn.Linear(1, args.channels)
     heads = {2: nn.Linear(args.channels, 2)}
     shared = [*project.parameters(), *encoder.parameters()]
-    optimizer = torch.optim.Adam([*shared, *heads[2].parameters()], 3e-3)
+    optimizer = torch.optim.Adam([*shared, *heads[2].parameters()], plan["lr"])
     right: list[list[float]] = []
-    for _ in range(updates):
-        bits = task.sample(draw, task.batch, plan.heads[-1])
+    for update in range(plan["updates"]):
+        for group in optimizer.param_groups:
+            group["lr"] = plan["lr"] * min(1.0, (update + 1) / _WARMUP)
+        bits = task.sample(draw, task.batch, course.heads[-1])
         h = _run(encoder, project(bits.unsqueeze(-1).float() * 2 - 1))[:, -1]
         losses, accuracies = [], []
-        for n in plan.heads:
+        for n in course.heads:
             y, label = heads[n](h), task.label(bits, n)
             losses.append(nn.functional.cross_entropy(y, label))
             accuracies.append(float((y.argmax(-1) == label).float().mean()))
@@ -296,11 +328,19 @@ def _growing(
         right.append(accuracies)
         # Every batch is new: the accuracy while training is a test.
         if len(right) == 20:
-            if plan.report([statistics.fmean(column) for column in zip(*right)]):
-                heads[plan.heads[-1]] = nn.Linear(args.channels, 2)
-                optimizer.add_param_group({"params": heads[plan.heads[-1]].parameters()})
+            if course.report([statistics.fmean(column) for column in zip(*right)]):
+                if course.solved >= task.largest:
+                    break
+                heads[course.heads[-1]] = nn.Linear(args.channels, 2)
+                optimizer.add_param_group({"params": heads[course.heads[-1]].parameters()})
             right = []
-    return {"largest": plan.solved}
+    return {"largest": course.solved, "updates": update + 1}
+
+
+def _factor(update: int, updates: int) -> float:
+    """Share of the learning rate: linear warm-up, then half a cosine."""
+    done = max(0, update - _WARMUP) / max(1, updates - _WARMUP)
+    return min((update + 1) / _WARMUP, 0.5 + 0.5 * math.cos(math.pi * done))
 
 
 def _update(optimizer: Any, parameters: list[Any], loss: Any) -> None:
@@ -313,14 +353,16 @@ def _update(optimizer: Any, parameters: list[Any], loss: Any) -> None:
 
 
 # ------------------------------------------------------------------ what is shown
+_LENGTHS = (256, 1024, 4096, 8192)
+
+
 def tables(record: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
-    """Head and rows of the two tables: without and with training."""
-    lengths = [256, 1024, 4096, 8192]
+    """Head and rows of the tables: sizes and steps, positions a second, small tasks."""
+    rows = record["rows"]
     head = ["encoder", "parameters", "state", "forms", "forms differ by"]
-    head += ["step at 16", "step at 4096"]
-    head += [f"train pos/s at {n}" for n in lengths] + ["MiB kept at 1024"]
-    rows = []
-    for name, row in record["rows"].items():
+    head += ["step at 16", "step at 4096", "MiB kept at 1024"]
+    body = []
+    for name, row in rows.items():
         cells = [name, f"{row['parameters']:,}"]
         grows = row["causal"] and not row["state_is_constant"]
         cells.append("grows" if grows else "–" if row["state"] is None else f"{row['state']:,}")
@@ -328,66 +370,95 @@ def tables(record: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
         cells.append("–" if row["difference"] is None else f"{row['difference']:.0e}")
         steps = row.get("step_us", {})
         cells += [f"{steps[t]:,.0f} µs" if t in steps else "–" for t in ("16", "4096")]
-        for length in lengths:
-            best = [
-                speed["train"][speed["length"].index(length)]
-                for speed in row["speed"].values()
-                if length in speed["length"]
-            ]
-            cells.append(f"{max(best):,.0f}" if best else "–")
-        rows.append([*cells, f"{row['kept_mib']:.1f}"])
-    found = [(head, rows)]
-    names = [t for t in record["tasks"] if any(t in r["tasks"] for r in record["rows"].values())]
+        body.append([*cells, f"{row['kept_mib']:.1f}"])
+    found = [(head, body)]
+    head = ["positions a second", *[f"whole, {n:,}" for n in _LENGTHS]]
+    head += [f"by steps, {n:,}" for n in _LENGTHS]
+    body = []
+    for name, row in rows.items():
+        sides = [_speeds(row, recurrent=False), _speeds(row, recurrent=True)]
+        cells = [f"{s[n]:,.0f}" if n in s else "–" for s in sides for n in _LENGTHS]
+        body.append([name, *cells])
+    found.append((head, body))
+    names = [t for t in record["tasks"] if any(t in r["tasks"] for r in rows.values())]
     if names:
         body = []
-        for name, row in record["rows"].items():
-            cells = [name]
-            for t in names:
-                got = row["tasks"].get(t)
-                if got is None:
-                    cells.append("–")
-                elif "largest" in got:
-                    cells.append(f"N = {got['largest']}" if got["largest"] > 1 else "none")
-                else:
-                    cells.append(f"{got['accuracy']:.3f}")
-            body.append([*cells, f"{sum(g['seconds'] for g in row['tasks'].values()):.0f}"])
+        for name, row in rows.items():
+            cells = [_cell(row["tasks"].get(t), record["tasks"][t]["bar"]) for t in names]
+            spent = sum(got["seconds"] for got in row["tasks"].values())
+            body.append([name, *cells, f"{spent:.0f}"])
         found.append((["encoder", *names, "s"], body))
     return found
 
 
+def _speeds(row: dict[str, Any], *, recurrent: bool) -> dict[int, float]:
+    """Training positions a second of the fastest form, by length: step by step, or of the others.
+
+    An encoder whose only form goes step by step inside torch (gru) counts among the others.
+    """
+    best: dict[int, float] = {}
+    for form, speed in row["speed"].items():
+        if (form == "recurrent" and len(row["speed"]) > 1) is recurrent:
+            for length, value in zip(speed["length"], speed["train"]):
+                best[length] = max(best.get(length, 0), value)
+    return best
+
+
+def _cell(got: dict[str, Any] | None, bar: float) -> str:
+    """A result; in brackets where the task is not solved."""
+    if got is None:
+        return "–"
+    value = got.get("largest", got.get("accuracy"))
+    text = f"N = {value}" if "largest" in got else f"{value:.3f}"
+    return text if value >= bar else f"({text if value > 1 or 'accuracy' in got else 'none'})"
+
+
 def about(record: dict[str, Any]) -> str:
-    """How it was measured, in a sentence."""
+    """How it was measured, in a few sentences."""
     tasks = "; ".join(
-        f"{n}: {t['doc']}, {t['updates']} batches of {t['batch']}"
+        f"{n}: {t['doc']}, at most {t['updates']:,} batches of {t['batch']}, solved from "
+        + (f"N = {t['bar']}" if t["bar"] > 1 else f"{t['bar']}")
         for n, t in record["tasks"].items()
+    )
+    own = "; ".join(
+        f"{name} ({task}): " + ", ".join(f"{k}={v}" for k, v in got["encoder"].items())
+        for name, row in record["rows"].items()
+        for task, got in row["tasks"].items()
+        if "encoder" in got
     )
     return (
         f"{record['channels']} channels, {record['batch']} row(s), {record['threads']} thread(s), "
-        f"torch {record['versions'].get('torch', '')}; CPU time; speed is that of the fastest "
-        f"form, forward and backward, median of three. Tasks (seed {record['seed']}, "
-        f"{record['curriculum']}-head curriculum of bits, largest N solved): {tasks}."
+        f"torch {record['versions'].get('torch', '')}; CPU time. Positions a second with the "
+        "backward pass, median of three: of the fastest form that reads the whole row, and step "
+        f"by step; – where a pass of half the length took more than {_TOO_SLOW:g} s. "
+        f"Tasks (seed {record['seed']}, {record['curriculum']}-head curriculum of bits, largest N "
+        f"solved; brackets: not solved): {tasks}."
+        + (f" Encoders changed for a task: {own}." if own else "")
     )
 
 
 def plot(record: dict[str, Any], path: str) -> Path:
-    """Positions a second against length, training, the fastest form of each encoder."""
+    """Positions a second against length, forward and backward: whole rows, and step by step."""
     from graphkit.errors import require
 
     figure_module = require("matplotlib.figure", "plot")
-    figure = figure_module.Figure(figsize=(8, 5))
-    axes = figure.subplots()
-    for index, (name, row) in enumerate(record["rows"].items()):
-        best: dict[int, float] = {}
-        for speed in row["speed"].values():
-            for length, value in zip(speed["length"], speed["train"]):
-                best[length] = max(best.get(length, 0), value)
-        lengths = sorted(best)
-        style = ["-", "--", ":"][index // 10 % 3]
-        axes.loglog(lengths, [best[n] for n in lengths], style, marker=".", label=name)
-    axes.set_xlabel("length")
-    axes.set_ylabel("positions a second, forward and backward")
-    axes.legend(fontsize="small", ncol=2)
+    figure = figure_module.Figure(figsize=(11, 5))
+    both = figure.subplots(1, 2, sharey=True)
+    for axes, recurrent in zip(both, (False, True)):
+        for index, (name, row) in enumerate(record["rows"].items()):
+            best = _speeds(row, recurrent=recurrent)
+            style = ["-", "--"][index // 10 % 2]
+            lengths = sorted(best)
+            values = [best[n] for n in lengths]
+            axes.loglog(lengths, values, style, color=f"C{index % 10}", marker=".", label=name)
+        axes.set_title("step by step" if recurrent else "whole rows, the fastest form")
+        axes.set_xlabel("length")
+    both[0].set_ylabel("positions a second, forward and backward")
+    figure.legend(
+        *both[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"
+    )
+    figure.set_layout_engine("constrained")
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=120, bbox_inches="tight")
+    figure.savefig(target, dpi=100)
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 
 import pytest
@@ -35,14 +36,15 @@ def test_bits_by_brute_force() -> None:
 
 def test_recall_and_copy_by_brute_force() -> None:
     x, target = TASKS["recall"].sample(draw(), 50, "train")
-    for tokens, answers in zip(x.argmax(-1).tolist(), target.tolist()):
-        value = dict(zip(tokens[:8:2], tokens[1:8:2]))
-        assert len(value) == 4
-        for at, (token, answer) in enumerate(zip(tokens, answers)):
-            assert answer == (value[token] - 16 if at in (9, 11, 13, 15) else IGNORE)
+    for events, answers in zip(x, target.tolist()):
+        key, value = events[:, :8].argmax(-1).tolist(), events[:4, 8:].argmax(-1).tolist()
+        assert (events[:, :8].sum(1) == 1).all()
+        assert events[:, 8:].sum(1).tolist() == [1] * 4 + [0] * 4
+        assert set(key[:4]) == set(key[4:])
+        assert answers == [IGNORE] * 4 + [value[key.index(k)] for k in key[4:]]
     x, target = TASKS["copy"].sample(draw(), 5, "train")
-    assert (target[:, :8] == IGNORE).all()
-    assert torch.equal(target[:, 8:], x.argmax(-1)[:, :-8])
+    assert (target[:, :4] == IGNORE).all()
+    assert torch.equal(target[:, 4:], x.argmax(-1)[:, :-4])
 
 
 def test_reverse_and_places_by_brute_force() -> None:
@@ -60,7 +62,7 @@ def test_digits(graphkit_data) -> None:
     if not (graphkit_data / "mnist-t10k").is_dir():
         pytest.skip("mnist-t10k is not at hand")
     x, target = TASKS["digits"].sample(draw(), 200, "test")
-    assert x.shape == (200, 28, 28)
+    assert x.shape == (200, 14, 14)
     assert 0 <= x.min() < x.max() <= 1
     assert (target[:, :-1] == IGNORE).all()
     assert set(target[:, -1].tolist()) == set(range(10))
@@ -102,14 +104,51 @@ def test_from_end_to_end(tmp_path, capsys, monkeypatch) -> None:
     assert "step_us" not in bigru
     assert gru["speed"]["recurrent"]["length"] == [256]
     assert set(gru["tasks"]) == {"parity", "copy"}
+    assert gru["tasks"]["copy"]["updates"] == 21
+    assert {"validation", "accuracy"} <= set(gru["tasks"]["copy"])
     shown = capsys.readouterr().out
     assert "bigru" in shown
     assert "parity" in shown
+    assert "(none)" in shown  # what is not solved stands in brackets
     lines = report.rendered("record", tmp_path)
     assert lines[0].startswith("*8 channels")
     assert any(line.startswith("| bigru | ") for line in lines)
     encoders.run(parser.parse_args(given))  # goes on from the record: nothing is measured anew
     assert json.loads(path.read_text())["rows"] == record["rows"]
+
+
+def test_a_trial_sees_no_test_data(monkeypatch, capsys) -> None:
+    splits = []
+    copy = TASKS["copy"].sample
+    spy = dataclasses.replace(
+        TASKS["copy"], sample=lambda d, n, split: (splits.append(split), copy(d, n, split))[1]
+    )
+    monkeypatch.setitem(TASKS, "copy", spy)
+    parser = argparse.ArgumentParser()
+    encoders.add_arguments(parser)
+    given = ["--encoder", "gru", "--tasks", "copy", "--channels", "8", "--updates", "2", "--trial"]
+    assert encoders.run(parser.parse_args([*given, "--lr", "0.5"])) == 0
+    assert splits == ["train", "train", "validation"]
+    assert "'lr': 0.5" in capsys.readouterr().err
+
+
+def test_the_learning_rate_warms_up_and_falls() -> None:
+    factors = [encoders._factor(update, 100) for update in range(100)]
+    top = factors.index(max(factors))
+    assert factors[0] == pytest.approx(1 / 20)
+    assert max(factors) == 1
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+    assert factors[-1] < 0.01
+
+
+def test_settings_are_of_encoders_and_tasks_that_exist() -> None:
+    for name, settings in json.loads(encoders._SETTINGS.read_text()).items():
+        assert set(settings) <= {"encoder", "tasks"}
+        for task, tuned in settings.get("tasks", {}).items():
+            assert set(tuned) <= {"lr", "encoder"}
+            assert task in TASKS
+            encoders.make(name, 64, **tuned.get("encoder", {}))
 
 
 def test_memory_is_counted_once() -> None:

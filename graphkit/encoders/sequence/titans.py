@@ -205,21 +205,26 @@ class _Windowed(Titans):
         """Windowed attention, with P visible to all if ``prefix``: ``(y, length, cache)``."""
         new, past = x.shape[1], self.window - 1
         pair = torch.cat([state.cache, torch.cat(self.attention.keys_values(x), -1)], 1)
-        offset = past + torch.arange(new, device=x.device)[:, None]
-        offset = offset - torch.arange(past + new, device=x.device)
-        visible = (offset >= 0) & (offset < self.window)
-        visible = (
-            visible
-            & (torch.arange(past + new, device=x.device) >= past - state.length[:, None])[:, None]
-        )
+        # A block of positions with the window before it at a time: costs grow with the length only.
+        width = min(self.window, new)
+        blocks = -(-new // width)
+        extra = blocks * width - new
+        queries = F.pad(x, (0, 0, 0, extra)).reshape(-1, width, x.shape[-1])
+        keys = F.pad(pair, (0, 0, 0, extra)).unfold(1, past + width, width)
+        keys = keys.transpose(2, 3).flatten(0, 1)  # [B * blocks, past + width, 2 d]
+        column = torch.arange(past + width, device=x.device)
+        offset = past + torch.arange(width, device=x.device)[:, None] - column
+        start = torch.arange(blocks, device=x.device)[:, None] * width
+        known = start + column >= past - state.length[:, None, None]  # [B, blocks, past + width]
+        visible = (offset >= 0) & (offset < self.window) & known.flatten(0, 1)[:, None]
         bias = self.offset_bias[:, offset.clamp(0, past)]
-        keys = pair
         if prefix and self.persistent is not None:
             given = torch.cat(self.attention.keys_values(self.persistent), -1)
-            keys = torch.cat([given.expand(len(x), -1, -1), pair], 1)
+            keys = torch.cat([given.expand(len(keys), -1, -1), keys], 1)
             visible = F.pad(visible, (len(given), 0), value=True)
             bias = F.pad(bias, (len(given), 0))
-        y = self.attention(x, *keys.chunk(2, -1), visible, bias)
+        y = self.attention(queries, *keys.chunk(2, -1), visible, bias)
+        y = y.reshape(len(x), -1, y.shape[-1])[:, :new]
         total = state.length + (new if lengths is None else lengths)
         return y, total, keep_last(pair, past, lengths, total, past)
 

@@ -117,26 +117,26 @@ def _match(bits: Tensor, n: int) -> Tensor:
 TASKS["parity"] = BitTask(
     name="parity",
     doc="Parity of the last N bits (a running state)",
-    updates=600,
+    updates=400,
     batch=64,
     bar=4,
-    largest=8,
+    largest=6,
     label=_parity,
     unbalanced=True,
 )
 TASKS["match"] = BitTask(
     name="match",
     doc="Whether the last bit is the one N - 1 before it (delayed match)",
-    updates=600,
+    updates=400,
     batch=64,
     bar=4,
-    largest=8,
+    largest=6,
     label=_match,
     unbalanced=False,
 )
 
 
-@task("recall", channels=16, classes=8, chance=1 / 8, updates=500, bar=0.9)
+@task("recall", channels=16, classes=8, chance=1 / 8, updates=400, bar=0.9)
 def recall(draw: Generator, rows: int, split: str, pairs: int = 4) -> tuple[Tensor, Tensor]:
     """Four events with a key and a value, then the keys alone in another order: their values."""
     key = torch.rand(rows, 8, generator=draw).argsort(1)[:, :pairs]

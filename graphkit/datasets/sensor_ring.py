@@ -25,6 +25,7 @@ def sensor_ring(
     shocks: float = 2.0,
     shock_size: float = 15.0,
     shock_steps: int = 4,
+    shock_kinds: int = 1,
     missing: float = 0.0,
     seed: int = 0,
 ) -> TemporalGraph:
@@ -38,8 +39,9 @@ def sensor_ring(
                   + \epsilon_{t,n} + s_{t,n}
 
     What is unusual moves on round the ring (``drift`` d, ``decay`` :math:`\rho`), so a node's
-    future stands in its neighbour's past. Shocks s begin at a random node and time and always have
-    the same shape: ``shock_steps`` steps of ``shock_size`` that fall off linearly.
+    future stands in its neighbour's past. Shocks s begin at a random node and time and have one of
+    a few shapes, which come again and again: the first falls off linearly from ``shock_size``
+    within ``shock_steps`` steps, others are smooth random curves of that length and size.
 
     Args:
         num_nodes: ``N``, at least 3.
@@ -51,6 +53,7 @@ def sensor_ring(
         shocks: Shocks per day, in the mean.
         shock_size: Height of a shock.
         shock_steps: Its length.
+        shock_kinds: Shapes of shocks.
         missing: Share of the readings that are missing, at random.
         seed: Same arguments and seed, same signal.
 
@@ -68,6 +71,7 @@ def sensor_ring(
         raise GraphError(
             "steps_per_day", "not a divisor of 86,400", expected="such as 96", got=steps_per_day
         )
+    shock_kinds = check_count(shock_kinds, "shock_kinds")
     for name, value, most in (("drift", drift, 1.0), ("decay", decay, 0.999),
                               ("missing", missing, 0.9)):  # fmt: skip
         if not 0 <= value <= most:
@@ -75,11 +79,12 @@ def sensor_ring(
     rng = np.random.default_rng(seed)
     steps = days * steps_per_day
     push = rng.normal(0, noise, size=(steps, num_nodes))
-    shape = shock_size * np.arange(shock_steps, 0, -1) / max(shock_steps, 1)
+    shapes = _shapes(shock_kinds, shock_steps, seed) * shock_size
     for _ in range(rng.poisson(shocks * days)):
         start, node = rng.integers(steps), rng.integers(num_nodes)
+        kind = rng.integers(shock_kinds) if shock_kinds > 1 else 0
         stop = min(steps, start + shock_steps)
-        push[start:stop, node] += shape[: stop - start]
+        push[start:stop, node] += shapes[kind, : stop - start]
     z = np.zeros((steps, num_nodes))
     for t in range(1, steps):
         before = z[t - 1]
@@ -100,3 +105,12 @@ def sensor_ring(
         time_unit="s",
         name="sensor_ring",
     )
+
+
+def _shapes(kinds: int, steps: int, seed: int) -> np.ndarray:
+    """``[kinds, steps]``: a straight fall from 1 to 0, then random curves of deviation 1."""
+    straight = np.arange(steps, 0, -1) / max(steps, 1)
+    draw = np.random.default_rng([seed, kinds])
+    curves = draw.normal(size=(kinds - 1, steps + 2))
+    curves = (curves[:, :-2] + curves[:, 1:-1] + curves[:, 2:]) / np.sqrt(3)
+    return np.concatenate([straight[None], curves])

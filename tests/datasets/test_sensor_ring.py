@@ -45,6 +45,26 @@ def test_the_neighbour_knows():
     assert correlation(now.roll(2, 1), after) > correlation(now, after) + 0.2
 
 
+def test_shocks_of_a_few_shapes():
+    """Without noise, what begins alone at a sensor is one of the shapes, sample by sample."""
+    given = {"num_nodes": 40, "days": 20, "steps_per_day": 48, "noise": 0.0, "drift": 0.0,
+             "decay": 0.0, "shocks": 2.0, "shock_steps": 6, "shock_kinds": 3}  # fmt: skip
+    calm = load("sensor_ring", **{**given, "shocks": 0.0}).signal[..., 0]
+    signal = load("sensor_ring", **given).signal[..., 0]
+    # Daily rhythms differ: their heights are drawn after the shocks. Take each sensor's median day.
+    day = signal.view(20, 48, 40).median(0).values.repeat(20, 1)
+    assert calm.shape == signal.shape
+    rest = (signal - day).numpy()
+    shapes = set()
+    for node in range(40):
+        at = np.flatnonzero(np.abs(rest[:, node]) > 1e-3)
+        for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):
+            if len(run) == 6:
+                shapes.add(tuple(np.round(rest[run, node], 1)))
+    assert len(shapes) == 3
+    assert (15.0, 12.5, 10.0, 7.5, 5.0, 2.5) in shapes
+
+
 @pytest.mark.parametrize(
     "options",
     [{"num_nodes": 2}, {"days": 0}, {"steps_per_day": 7_000}, {"drift": 1.5}, {"decay": 1.0},

@@ -28,7 +28,7 @@ numbers forecasts otherwise. (The predecessor runs a causal mask over nodes.)
 
 Choices that are not in the predecessor either: the table of weekdays starts at zero, so that a
 weekday that training never saw adds nothing; patterns of the memory hold what came after them, too
-(``pattern_future``).
+(``pattern_future``), and tokens ask for patterns by their own window.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
 from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
 from graphkit.nn.reversible_norm import ReversibleInstanceNorm
-from graphkit.nn.signal.pattern_windows import pattern_windows
+from graphkit.nn.signal.pattern_windows import level_and_spread, pattern_windows
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.spectral import correlation_basis, laplacian_basis
 from graphkit.registry import register
@@ -323,8 +323,8 @@ class STLINK(nn.Module):
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        tokens, level = self._tokens(x, covariates, mask)
-        h, retrievals = self.decoder(tokens, *self._places(x.device))
+        tokens, level, windows = self._tokens(x, covariates, mask)
+        h, retrievals = self.decoder(tokens, *self._places(x.device), windows)
         if self.training and retrievals:
             self._auxiliary = self._auxiliary_of(retrievals)
         # [B, N * P, d] -> [B, N, T * C'] -> [B, T, N, C']
@@ -342,8 +342,10 @@ class STLINK(nn.Module):
 
     def _tokens(
         self, x: Tensor, covariates: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Any]:
-        """Embedded tokens ``[B, N * P, d]``, sensor by sensor, and what normalisation took out."""
+    ) -> tuple[Tensor, Any, Tensor | None]:
+        """Embedded tokens ``[B, N * P, d]``, sensor by sensor, what normalisation took out, and the
+        windows that tokens ask memories by.
+        """
         if x.shape[1:3] != (self.history, self.num_nodes):
             raise GraphError(
                 "x",
@@ -354,6 +356,7 @@ class STLINK(nn.Module):
         out, level = self.norm(x, mask)
         if mask is not None:
             out = out.masked_fill(~mask, 0.0)
+        windows = self._windows(out, mask)
         value = out.permute(0, 2, 1, 3)  # [B, N, T', C]
         short = self.patches * self.patch - self.history
         if short:  # the first patch is filled up in front
@@ -364,7 +367,22 @@ class STLINK(nn.Module):
             value = torch.cat([value, known.expand(-1, -1, self.patches, -1)], dim=3)
         last = None if covariates is None else covariates[:, self.history - 1]
         tokens = self.embedding(value, last)
-        return self.dropout(tokens.flatten(1, 2)), level
+        return self.dropout(tokens.flatten(1, 2)), level, windows
+
+    def _windows(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
+        """What tokens ask memories by, ``[B, N * P, T']``: only those that end the window do."""
+        memories = self.decoder.memories
+        if not memories or memories[0].embed_key is None:
+            return None
+        channel = self.target_channels[0]
+        series = x[..., channel].mT  # [B, N, T']
+        known = torch.ones_like(series) if mask is None else mask[..., channel].mT.to(series)
+        mean, spread = level_and_spread(series, known)
+        series = (series - mean) / spread * known
+        if self.patches == 1:
+            return series
+        apart = series.new_zeros(*series.shape[:2], self.patches - 1, self.history)
+        return torch.cat([apart, series.unsqueeze(2)], dim=2).flatten(1, 2)
 
     def _places(self, device: torch.device) -> tuple[Any, ...]:
         """Times, node coordinates, nodes and mask of the tokens, as the decoder takes them."""
@@ -398,8 +416,8 @@ class STLINK(nn.Module):
         """What forecasts rest on: attention between tokens, and the patterns they read."""
         was, _ = self.training, self.eval()
         try:
-            tokens, _ = self._tokens(x, covariates, mask)
-            places = self._places(x.device)
+            tokens, _, windows = self._tokens(x, covariates, mask)
+            places = (*self._places(x.device), windows)
             attention = self.decoder.attention_weights(tokens, *places)
             _, retrievals = self.decoder(tokens, *places)
             forecast = self(x, covariates, mask)

@@ -21,8 +21,8 @@ class MRFFN(nn.Module):
         u = \mathrm{norm}(h), \quad \gamma = \sigma(W_g [u ; m] + b_g), \quad
         h' = h + \mathrm{FFN}(u) + \gamma \odot W_o m
 
-    where :math:`m` is what the memory gives for :math:`u`. :math:`W_o` starts at zero: then this is
-    the feed-forward part alone, exactly. :math:`b_g` starts at -2.
+    where :math:`m` is what the memory gives for :math:`u` and the token's window. :math:`W_o`
+    starts at zero: then this is the feed-forward part alone, exactly. :math:`b_g` starts at -2.
 
     Args:
         norm: The block's normalisation.
@@ -30,7 +30,7 @@ class MRFFN(nn.Module):
         memory: The memory; ``None`` for none.
 
     Shapes:
-        - **input:** tokens :math:`(*, C)`
+        - **input:** tokens :math:`(*, C)`; their windows, for a memory of patterns (optional)
         - **output:** tokens :math:`(*, C)`, and what was retrieved (``None`` without a memory)
     """
 
@@ -54,11 +54,11 @@ class MRFFN(nn.Module):
             nn.init.constant_(self.gate.bias, -2.0)
             nn.init.zeros_(self.out.weight)
 
-    def forward(self, h: Tensor) -> tuple[Tensor, Retrieval | None]:
+    def forward(self, h: Tensor, window: Tensor | None = None) -> tuple[Tensor, Retrieval | None]:
         u = self.norm(h)
         out = h + self.feed_forward(u)
         if self.memory is None:
             return out, None
-        m, retrieval = self.memory(u)
+        m, retrieval = self.memory(u, window)
         gate = torch.sigmoid(self.gate(torch.cat([u, m], dim=-1)))
         return out + gate * self.out(m), retrieval

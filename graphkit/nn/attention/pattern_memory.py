@@ -18,6 +18,8 @@ from graphkit.ops.kmeans import spherical_kmeans
 
 __all__ = ["PatternMemory", "Retrieval"]
 
+_SMALL = 0.1  # of a query's state beside its window, at the start
+
 
 class Retrieval(NamedTuple):
     """What a memory was asked and gave, one row per token.
@@ -37,14 +39,19 @@ class PatternMemory(nn.Module):
     r"""Key-value memory with top-k retrieval.
 
     .. math::
-        r = \frac{W_q u}{\lVert W_q u \rVert}, \quad a_s = \frac{r \cdot k_s}{\tau}, \quad
+        q = W_q u + f_k(w), \quad r = \frac{q}{\lVert q \rVert}, \quad
+        a_s = \frac{r \cdot k_s}{\tau}, \quad
         m = \sum_{s \in \mathrm{top}_k(a)} \mathrm{softmax}(a)_s\, v_s
 
     with keys :math:`k_s` of length 1 and a learned :math:`\tau`. Each token asks for itself.
 
     With ``pattern_channels`` the slots stand for patterns that were seen
-    (:meth:`set_patterns`, :meth:`fit_patterns`): keys and values are then small MLPs of the pattern
-    plus what a slot learns beside it, and :attr:`patterns` tells what a slot means.
+    (:meth:`set_patterns`, :meth:`fit_patterns`): keys and values are then small MLPs
+    :math:`f_k, f_v` of the pattern plus what a slot learns beside it, and :attr:`patterns` tells
+    what a slot means. A token that comes with a window w of its own asks by it through the MLP of
+    the keys, so that from the first step on it finds patterns that begin as its window does;
+    :math:`W_q` starts small. Without that, queries and keys have to learn one language from
+    scratch, and on short trainings they do not.
 
     Args:
         in_channels: C of a token.
@@ -61,7 +68,8 @@ class PatternMemory(nn.Module):
             batch in training, besides its gradient; 0 for gradients alone.
 
     Shapes:
-        - **input:** tokens :math:`(*, C)`
+        - **input:** tokens :math:`(*, C)`; their windows :math:`(*, \text{key\_pattern})`, zeros
+          for a token that has none (optional)
         - **output:** memories :math:`(*, C')`, and a :class:`Retrieval`
 
     Raises:
@@ -114,6 +122,9 @@ class PatternMemory(nn.Module):
         with torch.no_grad():
             self.log_tau.fill_(math.log(self._tau))
         learned = self.embed_key is None
+        if not learned:
+            with torch.no_grad():
+                self.query.weight.mul_(_SMALL)
         nn.init.normal_(self.keys, std=1.0 if learned else 0.02)
         nn.init.normal_(self.values, std=1.0 if learned else 0.02)
         for mlp in (self.embed_key, self.embed_value):
@@ -166,9 +177,13 @@ class PatternMemory(nn.Module):
         return values if self.embed_value is None else values + self.embed_value(self.patterns)
 
     # ---------------------------------------------------------------- retrieval
-    def forward(self, u: Tensor) -> tuple[Tensor, Retrieval]:
+    def forward(self, u: Tensor, window: Tensor | None = None) -> tuple[Tensor, Retrieval]:
         wide = torch.promote_types(u.dtype, torch.float32)  # softmax in half precision is coarse
-        query = F.normalize(self.query(u).flatten(0, -2).to(wide), dim=1)
+        asked = self.query(u)
+        if window is not None and self.embed_key is not None:
+            told = (window != 0).any(dim=-1, keepdim=True)
+            asked = asked + self.embed_key(window.to(u.dtype)) * told
+        query = F.normalize(asked.flatten(0, -2).to(wide), dim=1)
         keys = self.slot_keys().to(wide)
         scores = query @ keys.t()
         best, slots = scores.topk(self.top_k, dim=1)

@@ -26,7 +26,8 @@ class DecoderLayer(nn.Module):
 
     Shapes:
         - **input:** tokens :math:`(B, L, C)`, times :math:`(L)`, node coordinates :math:`(N, q)`,
-          node of each token :math:`(L)`, mask :math:`(L, L)`
+          node of each token :math:`(L)`, mask :math:`(L, L)`, windows for the memory
+          :math:`(B, L, T')`
         - **output:** tokens :math:`(B, L, C)`, and what the memory gave (or ``None``)
     """
 
@@ -43,6 +44,7 @@ class DecoderLayer(nn.Module):
         basis: Tensor | None = None,
         node: Tensor | None = None,
         mask: Tensor | None = None,
+        window: Tensor | None = None,
     ) -> tuple[Tensor, Retrieval | None]:
         angles = self._angles(time, basis, node, h)
         heads = rotary_attention(
@@ -52,7 +54,7 @@ class DecoderLayer(nn.Module):
             dropout=self.attention.dropout if self.training else 0.0,
             scale=self.attention.scale,
         )
-        return self.feed_forward(h + self.attention.merge(heads))
+        return self.feed_forward(h + self.attention.merge(heads), window)
 
     def attention_weights(
         self,
@@ -93,7 +95,7 @@ class Decoder(nn.Module):
     Shapes:
         - **input:** tokens :math:`(B, L, C)`; times :math:`(L)`, whole numbers from 0, or ``None``
           for tokens of one time; node coordinates :math:`(N, q)`; node of each token :math:`(L)`;
-          mask :math:`(L, L)`
+          mask :math:`(L, L)`; windows :math:`(B, L, T')` that tokens ask memories by
         - **output:** tokens :math:`(B, L, C)` after the last norm, and for each adapted block what
           its memory gave
     """
@@ -161,11 +163,12 @@ class Decoder(nn.Module):
         basis: Tensor | None = None,
         node: Tensor | None = None,
         mask: Tensor | None = None,
+        window: Tensor | None = None,
     ) -> tuple[Tensor, list[Retrieval]]:
         h = self._placed(h, time)
         retrievals = []
         for layer in self.layers:
-            h, retrieval = layer(h, time, basis, node, mask)
+            h, retrieval = layer(h, time, basis, node, mask, window)
             if retrieval is not None:
                 retrievals.append(retrieval)
         return self.norm(h), retrievals
@@ -177,13 +180,14 @@ class Decoder(nn.Module):
         basis: Tensor | None = None,
         node: Tensor | None = None,
         mask: Tensor | None = None,
+        window: Tensor | None = None,
     ) -> list[Tensor]:
         """The attention of each adapted block, ``[B, heads, L, L]``; to look at, not fast."""
         h, found = self._placed(h, time), []
         for index, layer in enumerate(self.layers):
             if index >= len(self.layers) - self.num_adapted:
                 found.append(layer.attention_weights(h, time, basis, node, mask))
-            h, _ = layer(h, time, basis, node, mask)
+            h, _ = layer(h, time, basis, node, mask, window)
         return found
 
     def _placed(self, h: Tensor, time: Tensor | None) -> Tensor:

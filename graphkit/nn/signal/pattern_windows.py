@@ -8,7 +8,7 @@ from torch import Tensor
 from graphkit.errors import GraphError
 from graphkit.nn.signal.training_signal import TrainingSignal
 
-__all__ = ["pattern_windows"]
+__all__ = ["level_and_spread", "pattern_windows"]
 
 
 def pattern_windows(
@@ -55,8 +55,22 @@ def pattern_windows(
     series = seen.x[..., channel]
     x = series[place]
     known = torch.ones_like(x) if seen.mask is None else seen.mask[..., channel][place].to(x)
-    count = known[:, :history].sum(1, keepdim=True).clamp(min=1)
-    past = x[:, :history]
-    mean = (past * known[:, :history]).sum(1, keepdim=True) / count
-    variance = ((past - mean).square() * known[:, :history]).sum(1, keepdim=True) / count
-    return (x - mean) / (variance.sqrt() + eps) * known
+    mean, spread = level_and_spread(x[:, :history], known[:, :history], eps)
+    return (x - mean) / spread * known
+
+
+def level_and_spread(x: Tensor, known: Tensor, eps: float = 0.1) -> tuple[Tensor, Tensor]:
+    """Mean of the known readings of windows, and their standard deviation plus ``eps``.
+
+    Args:
+        x: ``[..., T]``.
+        known: ``[..., T]``, 1 where a reading is known, else 0.
+        eps: See :func:`pattern_windows`.
+
+    Returns:
+        Both ``[..., 1]``.
+    """
+    count = known.sum(-1, keepdim=True).clamp(min=1)
+    mean = (x * known).sum(-1, keepdim=True) / count
+    variance = ((x - mean).square() * known).sum(-1, keepdim=True) / count
+    return mean, variance.clamp(min=1e-12).sqrt() + eps  # a flat window has a gradient, too

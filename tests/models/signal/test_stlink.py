@@ -149,9 +149,9 @@ def test_no_look_at_later_patches():
     """In the layout of sensors and patches a token knows only its own and earlier patches."""
     model = awaken(make(layout="node_time", norm="none", level=False))
     x, covariates = inputs(batch=1)
-    tokens, _ = model._tokens(x, covariates, None)
+    tokens, _, windows = model._tokens(x, covariates, None)
     tokens = tokens.detach().requires_grad_()
-    h, _ = model.decoder(tokens, *model._places(x.device))
+    h, _ = model.decoder(tokens, *model._places(x.device), windows)
     step = torch.arange(20) % 4
     for i in range(20):
         (grad,) = torch.autograd.grad(h[0, i].square().sum(), tokens, retain_graph=True)
@@ -195,7 +195,7 @@ def test_constant_windows_are_finite(norm):
 def test_embedding_is_that_of_joined_parts():
     model = make().double()
     x, covariates = (v.double() for v in inputs())
-    tokens, level = model._tokens(x, covariates, None)
+    tokens, level, _ = model._tokens(x, covariates, None)
     e = model.embedding
     for b in range(2):
         slot = int(covariates[b, 11, 0] * 24)
@@ -309,8 +309,8 @@ def test_auxiliary_loss():
     loss = model.auxiliary_loss()
     assert float(model.auxiliary_loss()) == 0  # once
     model.eval()
-    tokens, _ = model._tokens(x, covariates, None)
-    _, retrievals = model.decoder(tokens, *model._places(x.device))
+    tokens, _, windows = model._tokens(x, covariates, None)
+    _, retrievals = model.decoder(tokens, *model._places(x.device), windows)
     expected = sum(
         0.01 * m.balance_loss(r) + 0.01 * m.separation_loss(r)
         for m, r in zip(model.decoder.memories, retrievals)
@@ -321,6 +321,26 @@ def test_auxiliary_loss():
     off = make(balance_weight=0.0, separation_weight=0.0).train()
     off(x, covariates)
     assert float(off.auxiliary_loss()) == 0
+
+
+@pytest.mark.parametrize("layout", ["node", "node_time"])
+def test_tokens_ask_by_their_own_window(layout):
+    """The window's end asks by its readings in units of its own level and spread."""
+    model = make(layout=layout, norm="none", level=False).double()
+    x, covariates = (v.double() for v in inputs())
+    mask = torch.rand(x.shape, generator=torch.Generator().manual_seed(5)) < 0.8
+    _, _, windows = model._tokens(x * mask, covariates, mask)
+    assert windows.shape == (2, 5 * model.patches, 12)
+    for b in range(2):
+        for n in range(5):
+            known = mask[b, :, n, 0]
+            values = x[b, :, n, 0][known]
+            expected = torch.zeros(12).double()
+            expected[known] = (values - values.mean()) / (values.std(correction=0) + 0.1)
+            own = windows[b].unflatten(0, (5, -1))[n]
+            torch.testing.assert_close(own[-1], expected)
+            assert not own[:-1].any()
+    assert make(memory=False)._tokens(x.float(), covariates.float(), None)[2] is None
 
 
 def test_freezing_report():

@@ -182,3 +182,30 @@ def test_errors():
         memory(tau=0.0)
     with pytest.raises(GraphError, match="do not fit"):
         memory(pattern_channels=8).set_patterns(torch.zeros(3, 8))
+
+
+def test_a_window_asks_for_the_pattern_that_begins_like_it():
+    """Untrained: the best slot is the pattern itself, whatever the state says."""
+    m = memory(num_slots=40, pattern_channels=9, key_pattern=6, key_channels=16)
+    m.set_patterns(torch.randn(40, 9))
+    state = torch.randn(40, 6)
+    _, found = m(state, m.patterns[:, :6])
+    assert (found.slots[:, 0] == torch.arange(40)).float().mean() > 0.9
+    m.query.weight.data.zero_()
+    _, found = m(state, m.patterns[:, :6])
+    assert torch.equal(found.slots[:, 0], torch.arange(40))
+    torch.testing.assert_close(found.scores.diagonal(), torch.ones(40), atol=0.02, rtol=0)
+
+
+def test_a_token_without_a_window_asks_by_its_state():
+    m = memory(pattern_channels=9, key_pattern=6)
+    m.set_patterns(torch.randn(12, 9))
+    u, window = torch.randn(4, 6), torch.randn(4, 6)
+    window[[1, 3]] = 0
+    out, found = m(u, window)
+    alone, other = m(u)
+    torch.testing.assert_close(out[[1, 3]], alone[[1, 3]])
+    assert torch.equal(found.slots[[1, 3]], other.slots[[1, 3]])
+    assert not torch.allclose(out[[0, 2]], alone[[0, 2]])
+    blind = memory()
+    assert torch.equal(blind(u, window)[0], blind(u)[0])

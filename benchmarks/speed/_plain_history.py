@@ -4,7 +4,8 @@ Yu et al., "Towards Better Dynamic Graph Learning", NeurIPS 2023 (arXiv 2303.130
 DyGLib: every node has sorted arrays of its events; a Python loop over the nodes of a batch searches
 them by time and copies the latest ones; a Python loop over the pairs counts common neighbours with
 ``numpy.unique`` and dictionaries; and a pair is a pair of sequences, so a source is read again for
-every one of its destinations. The network is that of
+every one of its destinations. The encoder gives an output for every position, of which the last is
+taken. The network is that of
 :class:`~graphkit.models.stream.history.HistoryLinkPredictor`, parameter by parameter.
 """
 
@@ -89,8 +90,13 @@ class PlainHistory(HistoryLinkPredictor):
         hidden = self._score_hidden(rows, row[: src.numel()], row[src.numel() :])
         return self.score_lin(self.dropout(hidden.relu())).squeeze(1)
 
-    def _encode_nodes(self, tokens: Tensor, mask: Tensor, time: Tensor, seen: Tensor) -> Tensor:
-        return self._encode(tokens, mask, time)
+    def _encode_nodes(self, rows: HistoryRows, key: Tensor) -> Tensor:
+        return self._encode(*self._read(rows, key))
+
+    def _encode(self, tokens: Tensor, mask: Tensor, time: Tensor) -> Tensor:
+        if self.pool != "last" or self.patches is not None:
+            return super()._encode(tokens, mask, time)
+        return self.encoder(tokens, mask, time)[:, -1]
 
     def _count(self, key: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         keys = key.numpy()

@@ -128,6 +128,24 @@ def check_forms(factory: Factory) -> None:
         _close(y, short[0], "forms agree in float32", 1e-5)
 
 
+def check_last(factory: Factory) -> None:
+    """``last`` gives the last column of what ``forward`` gives, and its gradient."""
+    encoder = _encoder(factory)
+    left = torch.arange(_LENGTH) >= torch.tensor([[0], [3], [_LENGTH]])
+    for length in (_LENGTH, 40, 1, 0):
+        x, time = _input(length=length)
+        for valid in (None, _holes(length=length), left) if length == _LENGTH else (None,):
+            leaf = x.clone().requires_grad_()
+            y = encoder.last(leaf, valid, time)
+            assert y.shape == (_BATCH, encoder.out_channels), f"last: output {tuple(y.shape)}"
+            if not length:
+                continue
+            want = encoder(leaf, valid, time)[:, -1]
+            _close(y, want, "last gives what forward ends with")
+            grads = (torch.autograd.grad(z.square().sum(), leaf)[0] for z in (y, want))
+            _close(*grads, "last has the gradient that forward has")
+
+
 def check_chaining(factory: Factory) -> None:
     """Pieces with the state carried over, and steps, give what one call gives."""
     encoder = _encoder(factory)
@@ -361,6 +379,7 @@ SEQUENCE_ENCODER_CHECKS: dict[str, Callable[[Factory], None]] = {
     for check in (
         check_shapes,
         check_forms,
+        check_last,
         check_chaining,
         check_causality,
         check_padding,

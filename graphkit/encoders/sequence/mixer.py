@@ -81,11 +81,7 @@ class Mixer(SequenceEncoder):
     def _parallel(
         self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
-        z, slot = self.project_in(x), None
-        if x.shape[1] % self.length or not ends_valid(mask):
-            z, slot = align_end(z, mask, self.length)
-        elif mask is not None:
-            z = torch.where(mask.unsqueeze(-1), z, 0)
+        z, slot = self._windows(x, mask)
         shape = z.shape
         z = z.reshape(-1, self.length, self.hidden_channels)
         for block in self.blocks:
@@ -94,6 +90,20 @@ class Mixer(SequenceEncoder):
         if slot is not None:
             z = z.gather(1, slot.unsqueeze(-1).expand(-1, -1, shape[-1]))
         return self.project_out(self.norm(z)), state
+
+    def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
+        """The last window only, and of its last block the last position only."""
+        z = self._windows(x, mask)[0][:, -self.length :]
+        for block in self.blocks[:-1]:
+            z = block(z)
+        return self.project_out(self.norm(self.blocks[-1].last(z)))
+
+    def _windows(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Whole windows, valid positions last; and where each went, if they were moved."""
+        z = self.project_in(x)
+        if x.shape[1] % self.length or not ends_valid(mask):
+            return align_end(z, mask, self.length)
+        return (z if mask is None else torch.where(mask.unsqueeze(-1), z, 0)), None
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, length={self.length}"
@@ -111,6 +121,14 @@ class _Block(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         z = z + self.tokens(self.token_norm(z).transpose(1, 2)).transpose(1, 2)
+        return z + self.channels(self.channel_norm(z))
+
+    def last(self, z: Tensor) -> Tensor:
+        """``[B, C]``, what :meth:`forward` gives at the last position."""
+        up, phi, drop, down, drop_out = self.tokens
+        h = drop(phi(up(self.token_norm(z).transpose(1, 2))))
+        moved = torch.nn.functional.linear(h, down.weight[-1:], down.bias[-1:]).squeeze(2)
+        z = z[:, -1] + drop_out(moved)
         return z + self.channels(self.channel_norm(z))
 
 

@@ -119,6 +119,23 @@ class SequenceEncoder(nn.Module):
         y = _clean(y, mask)
         return (y, state) if return_state else y
 
+    def last(self, x: Tensor, mask: Tensor | None = None, time: Tensor | None = None) -> Tensor:
+        """The output at the last position of each row: ``forward(x, mask, time)[:, -1]``.
+
+        For less work where an encoder can do without the other outputs. Arguments and errors are
+        those of :meth:`forward`.
+
+        Returns:
+            ``[B, out_channels]``; zeros where the last position is invalid or there is none.
+        """
+        batch, length = self._check(x, mask, time, dims=3)
+        if batch == 0 or length == 0:
+            return x.new_zeros(batch, self.out_channels)
+        if mask is not None and mask.device.type == "cpu" and bool(mask.all()):
+            mask = None
+        x, time = _clean(x, mask), None if time is None else _clean(time, mask)
+        return _clean(self._last(x, mask, time), None if mask is None else mask[:, -1])
+
     def step(
         self,
         x_t: Tensor,
@@ -190,6 +207,11 @@ class SequenceEncoder(nn.Module):
         self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: Any
     ) -> tuple[Tensor, Any]:
         return getattr(self, self._HOOKS[form])(x, mask, time, state)
+
+    def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
+        state = self.init_state(len(x), x.device, x.dtype)
+        y, _ = self._in_form(self.default_form(x.shape[1], x.device), x, mask, time, state)
+        return y[:, -1]
 
     def _recurrent(
         self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: Any

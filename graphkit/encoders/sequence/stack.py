@@ -121,6 +121,24 @@ class SequenceStack(SequenceEncoder):
     ) -> tuple[Tensor, State]:
         return self._run(x, state, lambda layer, h, s: layer.step(h, s, mask, time))
 
+    def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
+        """Whole rows up to the last layer that joins positions, one position from there on."""
+        form = self.default_form(x.shape[1], x.device)
+        joins = [not isinstance(layer, Pointwise) for layer in self.layers]
+        narrow = max((i for i, join in enumerate(joins) if join), default=0)
+        h = self.project_in(x)
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms)):
+            if index < narrow:
+                out = layer(norm(h), mask, time, form=form)
+            elif index == narrow:
+                out, h = layer.last(norm(h), mask, time), h[:, -1]
+            else:
+                out = layer.module(norm(h))
+            if not layer.own_residual:
+                out = self.dropout(out)
+            h = h + out if self.residual and not layer.own_residual else out
+        return self.project_out(self.last_norm(h))
+
     def _through(
         self, form: str, x: Tensor, mask: Tensor | None, time: Tensor | None, state: State
     ) -> tuple[Tensor, State]:

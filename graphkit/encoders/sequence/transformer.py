@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 
 from graphkit.encoders.sequence.masks import align_end
 from graphkit.encoders.sequence.position_code import PositionCode
@@ -119,6 +119,21 @@ class SelfAttention(SequenceEncoder):
         )
         return self.out(y.transpose(1, 2).reshape(batch, length, channels)), state
 
+    def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
+        """One query per row; it may see all valid positions, causal or not."""
+        weight_q, weight_kv = self.project.weight.tensor_split([self.in_channels])
+        bias_q, bias_kv = self.project.bias.tensor_split([self.in_channels])
+        q = linear(x[:, -1:], weight_q, bias_q)
+        k, v = linear(x, weight_kv, bias_kv).chunk(2, -1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
+        allowed = None
+        if mask is not None:  # itself, valid or not: a softmax over nothing would be NaN
+            allowed = torch.cat([mask[:, :-1], torch.ones_like(mask[:, -1:])], 1)[:, None, None]
+        y = scaled_dot_product_attention(
+            q, k, v, attn_mask=allowed, dropout_p=self.dropout if self.training else 0.0
+        )
+        return self.out(y.transpose(1, 2).flatten(1))
+
     def _step(
         self, x: Tensor, state: CacheState, mask: Tensor | None, time: Tensor | None
     ) -> tuple[Tensor, CacheState]:
@@ -189,6 +204,11 @@ class Transformer(SequenceStack):
         self.num_layers, self.hidden_channels = num_layers, hidden
         self.width = layers[-1].width
         self.project_in = linear_if_needed(patch_size * in_channels, hidden)
+
+    def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
+        if self.patch_size == 1:
+            return super()._last(x, mask, time)
+        return SequenceEncoder._last(self, x, mask, time)
 
     def _parallel(
         self, x: Tensor, mask: Tensor | None, time: Tensor | None, state: State

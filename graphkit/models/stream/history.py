@@ -65,7 +65,6 @@ from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceSta
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.stream import check_pairs
 from graphkit.nn.stream.event_history import EventHistory, HistoryRows
-from graphkit.nn.stream.event_records import event_records
 from graphkit.nn.stream.fading_table import FadingTable
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches, keys
 from graphkit.nn.stream.temporal_walks import TemporalWalks
@@ -280,10 +279,6 @@ class HistoryLinkPredictor(nn.Module):
 
     def _score_hidden(self, rows: HistoryRows, u: Tensor, v: Tensor) -> Tensor:
         key = keys(rows)
-        every = torch.arange(rows.node.numel(), device=u.device)
-        tokens = self.tokens(rows, self._count(key, every, every)[0], self.edge_attr, self.x)
-        mask = torch.nn.functional.pad(rows.recent.mask, (0, 1), value=True)
-        time = -torch.nn.functional.pad(rows.age, (0, 1)).double()
         of_node = self._of_node(rows.node)
         hidden: Tensor | float = 0.0
         if self.walks is not None:
@@ -292,19 +287,20 @@ class HistoryLinkPredictor(nn.Module):
             of_node.append(walks[:, 1:].square().sum(2).log1p()[row_of])
             hidden = self._of_walks(walks, row_of[u], row_of[v])
         if self.pairing in ("head", "none"):
-            z = self._encode_nodes(tokens, mask, time, seen=rows.recent.mask[:, -1])
+            z = self._encode_nodes(rows, key)
             h_u, h_v = self.node_lin(torch.cat([z, *of_node], 1)).chunk(2, 1)
             hidden = hidden + h_u[u] + h_v[v]
             if self.shared is not None:
                 hidden = hidden + self._of_shared(rows, key, u, v)
             return hidden
+        tokens, mask, time = self._read(rows, key)
         count_u, count_v = self._count(key, u, v)
         side_u = tokens[u] + self.tokens.of_other(count_u)
         side_v = tokens[v] + self.tokens.of_other(count_v)
         z_u, z_v = self._encode_pairs(side_u, side_v, mask[u], mask[v], time[u], time[v])
         weight_u, weight_v = self.node_lin.weight.chunk(2)
         bias = self.node_lin.bias.view(2, -1).sum(0)
-        of = torch.cat(of_node, 1) if of_node else tokens.new_zeros(len(every), 0)
+        of = torch.cat(of_node, 1) if of_node else tokens.new_zeros(len(key), 0)
         hidden = hidden + torch.addmm(bias, torch.cat([z_u, of[u]], 1), weight_u.t())
         return torch.addmm(hidden, torch.cat([z_v, of[v]], 1), weight_v.t())
 
@@ -335,20 +331,29 @@ class HistoryLinkPredictor(nn.Module):
 
         return joint_bag(self.shared, counts > 0, index)
 
-    def _encode_nodes(self, tokens: Tensor, mask: Tensor, time: Tensor, seen: Tensor) -> Tensor:
+    def _read(self, rows: HistoryRows, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions ``[R, L, C]``, which are valid, and their times (0 is now)."""
+        every = torch.arange(len(key), device=key.device)
+        tokens = self.tokens(rows, self._count(key, every, every)[0], self.edge_attr, self.x)
+        mask = torch.nn.functional.pad(rows.recent.mask, (0, 1), value=True)
+        return tokens, mask, -torch.nn.functional.pad(rows.age, (0, 1)).double()
+
+    def _encode_nodes(self, rows: HistoryRows, key: Tensor) -> Tensor:
         """``[R, C]``. Nodes that nothing has happened to are alike: one row stands for them all."""
+        seen = rows.recent.mask[:, -1]
         if self.x is not None or seen.device.type != "cpu" or bool(seen.all()):
-            return self._encode(tokens, mask, time)
+            return self._encode(*self._read(rows, key))
         some = seen.nonzero().flatten()
         pick = torch.cat([some, (~seen).nonzero()[0]])
-        z = self._encode(tokens.index_select(0, pick), mask[pick], time[pick])
+        z = self._encode(*self._read(rows.select(pick), key.index_select(0, pick)))
         return z.index_select(0, torch.where(seen, seen.cumsum(0) - 1, some.numel()))
 
     def _encode(self, tokens: Tensor, mask: Tensor, time: Tensor) -> Tensor:
         """``[R, C]``."""
         tokens, mask, time = self._patched(tokens, mask, time)
-        out = self.encoder(tokens, mask=mask, time=time)
-        return out[:, -1] if self.pool == "last" else _mean(out, mask)
+        if self.pool == "last":
+            return self.encoder.last(tokens, mask=mask, time=time)
+        return _mean(self.encoder(tokens, mask=mask, time=time), mask)
 
     def _encode_pairs(
         self, a: Tensor, b: Tensor, mask_a: Tensor, mask_b: Tensor, time_a: Tensor, time_b: Tensor
@@ -375,7 +380,7 @@ class HistoryLinkPredictor(nn.Module):
         """Writes a batch (``src``, ``dst``, ``t``, ``event_id``) that has been scored."""
         if batch.src.numel() == 0:
             return
-        records = event_records(batch.src, batch.dst, batch.t, batch.event_id)
+        records = self.history.records(batch)
         self._check_ids(records.node)
         self.history.write(records)
         now = self.history.clock

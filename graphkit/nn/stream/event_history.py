@@ -31,6 +31,16 @@ class HistoryRows(NamedTuple):
     age: Tensor
     row_of: Tensor
 
+    def select(self, index: Tensor) -> HistoryRows:
+        """The rows ``index [R']``, each for one query of its own."""
+        columns = (None if c is None else c.index_select(0, index) for c in self.recent)
+        return HistoryRows(
+            self.node[index],
+            RecentRows(*columns),
+            self.age.index_select(0, index),
+            torch.arange(index.numel(), device=index.device),
+        )
+
 
 class EventHistory(nn.Module):
     r"""The last ``size`` events of every node, read once per batch for all queries that agree.
@@ -71,9 +81,11 @@ class EventHistory(nn.Module):
         self.recent = RecentNeighbors(num_nodes, size, time_dtype, keep_direction=True)
         # One more than the id of the latest event.
         self.register_buffer("clock", torch.zeros((), dtype=torch.int64))
+        self._grouped: tuple[tuple[Tensor, ...], tuple[int, ...], EventRecords] | None = None
 
     def reset_state(self) -> None:
         """Forgets all events."""
+        self._grouped = None
         self.recent.reset_state()
         self.clock.zero_()
 
@@ -97,7 +109,7 @@ class EventHistory(nn.Module):
         part = pair - node * parts
         ahead, now = None, self.clock
         if earlier is not None:
-            records = event_records(earlier.src, earlier.dst, earlier.t, earlier.event_id)
+            records = self.records(earlier)
             times = earlier.t.sort().values
             before = part if when is None else torch.searchsorted(times, when)[part]
             ahead = _ahead(records, torch.searchsorted(times, records.t), node, before)
@@ -109,9 +121,23 @@ class EventHistory(nn.Module):
             age = when[part].unsqueeze(1) - recent.time
         return HistoryRows(node, recent, age, row_of)
 
+    def records(self, batch: Any) -> EventRecords:
+        """The events of a batch by node; a batch that was asked for last is not grouped again."""
+        columns = (batch.src, batch.dst, batch.t, batch.event_id)
+        versions = tuple(c._version for c in columns)
+        known = self._grouped
+        if (
+            known is None
+            or known[1] != versions
+            or any(a is not b for a, b in zip(columns, known[0]))
+        ):
+            known = self._grouped = columns, versions, event_records(*columns)
+        return known[2]
+
     @torch.no_grad()
     def write(self, records: EventRecords) -> None:
         """Enters a batch of events."""
+        self._grouped = None
         self.recent.write(records)
         self.clock.copy_(torch.maximum(self.clock, records.event_id.max() + 1))
 

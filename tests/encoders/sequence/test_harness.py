@@ -146,6 +146,13 @@ class Overflows(Sum):
         return y + 0 * y.exp() * (-y).exp(), state
 
 
+class LastOfNothing(Sum):
+    """Looks at the last input alone."""
+
+    def _last(self, x, mask, time):
+        return self.linear(x[:, -1])
+
+
 class WrongGradient(Sum):
     """Detaches a part."""
 
@@ -202,6 +209,7 @@ def test_the_sound_toy_passes() -> None:
         (WritesIntoState, "chaining", "changes no state that it was given"),
         (MixesRows, "rows", "a row alone"),
         (Overflows, "long_input", "not finite"),
+        (LastOfNothing, "last", "last gives what forward ends with"),
         (WrongGradient, "gradients", "Jacobian mismatch"),
         (Random, "state_dict", "two calls in evaluation differ"),
         (WrongType, "shapes", "in, .* out"),

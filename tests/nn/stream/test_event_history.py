@@ -106,3 +106,27 @@ def test_a_later_event_changes_nothing():
 def test_a_wrong_clock():
     with pytest.raises(UnknownNameError, match="events"):
         EventHistory(3, 2, "seconds")
+
+
+def test_a_batch_is_grouped_once_and_again_when_it_changes():
+    batch = part(a_stream(), 0, 20)
+    history = EventHistory(6, 4)
+    first = history.records(batch)
+    assert history.records(batch) is first
+    for a, b in zip(first, event_records(batch.src, batch.dst, batch.t, batch.event_id)):
+        assert torch.equal(a, b)
+    batch.src[0] = (batch.src[0] + 1) % 5
+    assert history.records(batch).owner.tolist() != first.owner.tolist()
+    history.write(history.records(batch))
+    assert history._grouped is None  # nothing is kept between batches
+
+
+def test_some_rows():
+    stream = a_stream()
+    history = EventHistory(6, 4)
+    write(history, part(stream, 0, 40))
+    rows = history(torch.arange(6), torch.full((6,), int(stream[2][39]) + 1))
+    some = rows.select(torch.tensor([4, 1]))
+    assert some.node.tolist() == [4, 1]
+    for query, node in enumerate((4, 1)):
+        assert rows_of(some, query) == rows_of(rows, node)

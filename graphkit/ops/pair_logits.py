@@ -3,13 +3,15 @@ r"""The hidden layer of listed pairs, passed through and never written down.
 A perceptron on :math:`[h_u \Vert h_v]` begins with a sum :math:`a_u + b_v` of two vectors that
 every row has once. As tensor operations the rest writes a hidden layer of ``M`` rows, several times
 over: gathered, added, cut off at zero, and each again on the way back. As a loop over the pairs,
-the layer of one pair at a time stays in registers, and is made again for the backward pass.
+the layer of one pair at a time stays in registers, and is made again for the backward pass. Pairs
+that occur several times, as those of nodes that share a row do, are computed once.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -17,6 +19,8 @@ from torch.autograd.function import once_differentiable
 from graphkit.ops.compiled import compiled, use_compiled
 
 __all__ = ["pair_logits", "pair_logits_reference"]
+
+_CELLS = 64  # cells of the table of all pairs, for each pair that is asked for, at most
 
 
 def pair_logits(
@@ -72,10 +76,14 @@ class _PairLogits(torch.autograd.Function):
         bias: Tensor,
     ) -> Tensor:
         given = [t.contiguous() for t in (left, right, src, dst, weight, bias)]
-        out = left.new_empty(src.shape[0], weight.shape[0])
+        place = None
+        if len(left) * len(right) <= _CELLS * len(src):
+            given[2], given[3], place = _once(given[2], given[3], len(left), len(right))
+        out = left.new_empty(given[2].shape[0], weight.shape[0])
         _forward(*(t.detach().numpy() for t in given), out.numpy())
+        ctx.place = place
         ctx.save_for_backward(*given[:5])
-        return out
+        return out if place is None else out.index_select(0, place)
 
     @staticmethod
     @once_differentiable
@@ -83,9 +91,43 @@ class _PairLogits(torch.autograd.Function):
         given = ctx.saved_tensors
         found = [torch.zeros_like(given[i]) for i in (0, 1, 4)]
         grad = grad.contiguous()
+        of_bias = grad.sum(0)
+        if ctx.place is not None:
+            total = grad.new_zeros(given[2].shape[0], grad.shape[1])
+            _add(ctx.place.numpy(), grad.numpy(), total.numpy())
+            grad = total
         _backward(*(t.detach().numpy() for t in (*given, grad, *found)))
         d_left, d_right, d_weight = found
-        return d_left, d_right, None, None, d_weight, grad.sum(0)
+        return d_left, d_right, None, None, d_weight, of_bias
+
+
+def _once(src: Tensor, dst: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Every pair once, in the order in which they occur first; and the place of each given one."""
+    table = torch.zeros(rows * columns, dtype=torch.int32)
+    first, second, place = (torch.empty_like(src) for _ in range(3))
+    number = _find(*(t.numpy() for t in (src, dst, table, first, second, place)), columns)
+    return first[:number], second[:number], place
+
+
+@compiled
+def _find(src, dst, table, first, second, place, columns):  # type: ignore[no-untyped-def]
+    number = 0
+    for m in range(src.shape[0]):
+        cell = src[m] * columns + dst[m]
+        at = table[cell]
+        if at == 0:
+            first[number], second[number] = src[m], dst[m]
+            number += 1
+            at = table[cell] = np.int32(number)
+        place[m] = at - 1
+    return number
+
+
+@compiled
+def _add(place, given, total):  # type: ignore[no-untyped-def]
+    for m in range(place.shape[0]):
+        for j in range(given.shape[1]):
+            total[place[m], j] += given[m, j]
 
 
 @compiled(reorder_sums=True)
@@ -95,11 +137,18 @@ def _forward(left, right, src, dst, weight, bias, out):  # type: ignore[no-untyp
     for m in range(src.shape[0]):
         a = left[src[m]]
         b = right[dst[m]]
-        if classes == 2:
-            first, second = zero, zero
+        if classes == 1:
+            first = zero
             for k in range(width):
                 h = a[k] + b[k]
                 h = zero if h <= zero else h  # NaN stays NaN
+                first += h * weight[0, k]
+            out[m, 0] = first + bias[0]
+        elif classes == 2:
+            first, second = zero, zero
+            for k in range(width):
+                h = a[k] + b[k]
+                h = zero if h <= zero else h
                 first += h * weight[0, k]
                 second += h * weight[1, k]
             out[m, 0] = first + bias[0]
@@ -126,7 +175,12 @@ def _backward(left, right, src, dst, weight, grad, d_left, d_right, d_weight):  
         for k in range(width):
             h = a[k] + b[k]
             hidden[k] = zero if h <= zero else h
-        if classes == 2:
+        if classes == 1:
+            g0 = grad[m, 0]
+            for k in range(width):
+                back[k] = g0 * weight[0, k]
+                d_weight[0, k] += g0 * hidden[k]
+        elif classes == 2:
             g0, g1 = grad[m, 0], grad[m, 1]
             for k in range(width):
                 back[k] = g0 * weight[0, k] + g1 * weight[1, k]

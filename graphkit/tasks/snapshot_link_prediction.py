@@ -143,13 +143,14 @@ class SnapshotLinkPrediction:
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
-        """In training logits and label ``[M, 3]``; otherwise one row per step, float64 ``[1, 5]``:
-        average precision, MRR, filtered MRR, number of pairs, loss on drawn pairs."""
+        """In training the logit of an edge and the label, ``[M, 2]``; otherwise one row per step,
+        float64 ``[1, 5]``: average precision, MRR, filtered MRR, number of pairs, loss on drawn
+        pairs. The logit is that of an edge against none: the difference of the head's two."""
         h = model(query.snapshots)
         rows = row_of(h, query.snapshots[-1])
         src, dst = (query.src, query.dst) if rows is None else (rows[query.src], rows[query.dst])
-        logits = model.head(h, src, dst)
-        scores = torch.cat([logits, query.label.to(logits.dtype).unsqueeze(1)], dim=1)
+        logit = model.head.differences(h, src, dst)
+        scores = torch.stack([logit, query.label.to(logit.dtype)], dim=1)
         if not query.whole:
             return scores
         size = query.snapshots[-1].size if rows is not None else None
@@ -170,11 +171,13 @@ class SnapshotLinkPrediction:
 
     def loss(self, scores: Tensor, total: int) -> Tensor:
         """The part of the loss that these rows have, of ``total`` rows."""
-        if scores.shape[1] != 3:
+        if scores.shape[1] != 2:
             return scores[:, 4].sum() / total
-        logits, label = scores[:, :2].float(), scores[:, 2].long()
-        weight = logits.new_tensor(self.class_weights)
-        return F.cross_entropy(logits, label, weight=weight, reduction="sum") / total
+        logit, label = scores.unbind(1)
+        none, edge = self.class_weights
+        # Cross-entropy of two classes: log(1 + exp(x)) of the wrong one against the right one.
+        each = F.softplus(logit.float() * (1 - 2 * label))
+        return torch.dot(each, none + (edge - none) * label.float()) / total
 
     def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
         """``map``, ``mrr`` and ``mrr_filtered`` of a split, from the rows of its steps."""

@@ -37,19 +37,19 @@ def times(weight: Tensor, x: Tensor | Columns) -> Tensor:
 
 
 def times_all(weight: Tensor, xs: Sequence[Tensor | Columns]) -> Tensor:
-    """``weight @ x`` for each of several inputs of one size, ``[len(xs), rows, columns]``.
+    """``(weight @ x).T`` for each of several inputs of one size, ``[len(xs), k, r]``.
 
     Args:
         weight: ``[r, d]``.
         xs: ``[d, k]`` each, dense or as :class:`Columns`.
     """
     if all(isinstance(x, Columns) for x in xs):
-        # Rows of the transposed weight: a gather along the first axis, and back.
         rows = weight.t().index_select(0, torch.cat([x.index for x in xs]))
         rows = rows * torch.cat([x.value for x in xs]).unsqueeze(1)
-        return rows.view(len(xs), -1, weight.shape[0]).transpose(1, 2)
-    dense = [x.dense(weight.shape[1]) if isinstance(x, Columns) else x for x in xs]
-    return (weight @ torch.cat(dense, dim=1)).view(weight.shape[0], len(xs), -1).transpose(0, 1)
+    else:
+        dense = [x.dense(weight.shape[1]) if isinstance(x, Columns) else x for x in xs]
+        rows = torch.cat(dense, dim=1).t() @ weight.t()
+    return rows.view(len(xs), -1, weight.shape[0])
 
 
 @torch.no_grad()

@@ -47,6 +47,11 @@ class PairMLP(nn.Module):
         """Logits of pairs of rows."""
         return pair_logits(*self.halves(h), src, dst, self.second.weight, self.second.bias)
 
+    def differences(self, h: Tensor, src: Tensor, dst: Tensor) -> Tensor:
+        """Class 1 against class 0: the difference of their logits, ``[M]``."""
+        weight, bias = self._difference
+        return pair_logits(*self.halves(h), src, dst, weight.unsqueeze(0), bias.unsqueeze(0))[:, 0]
+
     @torch.no_grad()
     def margins(self, h: Tensor) -> PairMargins:
         """Class 1 against class 0 for all pairs, row by row when asked for.
@@ -54,8 +59,12 @@ class PairMLP(nn.Module):
         Ranks are taken on this difference of logits, which orders pairs as the probability of
         class 1 does, but does not saturate.
         """
+        return PairMargins(*self.halves(h), *self._difference)
+
+    @property
+    def _difference(self) -> tuple[Tensor, Tensor]:
         weight, bias = self.second.weight, self.second.bias
-        return PairMargins(*self.halves(h), weight[1] - weight[0], bias[1] - bias[0])
+        return weight[1] - weight[0], bias[1] - bias[0]
 
 
 class PairMargins:

@@ -37,14 +37,14 @@ def mix(t, every, gates):  # type: ignore[no-untyped-def]
 
 @compiled
 def through_candidate(t, every, gates, h_grad, pulled):  # type: ignore[no-untyped-def]
-    """What comes back through Z and the candidate: ``pulled`` ``[k, 3 d]`` but for R.
+    """What comes back through Z and the candidate: ``pulled`` ``[steps, k, 3 d]`` but for R.
 
     ``h_grad`` ``[k, d]`` goes on with what passes by both.
     """
     _, k, d = every.shape
     for i in range(k):
         h, z, n, g = every[t, i], gates[t, i, :d], gates[t, i, 2 * d :], h_grad[i]
-        of_z, of_n = pulled[i, :d], pulled[i, 2 * d :]
+        of_z, of_n = pulled[t, i, :d], pulled[t, i, 2 * d :]
         for j in range(d):
             part = g[j] * z[j]
             of_z[j] = (n[j] - h[j]) * (part - part * z[j])
@@ -58,7 +58,7 @@ def through_reset(t, gates, kept, of_kept, h_grad, pulled):  # type: ignore[no-u
     _, k, d = kept.shape
     for i in range(k):
         r, m, q, g = gates[t, i, d : 2 * d], kept[t, i], of_kept[i], h_grad[i]
-        of_r = pulled[i, d : 2 * d]
+        of_r = pulled[t, i, d : 2 * d]
         for j in range(d):
             of_r[j] = q[j] * (m[j] - m[j] * r[j])
             g[j] += q[j] * r[j]

@@ -2,19 +2,20 @@ r"""Many steps of a matrix GRU as one differentiable operation.
 
 The columns of the matrix share the cell, so here they are the rows of a batch. With :math:`G_t`
 what does not depend on the state (inputs already multiplied, biases added; side by side for Z, R
-and the candidate), M the matrix that meets the state and U that of the candidate,
+and the candidate), and U the weights that meet the state, or R times the state for the candidate,
 
 .. math::
     a &= G_t + H_{t-1} M^\top, \qquad Z, R = \sigma(a_Z), \sigma(a_R) \\
-    \tilde{H} &= \tanh(a_H + (R \circ H_{t-1}) U^\top) \\
+    \tilde{H} &= \tanh(a_H + (R \circ H_{t-1}) U_H^\top) \\
     H_t &= H_{t-1} + Z \circ (\tilde{H} - H_{t-1})
 
-where M may have rows for Z and R only. The backward pass is written out: the gates need one
-product with a stacked matrix per step, every weight one sum over the steps. What remains beside
-the products is one pass over the numbers before and one after each, as compiled loops where there
-are any. Widths are filled up with zeros to a multiple of 8, which the products like better; and
-the tanh is :math:`2 \sigma(2 x) - 1`, as exact in absolute terms as the product that x comes from,
-because a sigmoid costs a sixth.
+where M is U for Z and R, and 0 for the candidate; or, where the state is also the input, the
+weights W of the input and that, so that it meets the state in one product. The backward pass
+is written out: the gates need one product with a stacked matrix per step, every weight one product
+over all steps. What remains beside the products is one pass over the numbers before and one after
+each, as compiled loops where there are any. Widths are filled up with zeros to a multiple of 8,
+which the products like better; and a tanh is :math:`2 \sigma(2 x) - 1`, as exact in absolute terms
+as the product that x comes from, because a sigmoid costs a sixth of it.
 """
 
 from __future__ import annotations
@@ -34,38 +35,37 @@ _FILL = 8
 
 
 def matrix_gru_steps(
-    state: Tensor, given: Tensor, recurrent: Tensor, candidate: Tensor, steps: int
+    state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
 ) -> tuple[Tensor, ...]:
     """The states after 1, 2, ... ``steps`` steps.
 
     Args:
         state: H_0, ``[k, d]``.
         given: G, ``[steps, k, 3 d]``, or ``[k, 3 d]`` if it is the same at every step.
-        recurrent: M, ``[2 d, d]`` or ``[3 d, d]``.
-        candidate: U, ``[d, d]``.
+        hidden: U, ``[3 d, d]``.
+        own: W, ``[3 d, d]``, where the state is also the input.
         steps: Number of steps, 1 or more.
 
     Returns:
         ``steps`` tensors ``[k, d]``, which may be views of one.
     """
     if torch.compiler.is_compiling():
-        return matrix_gru_steps_reference(state, given, recurrent, candidate, steps)
-    return _MatrixGRUSteps.apply(state, given, recurrent, candidate, steps)
+        return matrix_gru_steps_reference(state, given, hidden, own, steps)
+    return _MatrixGRUSteps.apply(state, given, hidden, own, steps)
 
 
 def matrix_gru_steps_reference(
-    state: Tensor, given: Tensor, recurrent: Tensor, candidate: Tensor, steps: int
+    state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
 ) -> tuple[Tensor, ...]:
     """The equations as written; see :func:`matrix_gru_steps`."""
     d, found = state.shape[1], []
     for t in range(steps):
-        fixed = given if given.dim() == 2 else given[t]
-        product = state @ recurrent.t()
-        z, r = torch.sigmoid(fixed[:, : 2 * d] + product[:, : 2 * d]).chunk(2, dim=1)
-        new = fixed[:, 2 * d :] + (r * state) @ candidate.t()
-        if recurrent.shape[0] > 2 * d:
-            new = new + product[:, 2 * d :]
-        state = torch.lerp(state, torch.tanh(new), z)
+        a = given if given.dim() == 2 else given[t]
+        if own is not None:
+            a = a + state @ own.t()
+        z, r = torch.sigmoid(a[:, : 2 * d] + state @ hidden[: 2 * d].t()).chunk(2, dim=1)
+        new = torch.tanh(a[:, 2 * d :] + (r * state) @ hidden[2 * d :].t())
+        state = torch.lerp(state, new, z)
         found.append(state)
     return tuple(found)
 
@@ -73,10 +73,10 @@ def matrix_gru_steps_reference(
 class _MatrixGRUSteps(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, state: Tensor, given: Tensor, recurrent: Tensor, candidate: Tensor, steps: int
+        ctx: Any, state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
     ) -> tuple[Tensor, ...]:
         k, width = state.shape
-        recurrent, candidate = _filled(recurrent, width), _filled(candidate, width)
+        recurrent, candidate = _filled(hidden, own, width)
         d, rows = candidate.shape[0], recurrent.shape[0]
         every = state.new_empty(steps + 1, k, d)  # H_0 to H_T
         every[0, :, width:] = 0
@@ -109,31 +109,32 @@ class _MatrixGRUSteps(torch.autograd.Function):
         every, gates, kept, recurrent, candidate = ctx.saved_tensors
         steps, k, d = kept.shape
         width, rows = ctx.width, recurrent.shape[0]
-        d_recurrent, d_candidate = torch.zeros_like(recurrent), torch.zeros_like(candidate)
-        d_given = every.new_zeros(1 if ctx.constant else steps, k, 3 * d)
         h_grad, of_kept = every.new_zeros(k, d), every.new_empty(k, d)
-        pulled = every.new_empty(k, 3 * d)  # gradient of the three arguments of sigmoid and tanh
-        of_met, of_new = pulled[:, :rows], pulled[:, 2 * d :]
-        of_met_t, of_new_t = of_met.t(), of_new.t()
+        pulled = every.new_empty(steps, k, 3 * d)  # gradients of the arguments of sigmoid and tanh
         passes, views = _passes(every, gates, kept, h_grad, of_kept, pulled)
         every_, gates_, kept_, h_grad_, of_kept_, pulled_ = views
-        hs, ms, totals = every.unbind(), kept.unbind(), d_given.unbind()
+        of_met, of_new = pulled[..., :rows].unbind(), pulled[..., 2 * d :].unbind()
         for t in range(steps - 1, -1, -1):
             if grads[t] is not None:
                 h_grad[:, :width] += grads[t]
             passes.through_candidate(t, every_, gates_, h_grad_, pulled_)
-            torch.mm(of_new, candidate, out=of_kept)
+            torch.mm(of_new[t], candidate, out=of_kept)
             passes.through_reset(t, gates_, kept_, of_kept_, h_grad_, pulled_)
-            h_grad.addmm_(of_met, recurrent)
-            d_recurrent.addmm_(of_met_t, hs[t])
-            d_candidate.addmm_(of_new_t, ms[t])
-            totals[0 if ctx.constant else t].add_(pulled)
-        d_given = d_given.view(-1, k, 3, d)[..., :width].reshape(-1, k, 3 * width)
+            h_grad.addmm_(of_met[t], recurrent)
+        flat = pulled.view(-1, 3 * d)
+        d_recurrent = flat[:, :rows].t() @ every[:-1].view(-1, d)
+        d_candidate = flat[:, 2 * d :].t() @ kept.view(-1, d)
+        d_given = pulled.view(steps, k, 3, d)[..., :width]
+        if ctx.constant:
+            d_given = d_given.sum(0)
+        d_recurrent = d_recurrent.view(-1, d, d)[:, :width, :width]
+        d_hidden = every.new_empty(3, width, width)
+        d_hidden[:2], d_hidden[2] = d_recurrent[:2], d_candidate[:width, :width]
         return (
             h_grad[:, :width],
-            d_given[0] if ctx.constant else d_given,
-            _cut(d_recurrent, width),
-            _cut(d_candidate, width),
+            d_given.flatten(-2),
+            d_hidden.view(-1, width),
+            d_recurrent.reshape(-1, width) if rows == 3 * d else None,
             None,
         )
 
@@ -145,17 +146,17 @@ def _filled_gates(given: Tensor, d: int) -> Tensor:
     return torch.nn.functional.pad(blocks, (0, more)).view(*given.shape[:-1], 3 * d)
 
 
-def _filled(weight: Tensor, width: int) -> Tensor:
-    """Blocks of ``width`` rows and columns with zeros up to the next multiple."""
-    more = -width % _FILL
-    blocks = weight.view(-1, width, width)
-    return torch.nn.functional.pad(blocks, (0, more, 0, more)).view(-1, width + more)
-
-
-def _cut(weight: Tensor, width: int) -> Tensor:
-    """The inverse of :func:`_filled`."""
-    d = weight.shape[1]
-    return weight.view(-1, d, d)[:, :width, :width].reshape(-1, width)
+def _filled(hidden: Tensor, own: Tensor | None, width: int) -> tuple[Tensor, Tensor]:
+    """M and U of the candidate, in blocks of ``width`` with zeros up to the next multiple."""
+    d = width + -width % _FILL
+    hidden = hidden.view(3, width, width)
+    recurrent = hidden.new_zeros(2 if own is None else 3, d, d)
+    if own is not None:
+        recurrent[:, :width, :width] = own.view(3, width, width)
+    recurrent[:2, :width, :width] += hidden[:2]
+    candidate = hidden.new_zeros(d, d)
+    candidate[:width, :width] = hidden[2]
+    return recurrent.view(-1, d), candidate
 
 
 def _passes(*tensors: Tensor) -> tuple[Any, list[Any]]:
@@ -184,7 +185,7 @@ class _TensorPasses:
         t: int, every: Tensor, gates: Tensor, h_grad: Tensor, pulled: Tensor
     ) -> None:
         z, _, n = gates[t].chunk(3, dim=1)
-        of_z, _, of_n = pulled.chunk(3, dim=1)
+        of_z, _, of_n = pulled[t].chunk(3, dim=1)
         torch.mul(h_grad, z, out=of_n)
         h_grad -= of_n
         torch.mul(n - every[t], of_n, out=of_z)
@@ -196,7 +197,7 @@ class _TensorPasses:
         t: int, gates: Tensor, kept: Tensor, of_kept: Tensor, h_grad: Tensor, pulled: Tensor
     ) -> None:
         _, r, _ = gates[t].chunk(3, dim=1)
-        _, of_r, _ = pulled.chunk(3, dim=1)
+        _, of_r, _ = pulled[t].chunk(3, dim=1)
         h_grad.addcmul_(of_kept, r)
         torch.mul(of_kept, kept[t], out=of_r)
         of_r.mul_(1 - r)

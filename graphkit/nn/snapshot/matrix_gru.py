@@ -65,14 +65,12 @@ class MatrixGRU(nn.Module):
         """The states after 1, 2, ... ``steps`` steps; the inputs of all are multiplied at once."""
         (h,) = state
         d = self.rows
-        hidden = self.weight_hidden[:2].reshape(2 * d, d)
+        own, hidden = self.weight_input.view(3 * d, d), self.weight_hidden.view(3 * d, d)
         # The columns of the matrix are the rows of a batch: [columns, 3 d].
         given = self.bias.view(3 * d, self.columns).t()
-        if xs is None:
-            hidden = torch.cat([hidden, hidden.new_zeros(d, d)]) + self.weight_input.view(3 * d, d)
-        else:
-            given = times_all(self.weight_input.view(3 * d, d), xs) + given
-        every = matrix_gru_steps(h.t(), given, hidden, self.weight_hidden[2], steps)
+        if xs is not None:
+            own, given = None, times_all(own, xs) + given
+        every = matrix_gru_steps(h.t(), given, hidden, own, steps)
         return [(weight.t(),) for weight in every]
 
     def extra_repr(self) -> str:

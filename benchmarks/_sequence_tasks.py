@@ -136,6 +136,14 @@ TASKS["match"] = BitTask(
 )
 
 
+@task("running", channels=1, classes=2, chance=0.5, updates=400, bar=0.95, batch=64)
+def running(draw: Generator, rows: int, split: str) -> tuple[Tensor, Tensor]:
+    """Parity of all bits so far, at every step, of rows of 2 to 16."""
+    length = 16 if split == "test" else int(torch.randint(2, 17, (1,), generator=draw))
+    bits = torch.randint(2, (rows, length), generator=draw)
+    return bits.unsqueeze(2).float() * 2 - 1, bits.cumsum(1) % 2
+
+
 @task("recall", channels=16, classes=8, chance=1 / 8, updates=400, bar=0.9)
 def recall(draw: Generator, rows: int, split: str, pairs: int = 4) -> tuple[Tensor, Tensor]:
     """Four events with a key and a value, then the keys alone in another order: their values."""

@@ -47,6 +47,14 @@ def test_recall_and_copy_by_brute_force() -> None:
     assert torch.equal(target[:, 4:], x.argmax(-1)[:, :-4])
 
 
+def test_running_parity_by_brute_force() -> None:
+    for split in ("train", "validation", "test"):
+        x, target = TASKS["running"].sample(draw(), 5, split)
+        for bits, answers in zip((x[:, :, 0] > 0).tolist(), target.tolist()):
+            assert answers == [sum(bits[: t + 1]) % 2 for t in range(len(bits))]
+    assert TASKS["running"].sample(draw(), 1, "test")[0].shape[1] == 16
+
+
 def test_reverse_and_places_by_brute_force() -> None:
     x, target = TASKS["reverse"].sample(draw(), 20, "train")
     for tokens, answers in zip(x.argmax(-1).tolist(), target.tolist()):

@@ -20,6 +20,9 @@ and dilations :math:`1, b, b^2, \dots`.
 The authors published no code and the sizes of their convolutions could not be found: depthwise
 convolutions, silu, K = 5, b = 4, D = 4 and chunks of 64 are our choice, and so is ``simple=True``,
 our reading of the simplified model of their associative recall. Chunks count valid positions.
+Convolutions have residuals around them, as in the temporal convolution network of Bai, Kolter and
+Koltun (arXiv 1803.01271), which is our choice, too: without them the last layer, which begins
+small, hides a position from its own query and key, and associative recall was not learned.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ __all__ = ["TCN", "TCNCA"]
 
 
 class TCN(nn.Module):
-    r"""Dilated convolutions: :math:`u_i = \mathrm{silu}(\mathrm{conv}_{K, b^i}(u_{i-1}))`.
+    r"""Dilated convolutions.
+
+    .. math:: u_i = u_{i-1} + \mathrm{silu}(\mathrm{conv}_{K, b^i}(u_{i-1}))
 
     Args:
         channels: d.
@@ -49,6 +54,7 @@ class TCN(nn.Module):
         kernel_size: K; odd if not causal.
         dilation: b.
         depthwise: Each channel alone; otherwise every layer mixes all channels.
+        residual: Add each layer's input to its output.
         causal: Pad before the first position only; otherwise on both sides.
 
     Shapes:
@@ -65,6 +71,7 @@ class TCN(nn.Module):
         dilation: int = 4,
         *,
         depthwise: bool = True,
+        residual: bool = True,
         causal: bool = True,
     ) -> None:
         super().__init__()
@@ -76,7 +83,7 @@ class TCN(nn.Module):
         self.num_layers = check_size("num_layers", num_layers)
         self.kernel_size = check_size("kernel_size", kernel_size)
         self.dilation = check_size("dilation", dilation)
-        self.depthwise = depthwise
+        self.depthwise, self.residual = depthwise, residual
         self.causal = causal
         shape = (channels,) if depthwise else (channels, channels)
         self.weight = nn.Parameter(torch.empty(num_layers, kernel_size, *shape))  # [.., in, out]
@@ -113,7 +120,9 @@ class TCN(nn.Module):
             else:
                 u = F.pad(u, (0, 0, padding // 2, padding // 2))
             read.append(u)
-            u = F.silu(self._convolve(u, layer, u.shape[1] - padding))
+            new = F.silu(self._convolve(u, layer, u.shape[1] - padding))
+            before = padding if self.causal else padding // 2
+            u = u[:, before : before + new.shape[1]] + new if self.residual else new
         return u, read
 
     def _convolve(self, u: Tensor, layer: int, length: int) -> Tensor:
@@ -159,7 +168,8 @@ class TCNCA(SequenceEncoder):
         chunk_size: c.
         key_channels: :math:`d_z`; d / 2 by default, at least 8.
         value_channels: :math:`d_v`; 2 d by default.
-        tcn_layers, kernel_size, dilation, depthwise: Of the convolutions, see :class:`TCN`.
+        tcn_layers, kernel_size, dilation, depthwise, residual: Of the convolutions, see
+            :class:`TCN`.
         causal: Whether an output may depend on earlier positions only. Otherwise convolutions are
             symmetric and a position sees its whole chunk.
         simple: :math:`y = x + W_o \mathrm{Attention}(\mathrm{TCN}(n))` with linear queries, keys
@@ -183,6 +193,7 @@ class TCNCA(SequenceEncoder):
         kernel_size: int = 5,
         dilation: int = 4,
         depthwise: bool = True,
+        residual: bool = True,
         causal: bool = True,
         simple: bool = False,
     ) -> None:
@@ -202,7 +213,10 @@ class TCNCA(SequenceEncoder):
         self.num_offsets = self.chunk_size if causal else 2 * self.chunk_size - 1
         self.lin_in = nn.Linear(in_channels, d) if in_channels != d else nn.Identity()
         self.norm = nn.LayerNorm(d)
-        self.tcn = TCN(d, tcn_layers, kernel_size, dilation, depthwise=depthwise, causal=causal)
+        self.tcn = TCN(
+            d, tcn_layers, kernel_size, dilation,
+            depthwise=depthwise, residual=residual, causal=causal,
+        )  # fmt: skip
         self.lin_value = nn.Linear(d, d_v)
         self.lin = nn.Linear(d, self.mixed_channels)
         if not simple:

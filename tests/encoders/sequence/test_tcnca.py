@@ -41,17 +41,19 @@ def test_an_output_depends_on_its_taps_and_no_others(k, b, layers):
     assert seen == sorted(length - 1 - back for back in reached)
 
 
+@pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("depthwise", [True, False])
-def test_convolutions_equal_torch(depthwise):
-    tcn = TCN(3, 2, 3, 2, depthwise=depthwise).double()
+def test_convolutions_equal_torch(depthwise, residual):
+    tcn = TCN(3, 2, 3, 2, depthwise=depthwise, residual=residual).double()
     u = torch.randn(2, 11, 3, dtype=torch.float64)
     want = u.transpose(1, 2)
     for layer in range(2):
         weight = tcn.weight[layer]
         weight = weight.t().unsqueeze(1) if depthwise else weight.permute(2, 1, 0)
-        want = F.pad(want, (2 * 2**layer, 0))
+        before, want = want, F.pad(want, (2 * 2**layer, 0))
         groups = 3 if depthwise else 1
         want = F.silu(F.conv1d(want, weight, tcn.bias[layer], dilation=2**layer, groups=groups))
+        want = want + before if residual else want
     got, _ = tcn(u, None, zeros_before(tcn, 2))
     torch.testing.assert_close(got, want.transpose(1, 2), rtol=0, atol=1e-13)
 
@@ -139,7 +141,7 @@ def test_one_tap_and_a_long_chunk_are_global_attention():
     encoder = made(4, chunk_size=20, tcn_layers=1, kernel_size=1)
     x = torch.randn(2, 7, 4, dtype=torch.float64)
     n = encoder.norm(x)
-    m = F.silu(n * encoder.tcn.weight[0, 0] + encoder.tcn.bias[0])
+    m = n + F.silu(n * encoder.tcn.weight[0, 0] + encoder.tcn.bias[0])
     torch.testing.assert_close(encoder(x), mega(encoder, x, m), rtol=0, atol=1e-12)
 
 
@@ -178,3 +180,13 @@ def test_errors():
         TCNCA(4, causal=False, kernel_size=4)
     with pytest.raises(GraphError, match="chunk_size"):
         TCNCA(4, chunk_size=0)
+
+
+def test_without_convolutions_a_layer_sees_its_input():
+    """Weights of 0: with residuals the attention reads the input itself, without them nothing."""
+    for residual in (True, False):
+        tcn = TCN(3, 4, residual=residual)
+        torch.nn.init.zeros_(tcn.weight)
+        u = torch.randn(2, 7, 3)
+        got, _ = tcn(u, None, zeros_before(tcn, 2))
+        assert torch.equal(got, u if residual else torch.zeros_like(u))

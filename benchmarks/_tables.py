@@ -20,6 +20,8 @@ _LABELS = {
     "accuracy": "accuracy",
     "map": "MAP",
     "mrr_filtered": "MRR filtered",
+    "mrr_sampled": "MRR sampled",
+    "ap_sampled": "AP sampled",
     "f1": "F1",
     "precision": "precision",
     "recall": "recall",

@@ -20,9 +20,11 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.metrics.binary import average_precision
 from graphkit.metrics.checks import refuse_nan
+from graphkit.metrics.ranking import ranks
 
-__all__ = ["PairRanking", "rank_all_pairs"]
+__all__ = ["DrawnRanking", "PairRanking", "rank_all_pairs", "rank_drawn"]
 
 
 class PairRanking(NamedTuple):
@@ -122,6 +124,38 @@ def rank_all_pairs(
     rivals_above, rivals_equal = _among_own(src, level)
     filtered = unfiltered - rivals_above - 0.5 * rivals_equal
     return PairRanking(ap, _row_mrr(src, unfiltered), _row_mrr(src, filtered), num_nodes**2)
+
+
+class DrawnRanking(NamedTuple):
+    """What one step comes to when its positives are ranked among drawn pairs.
+
+    Attributes:
+        ap: Average precision of the positives against all drawn pairs.
+        mrr: Mean over the sources of the mean of 1 / rank over their positives.
+        num_pairs: Pairs, drawn ones and positives.
+    """
+
+    ap: float
+    mrr: float
+    num_pairs: int
+
+
+def rank_drawn(true: Tensor, drawn: Tensor, src: Tensor) -> DrawnRanking:
+    """Rank every positive among the pairs that were drawn for it.
+
+    Args:
+        true: Scores of the positives, ``[P]``.
+        drawn: Scores of the pairs drawn for each, ``[P, k]``.
+        src: Sources of the positives, int64 ``[P]``.
+
+    Raises:
+        GraphError: There is no positive, or a score is NaN.
+    """
+    if src.numel() == 0:
+        raise GraphError("src", "a step without a positive pair has no ranks")
+    rank = ranks(torch.cat([true.unsqueeze(1), drawn], dim=1))
+    ap = average_precision(true, drawn.reshape(-1))
+    return DrawnRanking(ap, _row_mrr(src, rank), true.numel() + drawn.numel())
 
 
 class _Tiles:

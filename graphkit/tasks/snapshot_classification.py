@@ -101,8 +101,8 @@ class SnapshotClassification:
         return self.timeline.before(split)
 
     def continues(self, split: str) -> bool:
-        """The splits follow one another."""
-        return True
+        """A carried state is one of earlier weights after training: it is made again."""
+        return self.mode == "window"
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:

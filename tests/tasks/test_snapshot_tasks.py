@@ -11,6 +11,7 @@ from graphkit.data import TemporalGraph
 from graphkit.datasets.sbm import sbm
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
+from graphkit.ops.absent_targets import absent_targets
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 from graphkit.tasks.snapshot_timeline import Timeline
@@ -198,6 +199,69 @@ def test_a_carried_state_is_that_of_the_whole_timeline(make):
         model.observe(query.events)
     alone = graphkit.evaluate(model, task, "test", device="cpu")
     assert alone == graphkit.evaluate(model, task, "test", device="cpu")
+
+
+@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize("mode", ["window", "carry"])
+def test_evaluate_gives_the_figures_of_fit(mode, make):
+    graph = stream()
+    for task in (
+        link(mode=mode),
+        EdgeClassification(graph, every=10, history=2, mode=mode),
+    ):
+        model = model_for(task, make)
+        result = graphkit.fit(
+            model, task, epochs=3, lr=0.05, threads=1, progress=False, device="cpu"
+        )
+        for split in ("val", "test"):
+            found = graphkit.evaluate(model, task, split, device="cpu", threads=1)
+            assert found == pytest.approx(result.metrics[split], rel=1e-9), (task.name, split)
+
+
+def test_ranking_among_drawn_destinations_by_hand():
+    task = link(sampled=5)
+    assert task.selection == "mrr_sampled"
+    assert "ranked among 5 drawn" in repr(task)
+    model = model_for(task, EvolveGCNH).eval()
+    aps, mrrs, pairs, again = [], [], [], []
+    for query in task.stream("val"):
+        with torch.no_grad():
+            row = task.score(model, query)
+            h = model(query.snapshots)
+            h = h if len(h) == 40 else h[query.snapshots[-1].position]
+            node = torch.arange(40)
+            logits = model.head(h, node.repeat_interleave(40), node.repeat(40))
+        assert row.shape == (1, 4)
+        score = (logits[:, 1] - logits[:, 0]).view(40, 40)
+        src, dst = task.timeline.edges[query.step + 1]
+        rivals = absent_targets(src, dst, 40, 5, 0, -1, query.step)
+        by_source, of_true, of_drawn = {}, [], []
+        for u, v, others in zip(src.tolist(), dst.tolist(), rivals):
+            line = score[u, others]
+            above, equal = (line > score[u, v]).sum(), (line == score[u, v]).sum()
+            by_source.setdefault(u, []).append(float(1 / (1 + above + equal / 2)))
+            of_true.append(score[u, v])
+            of_drawn.append(line)
+        mrrs.append(sum(sum(r) / len(r) for r in by_source.values()) / len(by_source))
+        values = torch.cat([torch.stack(of_true), torch.cat(of_drawn)])
+        label = torch.arange(len(values)) < len(src)
+        aps.append(average_precision_score(label.numpy(), values.numpy()))
+        pairs.append(len(values))
+        again.append(row)
+    metrics = task.metrics(torch.cat(again), "val")
+    want = sum(a * n for a, n in zip(aps, pairs)) / sum(pairs)
+    assert metrics["ap_sampled"] == pytest.approx(want, abs=2e-3)
+    assert metrics["mrr_sampled"] == pytest.approx(sum(mrrs) / len(mrrs), abs=2e-3)
+
+
+def test_a_run_with_drawn_destinations():
+    task = link(sampled=7, drawn_from="all")
+    result = graphkit.fit(
+        model_for(task, SnapshotGCN), task, epochs=2, lr=0.01, threads=1, progress=False,
+        device="cpu",
+    )  # fmt: skip
+    assert set(result.metrics["test"]) == {"mrr_sampled", "ap_sampled"}
+    assert set(result.protocol["computed"]) == {"mrr_sampled", "ap_sampled"}
 
 
 def test_loss_and_gradient_without_compiled_loops(monkeypatch):

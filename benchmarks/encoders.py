@@ -384,6 +384,8 @@ def tables(record: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     if names:
         body = []
         for name, row in rows.items():
+            if not row["tasks"]:
+                continue
             cells = [_cell(row["tasks"].get(t), record["tasks"][t]["bar"]) for t in names]
             spent = sum(got["seconds"] for got in row["tasks"].values())
             body.append([name, *cells, f"{spent:.0f}"])
@@ -416,8 +418,8 @@ def _cell(got: dict[str, Any] | None, bar: float) -> str:
 def about(record: dict[str, Any]) -> str:
     """How it was measured, in a few sentences."""
     tasks = "; ".join(
-        f"{n}: {t['doc']}, at most {t['updates']:,} batches of {t['batch']}, solved from "
-        + (f"N = {t['bar']}" if t["bar"] > 1 else f"{t['bar']}")
+        f"{n}: {t['doc'].rstrip('.')}, at most {t['updates']:,} batches of {t['batch']}, "
+        "solved from " + (f"N = {t['bar']}" if t["bar"] > 1 else f"{t['bar']}")
         for n, t in record["tasks"].items()
     )
     own = "; ".join(
@@ -452,6 +454,9 @@ def plot(record: dict[str, Any], path: str) -> Path:
             values = [best[n] for n in lengths]
             axes.loglog(lengths, values, style, color=f"C{index % 10}", marker=".", label=name)
         axes.set_title("step by step" if recurrent else "whole rows, the fastest form")
+        ticks = [2**n for n in range(8, 14)]
+        axes.set_xticks(ticks, [f"{n:,}" for n in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("length")
     both[0].set_ylabel("positions a second, forward and backward")
     figure.legend(

@@ -13,6 +13,7 @@ other positives of its source; filtered, it does not. Ties get the mean of the r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from graphkit.errors import GraphError
 from graphkit.metrics.binary import average_precision
 from graphkit.metrics.checks import refuse_nan
 from graphkit.metrics.ranking import ranks
+from graphkit.ops import rank_loops
+from graphkit.ops.compiled import use_compiled
 
 __all__ = ["DrawnRanking", "PairRanking", "rank_all_pairs", "rank_drawn"]
 
@@ -100,20 +103,15 @@ def rank_all_pairs(
         at = place[row[by_place]]
         a, b = torch.searchsorted(at, torch.tensor([start, start + len(scores)], device=device))
         for chosen in by_place[int(a) : int(b)].split(step):
-            line = scores[place[row[chosen]] - start]
-            mine = line.gather(1, column[chosen].unsqueeze(1))
-            value[chosen] = mine.squeeze(1)
-            above[chosen] = _count(line > mine, size)
-            equal[chosen] = _count(line == mine, size)
+            at_row = place[row[chosen]] - start
+            mine = value[chosen] = scores[at_row, column[chosen]]
+            above[chosen], equal[chosen] = _rivals(scores, at_row, mine, size)
 
     threshold, level = value.unique(return_inverse=True)
-    counts = torch.zeros(threshold.numel() + 1, dtype=torch.float64, device=device)
-    weight = size.double()
+    reached = _Reached(threshold, size.double())
     for start, scores in tiles.until(num_rows):
-        reached = torch.searchsorted(threshold, scores.reshape(-1), right=True)
-        owner = weight[order[start : start + len(scores)]]
-        pairs = (owner.unsqueeze(1) * weight).reshape(-1)
-        counts += torch.bincount(reached, weights=pairs, minlength=counts.numel())
+        reached.add(scores, order[start : start + len(scores)])
+    counts = reached.counts
     # counts[k]: pairs that reach exactly the k lowest thresholds.
     reaching = counts.flip(0).cumsum(0).flip(0)[1:]
     here = torch.bincount(level, minlength=threshold.numel()).double()
@@ -180,8 +178,52 @@ class _Tiles:
             yield start, scores
 
 
-def _count(mask: Tensor, size: Tensor) -> Tensor:
-    return torch.where(mask, size, 0).sum(dim=1).double()
+class _Reached:
+    """``counts[k]``: pairs whose score reaches exactly the k lowest thresholds."""
+
+    def __init__(self, threshold: Tensor, weight: Tensor) -> None:
+        self._threshold, self._weight = threshold, weight
+        self.counts = weight.new_zeros(threshold.numel() + 1)
+        low, high = float(threshold[0]), float(threshold[-1])
+        self._start: Tensor | None = None
+        if use_compiled(threshold, weight) and math.isfinite(high - low):
+            cells = 4 * threshold.numel()
+            self._scale = cells / (high - low) if high > low else 0.0
+            self._start = torch.empty(cells + 1, dtype=torch.int64)
+            if math.isfinite(self._scale):
+                rank_loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
+            else:
+                self._start = None
+
+    def add(self, scores: Tensor, rows: Tensor) -> None:
+        """Count scores ``[R, n]`` of some rows with all."""
+        owner = self._weight[rows]
+        if self._start is not None and use_compiled(scores):
+            rank_loops.count_reached(
+                scores.contiguous().numpy(),
+                self._threshold.numpy(),
+                self._scale,
+                self._start.numpy(),
+                owner.numpy(),
+                self._weight.numpy(),
+                self.counts.numpy(),
+            )
+            return
+        reached = torch.searchsorted(self._threshold, scores.reshape(-1), right=True)
+        pairs = (owner.unsqueeze(1) * self._weight).reshape(-1)
+        self.counts += torch.bincount(reached, weights=pairs, minlength=self.counts.numel())
+
+
+def _rivals(scores: Tensor, row: Tensor, value: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """How many nodes score more than each value in its row, and how many the same."""
+    if use_compiled(scores, row, value, size):
+        found = torch.empty(2, len(row), dtype=torch.float64)
+        given = (scores.contiguous(), row, value, size, *found)
+        rank_loops.count_rivals(*(t.numpy() for t in given))
+        return found[0], found[1]
+    line, mine = scores[row], value.unsqueeze(1)
+    above, equal = (torch.where(m, size, 0).sum(dim=1) for m in (line > mine, line == mine))
+    return above.double(), equal.double()
 
 
 def _among_own(src: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:

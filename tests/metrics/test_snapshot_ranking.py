@@ -5,6 +5,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from graphkit.errors import GraphError
+from graphkit.metrics import snapshot_ranking as module
 from graphkit.metrics.snapshot_ranking import rank_all_pairs
 
 
@@ -24,10 +25,16 @@ def row_mrr(scores, positive, filtered):
     return sum(rows) / len(rows)
 
 
+@pytest.fixture(params=["loops", "tensors"])
+def path(request, monkeypatch):
+    if request.param == "tensors":
+        monkeypatch.setattr(module, "use_compiled", lambda *_: False)
+
+
 @pytest.mark.parametrize("levels", [None, 3, 0])
 @pytest.mark.parametrize("n, p", [(2, 1), (7, 3), (50, 60), (50, 2500)])
 @pytest.mark.parametrize("tile, keep", [(1 << 20, 1 << 20), (120, 1 << 20), (120, 0)])
-def test_equals_brute_force(n, p, levels, tile, keep):
+def test_equals_brute_force(path, n, p, levels, tile, keep):
     draw = torch.Generator().manual_seed(n + p)
     scores = torch.randn(n, n, generator=draw)
     if levels is not None:
@@ -45,7 +52,7 @@ def test_equals_brute_force(n, p, levels, tile, keep):
 
 
 @pytest.mark.parametrize("keep", [0, 1 << 20])
-def test_nodes_that_share_rows_equal_nodes_with_rows_of_their_own(keep):
+def test_nodes_that_share_rows_equal_nodes_with_rows_of_their_own(path, keep):
     draw = torch.Generator().manual_seed(1)
     n, rows = 40, 9
     position = torch.randint(rows, (n,), generator=draw)
@@ -60,6 +67,22 @@ def test_nodes_that_share_rows_equal_nodes_with_rows_of_their_own(keep):
         position=position, size=position.bincount(minlength=rows), tile=20, keep=keep,
     )  # fmt: skip
     assert found == pytest.approx(want, abs=1e-12)
+
+
+@pytest.mark.parametrize("spread", [1e-30, 1e30, torch.inf])
+def test_scores_of_any_size(path, spread):
+    draw = torch.Generator().manual_seed(2)
+    scores = (
+        torch.randn(30, 30, generator=draw).pow(5).mul(spread).nan_to_num(0.0, posinf=torch.inf)
+    )
+    pair = torch.randperm(900, generator=draw)[:200]
+    positive = torch.zeros(900, dtype=torch.bool)
+    positive[pair] = True
+    found = rank_all_pairs(lambda rows: scores[rows], 30, pair // 30, pair % 30)
+    finite = scores.clamp(-3e38, 3e38).reshape(-1).double()
+    ap = average_precision_score(positive.numpy(), finite.numpy())
+    assert found.ap == pytest.approx(ap, abs=1e-12)
+    assert found.mrr == pytest.approx(row_mrr(scores, positive.view(30, 30), False), abs=1e-12)
 
 
 def test_what_it_refuses():

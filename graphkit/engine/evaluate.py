@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from graphkit.engine.fit import check_model
+from graphkit.engine.fit import check_model, check_task
 from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
@@ -50,6 +50,7 @@ def evaluate(
         GraphError: An unknown split, a score that is NaN.
     """
     check_model(model)
+    check_task(task)
     with threads_set(threads):
         runtime = Runtime.start(device, precision)
         runtime.place(model)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from graphkit.data import TemporalGraph
 from graphkit.data.inputs import check_count
 from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
@@ -22,7 +23,7 @@ from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
 from graphkit.tasks.task import Task
 
-__all__ = ["check_model", "fit"]
+__all__ = ["check_model", "check_task", "fit"]
 
 
 def check_model(model: object) -> None:
@@ -39,6 +40,22 @@ def check_model(model: object) -> None:
     elif isinstance(model, type):
         fix = f"Make one of the class: {model.__name__}.from_graph(graph)."
     raise GraphError("model", "not a model", expected="a torch.nn.Module", got=repr(model), fix=fix)
+
+
+def check_task(task: object) -> None:
+    """Refuse what asks a model nothing, such as a graph.
+
+    Raises:
+        GraphError: It is not a task.
+    """
+    if not isinstance(task, type) and all(hasattr(task, a) for a in ("stream", "score", "metrics")):
+        return
+    fix = None
+    if isinstance(task, TemporalGraph):
+        fix = "Make a task of the graph: LinkPrediction(graph)."
+    raise GraphError(
+        "task", "not a task", expected="such as LinkPrediction(graph)", got=repr(task), fix=fix
+    )
 
 
 def fit(
@@ -107,6 +124,7 @@ def fit(
             to other settings, or the processes of a run disagree about the state.
     """
     check_model(model)
+    check_task(task)
     epochs = check_count(epochs, "epochs", "there is nothing to do")
     if patience is not None:
         patience = check_count(patience, "patience", "no epoch would be trained")

@@ -17,6 +17,7 @@ from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_t
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
+from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.queries import Query, QueryStream
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class LinkPrediction:
         batch_mean: bool = False,
         seed: int = 0,
     ) -> None:
+        check_graph(graph)
         num_train_negatives = check_count(
             num_train_negatives, "num_train_negatives", "training needs something to tell apart"
         )

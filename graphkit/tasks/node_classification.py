@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
+from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.node_splits import (
     RANDOM_OPTIONS,
     NodeSplit,
@@ -121,6 +122,7 @@ class NodeClassification:
         seed: int = 0,
         **random_options: int | None,
     ) -> None:
+        check_graph(graph)
         _check_columns(graph)
         if selection not in _SELECTIONS:
             raise UnknownNameError("selection", selection, _SELECTIONS)

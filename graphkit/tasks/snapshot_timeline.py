@@ -12,6 +12,7 @@ from torch import Tensor
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.snapshot import Snapshot, as_snapshot, out_degree
+from graphkit.tasks.graph_argument import check_graph
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 
@@ -82,6 +83,7 @@ class Timeline:
                 raise GraphError(name, "out of range", expected=f">= {least}", got=value)
         if not (0 < train < 1 and 0 <= val < 1 and train + val < 1):
             raise GraphError("train", "not shares of the steps", expected="train + val < 1")
+        check_graph(graph)
         self.mode, self.history, self.features = mode, history, features
         self.adj_window = adj_window
         self.reach = history + 1 if mode == "window" else bptt

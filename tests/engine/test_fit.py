@@ -309,3 +309,15 @@ def test_a_name_is_not_a_model(toy):
         fit(toy.Toy, task, **CPU)
     with pytest.raises(GraphError, match="'model'"):
         evaluate("nat", task)
+
+
+def test_what_is_no_task():
+    graph = load("triadic", num_events=200, num_nodes=20)
+    model = torch.nn.Linear(1, 1)
+    for wrong in (None, graph, LinkPrediction, "link_prediction"):
+        with pytest.raises(GraphError, match="'task': not a task"):
+            fit(model, wrong, **CPU)
+        with pytest.raises(GraphError, match="'task': not a task"):
+            evaluate(model, wrong)
+    with pytest.raises(GraphError, match=r"LinkPrediction\(graph\)"):
+        fit(model, graph, **CPU)

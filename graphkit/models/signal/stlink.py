@@ -113,7 +113,8 @@ class STLINK(nn.Module):
             see :class:`~graphkit.nn.reversible_norm.ReversibleInstanceNorm`.
         level: Whether tokens are told what was taken out. Without it a forecast shifts and scales
             exactly as the window does.
-        residual: Forecast the difference to the last reading.
+        residual: ``True``: forecast the difference to the last reading. ``"linear"``: to a linear
+            map of the window, one for all sensors, which begins as the last reading.
         embedding_channels: Width of each part of the embedding; that of the backbone if ``None``.
         embedding_dropout: Of tokens.
         backbone: ``"tiny"``, ``"gpt2"``, ``"llama"``, or a
@@ -159,7 +160,7 @@ class STLINK(nn.Module):
         patch: int = 3,
         norm: str = "window",
         level: bool = True,
-        residual: bool = False,
+        residual: bool | str = False,
         embedding_channels: int | None = None,
         embedding_dropout: float = 0.0,
         backbone: Any = "tiny",
@@ -171,6 +172,8 @@ class STLINK(nn.Module):
         super().__init__()
         if layout not in _LAYOUTS:
             raise UnknownNameError("layout", layout, _LAYOUTS)
+        if residual not in (True, False, "linear"):
+            raise UnknownNameError("residual", residual, ("True", "False", "linear"))
         patches = -(-history // patch)
         if layout == "auto":
             layout = "node_time" if num_nodes * patches <= _MANY else "node"
@@ -232,6 +235,10 @@ class STLINK(nn.Module):
 
         # 3.6 output
         self.head = nn.Linear(self.patches * made.channels, horizon * len(self.target_channels))
+        self.straight = None
+        if residual == "linear":
+            self.straight = nn.Linear(history, horizon, bias=False)
+            self._reset_straight()
 
     @classmethod
     def from_task(
@@ -318,6 +325,12 @@ class STLINK(nn.Module):
         for part in (self.norm, self.embedding, self.basis, self.decoder, self.head):
             if part is not None:
                 part.reset_parameters()
+        self._reset_straight()
+
+    def _reset_straight(self) -> None:
+        if self.straight is not None:
+            with torch.no_grad():
+                self.straight.weight.zero_()[:, -1] = 1
 
     # ---------------------------------------------------------------- forward
     def forward(
@@ -331,9 +344,10 @@ class STLINK(nn.Module):
         ahead = self.head(h.unflatten(1, (self.num_nodes, -1)).flatten(2))
         ahead = ahead.unflatten(2, (self.horizon, -1)).transpose(1, 2)
         ahead = self.norm.inverse(ahead, level, self.target_channels)
-        if self.residual:
-            ahead = ahead + x[:, -1:, :, self.target_channels]
-        return ahead
+        if self.straight is not None:  # [B, T', N, C'] -> [B, T, N, C']
+            seen = x[..., self.target_channels]
+            return ahead + self.straight(seen.movedim(1, -1)).movedim(-1, 1)
+        return ahead + x[:, -1:, :, self.target_channels] if self.residual else ahead
 
     def auxiliary_loss(self) -> Tensor:
         """The weighted losses of the memories in the last forward pass in training; 0 if none."""

@@ -270,7 +270,7 @@ def test_missing_readings_of_patterns_are_the_level():
         {"phase": "learned", "norm": "node"},
         {"phase": "correlation", "norm": "last", "level": False, "hops": 1},
         {"space": False, "memory": False, "norm": "none", "residual": True},
-        {"node_table": False, "week": "none"},
+        {"node_table": False, "week": "none", "residual": "linear"},
         {"pattern_future": False, "flip_signs": True, "embedding_dropout": 0.1},
         {"memory_options": {**MEMORY, "ema_rate": 0.1, "pattern_channels": 0}},
     ],
@@ -321,6 +321,23 @@ def test_auxiliary_loss():
     off = make(balance_weight=0.0, separation_weight=0.0).train()
     off(x, covariates)
     assert float(off.auxiliary_loss()) == 0
+
+
+def test_a_straight_line_past_the_decoder():
+    """A linear map of each sensor's window comes on top; it begins as the last reading."""
+    x, covariates = inputs()
+    plain, last, linear = (make(residual=r) for r in (False, True, "linear"))
+    for model in (last, linear):
+        model.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(linear(x, covariates), last(x, covariates))
+    linear.straight.weight.data.normal_()
+    more = torch.einsum("hw,bwnc->bhnc", linear.straight.weight, x)
+    torch.testing.assert_close(linear(x, covariates), plain(x, covariates) + more)
+    linear.reset_parameters()
+    assert linear.straight.weight[:, -1].tolist() == [1.0] * 12
+    assert float(linear.straight.weight.abs().sum()) == 12
+    with pytest.raises(GraphError, match="residual"):
+        make(residual="square")
 
 
 @pytest.mark.parametrize("layout", ["node", "node_time"])

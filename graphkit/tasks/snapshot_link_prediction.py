@@ -179,7 +179,7 @@ class SnapshotLinkPrediction:
             return scores
         if self.sampled is not None:
             row = self._rank_drawn(model, h, rows, logit, query)
-            row.append(float(self.loss(scores, len(scores))))
+            row.append(float(self.loss(scores, len(scores)).detach()))
             return torch.tensor([row], dtype=torch.float64, device=h.device)
         size = query.snapshots[-1].size if rows is not None else None
         if rows is None:  # nodes that nothing has told apart are scored once
@@ -194,7 +194,7 @@ class SnapshotLinkPrediction:
             size=size,
         )
         row = [found.ap, found.mrr, found.mrr_filtered, found.num_pairs]
-        row.append(float(self.loss(scores, len(scores))))
+        row.append(float(self.loss(scores, len(scores)).detach()))
         return torch.tensor([row], dtype=torch.float64, device=h.device)
 
     def loss(self, scores: Tensor, total: int) -> Tensor:

@@ -69,7 +69,9 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
     for m in metrics:
         head += [_LABELS[m]] + ([f"published {_LABELS[m]}"] if m in published else [])
     head += ["train ev/s", "eval ev/s", "s/epoch", "peak MiB"]
-    rows, notes = [], []
+    rows: list[list[str]] = []
+    ahead: list[str] = []  # models whose queries see events of their own batch
+    source: dict[str, list[str]] = {}
     for model in dict.fromkeys(r.model for r in results):
         mine = [r for r in results if r.model == model]
         row = [model]
@@ -91,13 +93,19 @@ def comparison(results: list[Result]) -> tuple[list[str], list[list[str]], list[
         ]
         rows.append(row)
         if mine[0].protocol.get("within_batch"):
-            notes.append(f"{model}: queries also see the strictly earlier events of their batch")
-        notes += [
-            f"published, {model}: {mine[0].published[m]['source']}"
-            for m in published
-            if mine[0].published.get(m)
-        ]
-    return head, rows, list(dict.fromkeys(notes))
+            ahead.append(model)
+        for m in published:
+            if mine[0].published.get(m):
+                source.setdefault(mine[0].published[m]["source"], []).append(model)
+    notes = [f"published, {_names(models)}: {where}" for where, models in source.items()]
+    if ahead:
+        who = "all models" if len(ahead) == len(rows) else _names(ahead)
+        notes.append(f"{who}: queries also see the strictly earlier events of their batch")
+    return head, rows, notes
+
+
+def _names(models: list[str]) -> str:
+    return ", ".join(dict.fromkeys(models))
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> list[str]:

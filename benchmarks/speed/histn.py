@@ -59,7 +59,7 @@ class Stacked:
 
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """The speed table's rows; seconds are per model and step."""
-    count, batch, repeats = (3, 4, 2) if quick else (16, 16, 5)
+    count, batch, repeats = (3, 4, 2) if quick else (16, 16, 15)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         x = torch.randn(count, batch, 128, 14, 1)

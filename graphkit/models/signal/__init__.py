@@ -16,6 +16,7 @@ from graphkit.models.signal.historical_average import HistoricalAverage
 from graphkit.models.signal.last_value import LastValue
 from graphkit.models.signal.linear import DLinear
 from graphkit.models.signal.sequence_classifier import SequenceClassifier
+from graphkit.models.signal.sequence_forecaster import SequenceForecaster
 from graphkit.models.signal.stlink import STLINK
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "LastValue",
     "STLINK",
     "SequenceClassifier",
+    "SequenceForecaster",
     "SignalGRU",
 ]

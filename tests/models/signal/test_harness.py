@@ -26,6 +26,7 @@ def test_model(name: str, case: str, check: str) -> None:
     [
         ("gru", {"num_layers": 2, "time_features": ("time_of_day", "day_of_week")}),
         ("gru", {"time_features": (), "residual": False}),
+        ("sequence_forecaster", {"encoder": "gla"}),
         ("gwnet", {"hidden_channels": 4, "skip_channels": 5, "embedding_dim": 3, "dropout": 0.5}),
         ("ha", {"period": "week"}),
         ("linear", {"individual": True, "kernel_size": 3}),

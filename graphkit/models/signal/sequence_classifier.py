@@ -76,13 +76,10 @@ class SequenceClassifier(nn.Module):
         width = num_nodes * in_channels if self.features is None else self.features.out_channels
         self.norm = FrameNorm(width, "batch")
         self.lin_in = nn.Linear(width, hidden_channels)
-        if isinstance(encoder, str):
-            settings = {"in_channels": hidden_channels, "out_channels": hidden_channels}
-            encoder = make_sequence_encoder(encoder, **settings, **(encoder_settings or {}))
-        elif encoder_settings:
-            raise TypeError("encoder_settings belong to a name; this encoder is made already")
-        self.encoder = encoder
-        self.lin_out = nn.Linear(encoder.out_channels, out_channels)
+        sizes = {"in_channels": hidden_channels, "out_channels": hidden_channels}
+        sizes = sizes if isinstance(encoder, str) else {}
+        self.encoder = make_sequence_encoder(encoder, **sizes, **(encoder_settings or {}))
+        self.lin_out = nn.Linear(self.encoder.out_channels, out_channels)
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> SequenceClassifier:

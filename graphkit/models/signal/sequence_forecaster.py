@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
 from graphkit.encoders.sequence.state import State
-from graphkit.nn.signal import TimeFeatures
+from graphkit.nn.signal import PerNodeForecaster
 from graphkit.registry import register
 
 __all__ = ["SequenceForecaster"]
 
 
 @register("model", "sequence_forecaster")
-class SequenceForecaster(nn.Module):
+class SequenceForecaster(PerNodeForecaster):
     r"""Readings of a window through a sequence encoder, node by node; blind to the graph.
 
     .. math::
@@ -55,8 +54,6 @@ class SequenceForecaster(nn.Module):
         torch.Size([4, 3, 5, 1])
     """
 
-    kind: ClassVar[str] = "forecast"
-
     def __init__(
         self,
         in_channels: int,
@@ -70,83 +67,25 @@ class SequenceForecaster(nn.Module):
         time_features: Sequence[str] = ("time_of_day",),
         residual: bool = True,
     ) -> None:
-        super().__init__()
-        chosen = range(in_channels) if target_channels is None else target_channels
-        self.target_channels = list(chosen)
-        self.horizon, self.residual = horizon, residual
-        self.time = TimeFeatures(covariate_names, time_features)
-        self.lin_in = nn.Linear(in_channels + self.time.out_channels, hidden_channels)
-        if isinstance(encoder, str):
-            sizes = {"in_channels": hidden_channels, "out_channels": hidden_channels}
-            encoder = make_sequence_encoder(encoder, **sizes, **(encoder_settings or {}))
-        elif encoder_settings:
-            raise TypeError("encoder_settings belong to a name; this encoder is made already")
-        self.encoder = encoder
-        self.head = nn.Linear(encoder.out_channels, horizon * len(self.target_channels))
-
-    @classmethod
-    def from_task(
-        cls, task: Any, *, hidden_channels: int = 64, **settings: Any
-    ) -> SequenceForecaster:
-        """A model for the channels, the horizon and the covariates of a task."""
-        return cls(
-            task.in_channels,
-            hidden_channels,
-            task.horizon,
-            target_channels=task.target_channels,
-            covariate_names=task.covariate_names,
-            **settings,
+        super().__init__(
+            in_channels, horizon, target_channels, covariate_names, time_features, residual
         )
+        self.lin_in = nn.Linear(self.row_channels, hidden_channels)
+        sizes = {"in_channels": hidden_channels, "out_channels": hidden_channels}
+        sizes = sizes if isinstance(encoder, str) else {}
+        self.encoder = make_sequence_encoder(encoder, **sizes, **(encoder_settings or {}))
+        self.head = nn.Linear(self.encoder.out_channels, self.ahead_channels)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
         for module in (self.lin_in, self.encoder, self.head):
             module.reset_parameters()
 
-    def forward(
-        self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        known = None if covariates is None else covariates[:, : x.size(1)]
-        return self._ahead(self.encoder.last(self._inputs(x, known)), x[:, -1])
+    def _last(self, rows: Tensor) -> Tensor:
+        return self.encoder.last(self.lin_in(rows))
 
-    def step(
-        self,
-        x: Tensor,
-        state: State | None = None,
-        covariates: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
-        """Take one reading and forecast from there.
-
-        Args:
-            x: Readings of one time, ``[B, N, C]``.
-            state: What the step before returned; ``None`` at the beginning.
-            covariates: ``[B, K]`` of that time.
-            mask: Not used: missing readings are 0.
-
-        Returns:
-            The forecast ``[B, T, N, C']`` and the new state.
-
-        Raises:
-            GraphError: The encoder cannot step.
-        """
-        known = None if covariates is None else covariates.unsqueeze(1)
-        h = self._inputs(x.unsqueeze(1), known)[:, 0]
+    def _next(self, row: Tensor, state: State | None) -> tuple[Tensor, State]:
+        h = self.lin_in(row)
         if state is None:
             state = self.encoder.init_state(len(h), h.device, h.dtype)
-        y, state = self.encoder.step(h, state)
-        return self._ahead(y, x), state
-
-    def _inputs(self, x: Tensor, covariates: Tensor | None) -> Tensor:
-        """Rows of nodes: ``[B * N, T', hidden]``."""
-        series = x.transpose(1, 2)  # [B, N, T', C]
-        if self.time.out_channels:
-            features = self.time(covariates).unsqueeze(1).expand(-1, x.size(2), -1, -1)
-            series = torch.cat([series, features], dim=-1)
-        return self.lin_in(series.flatten(0, 1))
-
-    def _ahead(self, h: Tensor, newest: Tensor) -> Tensor:
-        """Forecasts of the newest outputs ``[B * N, hidden]`` and readings ``[B, N, C]``."""
-        batch, nodes, _ = newest.shape
-        ahead = self.head(h).view(batch, nodes, self.horizon, -1).transpose(1, 2)
-        return ahead + newest[:, None, :, self.target_channels] if self.residual else ahead
+        return self.encoder.step(h, state)

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
-from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
 __all__ = ["SnapshotClassification"]
@@ -45,7 +44,6 @@ class SnapshotClassification:
         class_weights: tuple[float, ...] | None,
         target: int | None,
     ) -> None:
-        check_graph(graph)
         self.graph, self.dataset = graph, graph.name or "graph"
         self.timeline, self.num_classes = timeline, num_classes
         self.class_weights = tuple(class_weights or [1.0] * num_classes)

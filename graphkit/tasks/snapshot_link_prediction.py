@@ -15,7 +15,6 @@ from graphkit.nn.snapshot import Snapshot
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
 __all__ = ["SnapshotLinkPrediction"]
@@ -101,9 +100,8 @@ class SnapshotLinkPrediction:
             raise UnknownNameError("selection", selection, measured)
         if drawn_from not in ("window", "all"):
             raise UnknownNameError("drawn_from", drawn_from, ("window", "all"))
-        check_graph(graph)
-        self.graph, self.dataset = graph, graph.name or "graph"
         self.timeline = Timeline(graph, **timeline)
+        self.graph, self.dataset = graph, graph.name or "graph"
         self.negatives, self.class_weights = negatives, tuple(class_weights)
         self.sampled = sampled
         self.drawn_from, self.selection, self.seed = drawn_from, selection, seed

@@ -6,19 +6,7 @@ from graphkit import tasks
 from graphkit.errors import GraphError
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        "EdgeClassification",
-        "Forecast",
-        "GraphClassification",
-        "LinkPrediction",
-        "NodeClassification",
-        "PartClassification",
-        "SnapshotLinkPrediction",
-        "SnapshotNodeClassification",
-    ],
-)
+@pytest.mark.parametrize("task", tasks.__all__)
 @pytest.mark.parametrize("graph", [None, "collegemsg", [1, 2]], ids=str)
 def test_what_is_no_graph(task, graph):
     with pytest.raises(GraphError, match="'graph': not a graph") as found:

@@ -184,16 +184,13 @@ class _Reached:
     def __init__(self, threshold: Tensor, weight: Tensor) -> None:
         self._threshold, self._weight = threshold, weight
         self.counts = weight.new_zeros(threshold.numel() + 1)
-        low, high = float(threshold[0]), float(threshold[-1])
+        span = float(threshold[-1]) - float(threshold[0])
+        cells = 4 * threshold.numel()
+        self._scale = cells / span if span > 0 else 0.0
         self._start: Tensor | None = None
-        if use_compiled(threshold, weight) and math.isfinite(high - low):
-            cells = 4 * threshold.numel()
-            self._scale = cells / (high - low) if high > low else 0.0
+        if use_compiled(threshold, weight) and math.isfinite(span) and math.isfinite(self._scale):
             self._start = torch.empty(cells + 1, dtype=torch.int64)
-            if math.isfinite(self._scale):
-                rank_loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
-            else:
-                self._start = None
+            rank_loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
 
     def add(self, scores: Tensor, rows: Tensor) -> None:
         """Count scores ``[R, n]`` of some rows with all."""

@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot, graph_convolution, make_head
+from graphkit.nn.snapshot import (
+    Snapshot,
+    SnapshotPredictor,
+    as_snapshot,
+    graph_convolution,
+    make_head,
+)
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
@@ -86,7 +92,9 @@ class GCNGRU(nn.Module):
         """See the class."""
         if not len(snapshots):
             raise GraphError("snapshots", "there is none", expected="at least one snapshot")
-        seen = torch.stack([self._convolve(s) for s in snapshots])
+        snapshots = [as_snapshot(s) for s in snapshots]
+        told, owner = (None, None) if state is not None else _told_apart(snapshots)
+        seen = torch.stack([self._convolve(s, told) for s in snapshots])
         (first,) = self.start(seen.shape[1]) if state is None else state
         if first.shape[1] != seen.shape[1]:
             raise GraphError(
@@ -96,11 +104,32 @@ class GCNGRU(nn.Module):
                 got=seen.shape[1],
             )
         out, last = self.gru(seen, first)
+        if owner is not None:
+            last = last.index_select(1, owner)
+            out = (out[-1:] if outputs == "last" else out).index_select(1, owner)
         return (out[-1] if outputs == "last" else list(out)), (last,)
 
-    def _convolve(self, snapshot: Any) -> Tensor:
-        snapshot = as_snapshot(snapshot)
+    def _convolve(self, snapshot: Snapshot, nodes: Tensor | None) -> Tensor:
+        """Embeddings of some nodes, ``[M, C]``, or of all."""
         h = snapshot.x
         for weight in self.weights:
             h = torch.relu(graph_convolution(snapshot, h, weight))
-        return h if snapshot.position is None else h.index_select(0, snapshot.position)
+        rows = snapshot.position
+        if rows is None:
+            return h
+        return h.index_select(0, rows if nodes is None else rows[nodes])
+
+
+def _told_apart(snapshots: list[Snapshot]) -> tuple[Tensor | None, Tensor | None]:
+    """Nodes that differ, int64 ``[M]``, and which of these each node is like, int64 ``[N]``.
+
+    Nodes that were idle in every snapshot have read the same, and so have equal states. None where
+    snapshots have a row for every node.
+    """
+    if any(s.position is None for s in snapshots):
+        return None, None
+    idle = torch.stack([s.position == s.num_rows - 1 for s in snapshots]).all(dim=0)
+    nodes = torch.cat([(~idle).nonzero().squeeze(1), idle.nonzero().squeeze(1)[:1]])
+    owner = torch.full_like(snapshots[0].position, nodes.numel() - 1)
+    owner[nodes] = torch.arange(nodes.numel(), device=nodes.device)
+    return nodes, owner

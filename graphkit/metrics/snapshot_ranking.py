@@ -54,6 +54,7 @@ def rank_all_pairs(
     *,
     position: Tensor | None = None,
     size: Tensor | None = None,
+    offsets: tuple[Tensor, Tensor, Tensor] | None = None,
     tile: int = 1 << 22,
     keep: int = 1 << 24,
 ) -> PairRanking:
@@ -67,6 +68,8 @@ def rank_all_pairs(
         dst: Destinations; every pair once.
         position: int64 ``[N]``, the row of each node, where nodes share rows.
         size: int64 ``[n]``, how many nodes share each row.
+        offsets: Sources, destinations (node ids, every pair once) and what is added to the scores
+            of these pairs, ``[Q]`` each.
         tile: Scores at a time.
         keep: Keep the scores of a step of up to so many; beyond, they are computed twice.
 
@@ -79,14 +82,14 @@ def rank_all_pairs(
     if size is None:
         size = torch.ones(num_rows, dtype=torch.int64, device=device)
     num_nodes = int(size.sum())
-    pair = src * num_nodes + dst
-    if pair.unique().numel() != pair.numel():
-        raise GraphError("src", "a pair occurs twice", fix="Give every pair once.")
+    _refuse_twice("src", src, dst, num_nodes)
     row, column = (src, dst) if position is None else (position[src], position[dst])
+    moved = _Moved(offsets, src, dst, num_nodes, position)
 
     # The rows of positives first: their scores are the thresholds of everything else.
     with_positive = torch.zeros(num_rows, dtype=torch.bool, device=device)
     with_positive[row] = True
+    with_positive[moved.row] = True
     order = torch.cat([with_positive.nonzero().squeeze(1), (~with_positive).nonzero().squeeze(1)])
     place = torch.empty_like(order)
     place[order] = torch.arange(num_rows, device=device)
@@ -97,14 +100,15 @@ def rank_all_pairs(
     value = above = equal = None
     for start, scores in tiles.until(int(with_positive.sum())):
         if value is None:
-            value = scores.new_zeros(src.numel())
+            value = moved.own.to(scores.dtype)
             above = torch.zeros(src.numel(), dtype=torch.float64, device=device)
             equal = torch.zeros_like(above)
+        moved.read(scores, place, start)
         at = place[row[by_place]]
         a, b = torch.searchsorted(at, torch.tensor([start, start + len(scores)], device=device))
         for chosen in by_place[int(a) : int(b)].split(step):
             at_row = place[row[chosen]] - start
-            mine = value[chosen] = scores[at_row, column[chosen]]
+            mine = value[chosen] = scores[at_row, column[chosen]] + value[chosen]
             above[chosen], equal[chosen] = _rivals(scores, at_row, mine, size)
 
     threshold, level = value.unique(return_inverse=True)
@@ -112,6 +116,13 @@ def rank_all_pairs(
     for start, scores in tiles.until(num_rows):
         reached.add(scores, order[start : start + len(scores)])
     counts = reached.counts
+    if moved.count:
+        for scores, sign in ((moved.before, -1), (moved.after, 1)):
+            counts += sign * torch.bincount(
+                torch.searchsorted(threshold, scores, right=True), minlength=counts.numel()
+            )
+            more, same = _among(moved.src, scores, src, value)
+            above, equal = above + sign * more, equal + sign * same
     # counts[k]: pairs that reach exactly the k lowest thresholds.
     reaching = counts.flip(0).cumsum(0).flip(0)[1:]
     here = torch.bincount(level, minlength=threshold.numel()).double()
@@ -119,8 +130,8 @@ def rank_all_pairs(
     ap = float((here * true / reaching).sum() / src.numel())
 
     unfiltered = 1 + above + 0.5 * (equal - 1)
-    rivals_above, rivals_equal = _among_own(src, level)
-    filtered = unfiltered - rivals_above - 0.5 * rivals_equal
+    rivals_above, rivals_equal = _among(src, value, src, value)
+    filtered = unfiltered - rivals_above - 0.5 * (rivals_equal - 1)
     return PairRanking(ap, _row_mrr(src, unfiltered), _row_mrr(src, filtered), num_nodes**2)
 
 
@@ -178,6 +189,55 @@ class _Tiles:
             yield start, scores
 
 
+class _Moved:
+    """Pairs whose scores are moved by an offset: their scores before and after.
+
+    Attributes:
+        own: ``[P]``, the offset of each positive, 0 for most.
+        src: Their sources, ``[Q]``.
+        row: The rows of those.
+        before: Their scores without the offset, once all tiles with such rows were read.
+    """
+
+    def __init__(
+        self,
+        offsets: tuple[Tensor, Tensor, Tensor] | None,
+        src: Tensor,
+        dst: Tensor,
+        num_nodes: int,
+        position: Tensor | None,
+    ) -> None:
+        if offsets is None:
+            offsets = src[:0], dst[:0], torch.zeros(0, device=src.device)
+        self.src, target, self._offset = offsets
+        self.count = self.src.numel()
+        refuse_nan(self._offset, "offsets")
+        key = _refuse_twice("offsets", self.src, target, num_nodes)
+        self.row, self._column = (
+            (self.src, target) if position is None else (position[self.src], position[target])
+        )
+        self.own = self._offset.new_zeros(src.numel())
+        if self.count:
+            key, order = key.sort()
+            wanted = src * num_nodes + dst
+            found = torch.searchsorted(key, wanted).clamp(max=self.count - 1)
+            self.own = torch.where(key[found] == wanted, self._offset[order[found]], self.own)
+        self.before = self._offset
+
+    @property
+    def after(self) -> Tensor:
+        """Their scores with the offset."""
+        return self.before + self._offset.to(self.before.dtype)
+
+    def read(self, scores: Tensor, place: Tensor, start: int) -> None:
+        """Take what a tile, whose first row has place ``start``, says of them."""
+        if start == 0:
+            self.before = scores.new_zeros(self.count)
+        at = place[self.row] - start
+        here = ((at >= 0) & (at < len(scores))).nonzero().squeeze(1)
+        self.before[here] = scores[at[here], self._column[here]]
+
+
 class _Reached:
     """``counts[k]``: pairs whose score reaches exactly the k lowest thresholds."""
 
@@ -223,16 +283,25 @@ def _rivals(scores: Tensor, row: Tensor, value: Tensor, size: Tensor) -> tuple[T
     return above.double(), equal.double()
 
 
-def _among_own(src: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-    """For each positive: its source's other positives with a higher, and with the same score."""
-    width = int(level.max()) + 1
-    key = src * width + level
-    ranked = key.sort().values
-    source = src.sort().values
+def _among(row: Tensor, scores: Tensor, of_row: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of some scores are above, and how many equal to each of others of the same row."""
+    _, level = torch.cat([scores, of]).unique(return_inverse=True)
+    width = level.numel() + 1
+    ranked = (row * width + level[: scores.numel()]).sort().values
+    line = row.sort().values
+    key = of_row * width + level[scores.numel() :]
     upto = torch.searchsorted(ranked, key, right=True)
-    equal = upto - torch.searchsorted(ranked, key) - 1
-    above = torch.searchsorted(source, src, right=True) - upto
+    equal = upto - torch.searchsorted(ranked, key)
+    above = torch.searchsorted(line, of_row, right=True) - upto
     return above.double(), equal.double()
+
+
+def _refuse_twice(name: str, src: Tensor, dst: Tensor, num_nodes: int) -> Tensor:
+    """The pairs as ``src * N + dst``, none of which may occur twice."""
+    pair = src * num_nodes + dst
+    if pair.unique().numel() != pair.numel():
+        raise GraphError(name, "a pair occurs twice", fix="Give every pair once.")
+    return pair
 
 
 def _row_mrr(src: Tensor, rank: Tensor) -> float:

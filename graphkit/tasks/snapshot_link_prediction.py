@@ -171,7 +171,10 @@ class SnapshotLinkPrediction:
         h = model(query.snapshots)
         rows = row_of(h, query.snapshots[-1])
         src, dst = (query.src, query.dst) if rows is None else (rows[query.src], rows[query.dst])
+        met = getattr(model, "pair_history", None)
         logit = model.head.differences(h, src, dst)
+        if met is not None:
+            logit = logit + met(query.snapshots, query.src, query.dst)
         scores = torch.stack([logit, query.label.to(logit.dtype)], dim=1)
         if not query.whole:
             return scores
@@ -190,6 +193,7 @@ class SnapshotLinkPrediction:
             query.dst[true],
             position=rows,
             size=size,
+            offsets=None if met is None else met.pairs(query.snapshots),
         )
         row = [found.ap, found.mrr, found.mrr_filtered, found.num_pairs]
         row.append(float(self.loss(scores, len(scores)).detach()))
@@ -282,11 +286,13 @@ class SnapshotLinkPrediction:
         true = query.label == 1
         src, dst = query.src[true], query.dst[true]
         rivals = absent_targets(src, dst, self.num_nodes, self.sampled, self.seed, -1, query.step)
-        one, other = src.repeat_interleave(self.sampled), rivals.reshape(-1)
-        if rows is not None:
-            one, other = rows[one], rows[other]
-        drawn = model.head.differences(h, one, other).detach().view(-1, self.sampled)
-        return list(rank_drawn(logit[true].detach(), drawn, src))
+        nodes = src.repeat_interleave(self.sampled), rivals.reshape(-1)
+        one, other = nodes if rows is None else (rows[nodes[0]], rows[nodes[1]])
+        drawn = model.head.differences(h, one, other)
+        met = getattr(model, "pair_history", None)
+        if met is not None:
+            drawn = drawn + met(query.snapshots, *nodes)
+        return list(rank_drawn(logit[true].detach(), drawn.detach().view(-1, self.sampled), src))
 
     def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The edges of the step after this one, and pairs without an edge."""

@@ -69,6 +69,32 @@ def test_nodes_that_share_rows_equal_nodes_with_rows_of_their_own(path, keep):
     assert found == pytest.approx(want, abs=1e-12)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("levels", [None, 2])
+@pytest.mark.parametrize("tile, keep", [(1 << 20, 1 << 20), (40, 1 << 20), (40, 0)])
+def test_offsets_of_some_pairs_equal_other_scores(path, shared, levels, tile, keep):
+    draw = torch.Generator().manual_seed(3)
+    n = 30
+    rows = 7 if shared else n
+    position = torch.cat([torch.arange(rows), torch.randint(rows, (n - rows,), generator=draw)])
+    scores = torch.randn(rows, rows, generator=draw)
+    pair, moved = (torch.randperm(n * n, generator=draw)[:p] for p in (50, 90))
+    moved = torch.cat([moved, pair[::2]]).unique()  # some positives among them
+    offset = 2 * torch.randn(moved.numel(), generator=draw)
+    if levels is not None:
+        scores, offset = (levels * scores).round(), offset.round()
+    full = scores[position][:, position].clone()
+    full[moved // n, moved % n] += offset
+    src, dst = pair // n, pair % n
+    want = rank_all_pairs(lambda r: full[r], n, src, dst)
+    found = rank_all_pairs(
+        lambda r: scores[r], rows, src, dst,
+        position=position, size=position.bincount(minlength=rows),
+        offsets=(moved // n, moved % n, offset), tile=tile, keep=keep,
+    )  # fmt: skip
+    assert found == pytest.approx(want, abs=1e-12)
+
+
 @pytest.mark.parametrize("spread", [1e-30, 1e30, torch.inf])
 def test_scores_of_any_size(path, spread):
     draw = torch.Generator().manual_seed(2)

@@ -10,6 +10,7 @@ import graphkit
 from graphkit.data import TemporalGraph
 from graphkit.datasets.sbm import sbm
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.tasks.edge_classification import EdgeClassification
@@ -165,6 +166,48 @@ def test_metrics_equal_brute_force_over_all_pairs(make):
     assert metrics["map"] == pytest.approx(sum(aps) / len(aps), abs=2e-3)
     assert metrics["mrr"] == pytest.approx(sum(mrrs) / len(mrrs), abs=2e-3)
     assert metrics["mrr_filtered"] >= metrics["mrr"]
+
+
+@pytest.mark.parametrize("sampled", [None, 6])
+def test_pairs_that_have_met_score_more(sampled):
+    """Scores of all pairs with the offsets written out, for training, ranks and drawn pairs."""
+    task = link(sampled=sampled)
+    torch.manual_seed(0)
+    model = EvolveGCNO.from_task(task, hidden_channels=4, classifier_channels=5, pair_history=3)
+    plain = EvolveGCNO.from_task(task, hidden_channels=4, classifier_channels=5)
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if "pair" not in k})
+    query = next(iter(task.stream("train")))
+    met = model.pair_history(query.snapshots, query.src, query.dst)
+    assert bool((met > 0).any())
+    one, other = (task.score(m, query)[:, 0] for m in (model, plain))
+    torch.testing.assert_close(one, other + met)
+    for query in task.stream("test"):
+        last, n = query.snapshots[-1], task.num_nodes
+        h = model(query.snapshots)
+        margins = model.head.margins(h if last.position is None else h[last.position])
+        scores = margins(torch.arange(n))
+        pairs = model.pair_history.pairs(query.snapshots)
+        scores = scores.index_put((pairs.src, pairs.dst), pairs.offset, accumulate=True)
+        true = query.label == 1
+        src, dst = query.src[true], query.dst[true]
+        if sampled is None:
+            want = rank_all_pairs(lambda rows: scores[rows], n, src, dst)[:3]  # noqa: B023
+        else:
+            drawn = absent_targets(src, dst, n, sampled, task.seed, -1, query.step)
+            want = rank_drawn(scores[src, dst], scores[src.unsqueeze(1), drawn], src)[:2]
+        found = task.score(model, query)[0, : len(want)]
+        torch.testing.assert_close(found.tolist(), list(want), atol=1e-6, rtol=1e-6)
+
+
+def test_a_run_with_pairs_that_have_met():
+    task = link()
+    make = EvolveGCNH.from_task
+    model = make(task, hidden_channels=4, classifier_channels=5, pair_history=2)
+    begin = model.pair_history.weight.detach().clone()
+    result = graphkit.fit(model, task, epochs=2, lr=0.01, progress=False)
+    assert not torch.equal(model.pair_history.weight.detach(), begin)
+    found = graphkit.evaluate(model, task, "test", device="cpu")
+    assert found == pytest.approx(result.metrics["test"], abs=1e-9)
 
 
 @pytest.mark.parametrize("mode", ["window", "carry"])

@@ -45,7 +45,6 @@ from graphkit.nn.snapshot import (
     SnapshotPredictor,
     as_snapshot,
     graph_convolution,
-    make_head,
 )
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import get, names, register
@@ -92,18 +91,20 @@ class _EvolveGCN(nn.Module):
 
     @classmethod
     def from_task(
-        cls, task: Any, *, classifier_channels: int = 100, **settings: Any
+        cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
         """The model with a classifier of pairs or of nodes, for a task on snapshots.
 
         Args:
-            task: Read are ``in_channels``, ``num_classes``, ``num_nodes``, ``mode``, ``subject``.
+            task: Read are ``in_channels`` and what
+                :meth:`~graphkit.nn.snapshot.SnapshotPredictor.for_task` reads.
             classifier_channels: Width of the classifier's hidden layer.
+            pair_history: Snapshots of a :class:`~graphkit.nn.snapshot.PairHistory` for links; 0 for
+                none, which is the paper's model.
             settings: Arguments of the class (``hidden_channels`` is 100 unless given).
         """
         encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
-        head = make_head(task, encoder.out_channels, classifier_channels)
-        return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
+        return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

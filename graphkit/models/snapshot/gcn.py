@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot, graph_convolution, make_head
+from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot, graph_convolution
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
@@ -59,12 +59,11 @@ class SnapshotGCN(nn.Module):
 
     @classmethod
     def from_task(
-        cls, task: Any, *, classifier_channels: int = 100, **settings: Any
+        cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
         """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
         encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
-        head = make_head(task, encoder.out_channels, classifier_channels)
-        return SnapshotPredictor(encoder, head, task.num_nodes if task.mode == "carry" else None)
+        return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew."""

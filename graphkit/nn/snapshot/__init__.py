@@ -6,6 +6,7 @@ from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
 from graphkit.nn.snapshot.heads import NodeMLP, make_head
 from graphkit.nn.snapshot.matrix_gru import MatrixGRU
 from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
+from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
 from graphkit.nn.snapshot.predictor import SnapshotPredictor, detach_state
 from graphkit.nn.snapshot.snapshot import Snapshot, as_snapshot, out_degree
@@ -16,9 +17,11 @@ __all__ = [
     "EGCU",
     "ColumnCell",
     "Columns",
+    "LinkedPairs",
     "MatrixGRU",
     "MatrixLSTM",
     "NodeMLP",
+    "PairHistory",
     "PairMLP",
     "PairMargins",
     "Snapshot",

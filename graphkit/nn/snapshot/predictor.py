@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from graphkit.errors import GraphError
+from graphkit.nn.snapshot.heads import make_head
+from graphkit.nn.snapshot.pair_history import PairHistory
 from graphkit.nn.snapshot.snapshot import Snapshot
 
 __all__ = ["SnapshotPredictor", "detach_state"]
@@ -25,11 +28,18 @@ class SnapshotPredictor(nn.Module):
         encoder: ``encoder(snapshots, state=None) -> (h, state)``, h of the last snapshot.
         head: Makes logits of h, such as :class:`~graphkit.nn.snapshot.PairMLP`.
         num_nodes: Give it to carry the state along the timeline; ``None`` begins every call afresh.
+        pair_history: What a link prediction adds to the scores of pairs that have met, or ``None``.
     """
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, num_nodes: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        head: nn.Module,
+        num_nodes: int | None = None,
+        pair_history: PairHistory | None = None,
+    ) -> None:
         super().__init__()
-        self.encoder, self.head = encoder, head
+        self.encoder, self.head, self.pair_history = encoder, head, pair_history
         self.carries = num_nodes is not None
         self._leaves = 0
         if num_nodes is not None:
@@ -39,10 +49,48 @@ class SnapshotPredictor(nn.Module):
             for i, leaf in enumerate(leaves):
                 self.register_buffer(f"carried_{i}", torch.zeros_like(leaf.detach()))
 
+    @classmethod
+    def for_task(
+        cls, task: Any, encoder: nn.Module, classifier_channels: int = 100, pair_history: int = 0
+    ) -> SnapshotPredictor:
+        """An encoder with the head that a task on snapshots asks for.
+
+        Args:
+            task: Read are ``num_classes``, ``num_nodes``, ``mode``, ``subject`` and, for
+                ``pair_history``, ``timeline``.
+            encoder: As for the class, with ``out_channels``.
+            classifier_channels: Width of the classifier's hidden layer.
+            pair_history: Snapshots of a :class:`~graphkit.nn.snapshot.PairHistory`; 0 for none.
+
+        Raises:
+            GraphError: ``pair_history`` for a task that is not about links, or more snapshots than
+                a model is shown.
+        """
+        met = None
+        if pair_history:
+            if getattr(task, "subject", "pairs") != "pairs":
+                raise GraphError(
+                    "pair_history", "it is for link prediction", got=f"a task on {task.subject}"
+                )
+            if pair_history > task.timeline.reach:
+                raise GraphError(
+                    "pair_history",
+                    "a model is not shown so many snapshots",
+                    expected=f"at most {task.timeline.reach}",
+                    got=pair_history,
+                    fix=f"SnapshotLinkPrediction(history={pair_history - 1})"
+                    if task.mode == "window"
+                    else f"SnapshotLinkPrediction(bptt={pair_history})",
+                )
+            met = PairHistory(pair_history)
+        head = make_head(task, encoder.out_channels, classifier_channels)
+        return cls(encoder, head, task.num_nodes if task.mode == "carry" else None, met)
+
     def reset_parameters(self) -> None:
-        """Draw the parameters of model and head anew."""
-        self.encoder.reset_parameters()
-        self.head.reset_parameters()
+        """Draw the parameters of all parts anew."""
+        for part in (self.encoder, self.head, self.pair_history):
+            if part is not None:
+                part.reset_parameters()
 
     def reset_state(self) -> None:
         """Go back to the beginning of the timeline."""

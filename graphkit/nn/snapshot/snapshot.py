@@ -86,6 +86,30 @@ class Snapshot:
         return CSR.from_coo(*self._entries, (self.num_rows, self.num_rows))
 
     @functools.cached_property
+    def edge_keys(self) -> Tensor:
+        """Edges as ``row * n + column``, sorted: whether there is one is a search."""
+        row, column = self.edge_index
+        return (row * self.num_rows + column).sort().values
+
+    def linked(self, src: Tensor, dst: Tensor) -> Tensor:
+        """Which pairs of nodes have an edge (no self loop), bool ``[M]``."""
+        if self.position is not None:
+            src, dst = self.position[src], self.position[dst]
+        key = src * self.num_rows + dst
+        if self.edge_keys.numel() == 0:
+            return torch.zeros_like(key, dtype=torch.bool)
+        place = torch.searchsorted(self.edge_keys, key)
+        return self.edge_keys[place.clamp_(max=self.edge_keys.numel() - 1)] == key
+
+    def node_edges(self) -> Tensor:
+        """The edges as pairs of nodes, int64 ``[2, E]``."""
+        if self.position is None:
+            return self.edge_index
+        node = torch.empty_like(self.size)
+        node[self.position] = torch.arange(self.num_nodes, device=node.device)
+        return node[self.edge_index]  # rows of edges belong to one node each
+
+    @functools.cached_property
     def _entries(self) -> tuple[Tensor, Tensor, Tensor]:
         every = torch.arange(self.num_rows, device=self.self_coef.device)
         row, column = self.edge_index

@@ -22,9 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
     add("--seeds", default="0", help="seeds, separated by commas (default: 0)")
     add(
         "--settings",
-        choices=["published", "tuned"],
+        choices=["published", "tuned", "pair_history"],
         default="published",
-        help="those of the authors' code, or those chosen here on validation (published)",
+        help="those of the authors' code; those chosen here on validation; or these, and scores "
+        "that know which pairs have met (published)",
     )
     add("--mode", choices=["window", "carry"], help="begin afresh, or carry the state (window)")
     add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
@@ -57,10 +58,10 @@ def run(args: argparse.Namespace, command: str, task_class: Any, folder: Path) -
     given = {k: v for k, v in vars(args).items() if v is not None}
     for other in ("command", "list", "json", "resume"):
         given.pop(other, None)
-    if args.settings == "tuned":
-        folder = folder / "tuned"
-    else:
+    if args.settings == "published":
         given.pop("settings")  # as in runs that know of no other
+    else:
+        folder = folder / "tuned"
     job = Job.open(args.resume, given, f"results/{command}-{args.data}")
     graph = load(args.data)
     models = [_ALIASES.get(m, m) for m in (part.strip() for part in args.model.split(",")) if m]
@@ -99,6 +100,10 @@ def _settings(
         known[name] = takes(make, make.from_task) - {"in_channels", "task"}
     ours = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
     found = _settings.read(model, args.data, folder)
+    if args.settings == "pair_history":
+        more = _settings.read("_pair_history", args.data, folder)
+        for part in ("model", "fit", "task"):
+            getattr(found, part).update(getattr(more, part))
     _settings.apply(
         found,
         model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ from torch import Tensor
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.snapshot import Snapshot, as_snapshot, out_degree
+from graphkit.nn.snapshot import Snapshot, as_snapshot, fading_degrees, out_degree
 from graphkit.tasks.graph_argument import check_graph
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 
 SPLITS = ("train", "val", "test")
+_FEATURES = ("degree", "activity", "x")
 
 
 class Timeline:
@@ -41,8 +42,10 @@ class Timeline:
             along the timeline.
         bptt: In mode ``"carry"``: steps that a gradient goes back.
         symmetric: Add every event in the other direction.
-        features: ``"degree"`` for one-hot out-degrees, ``"x"`` for the graph's own
-            (of its nodes or their events).
+        features: ``"degree"`` for one-hot out-degrees; ``"activity"`` for degrees that fade with
+            time (:func:`~graphkit.nn.snapshot.fading_degrees`), which is not in the paper; ``"x"``
+            for the graph's own (of its nodes or their events).
+        half_lives: Of ``"activity"``, in steps.
         max_degree: Degrees above it count as it (``None``: the largest in training).
         labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the
             lowest class.
@@ -67,13 +70,14 @@ class Timeline:
         bptt: int = 1,
         symmetric: bool = True,
         features: str = "degree",
+        half_lives: Sequence[float] = (0, 1, 3, 10),
         max_degree: int | None = None,
         labels: bool = False,
     ) -> None:
         if mode not in ("window", "carry"):
             raise UnknownNameError("mode", mode, ("window", "carry"))
-        if features not in ("degree", "x"):
-            raise UnknownNameError("features", features, ("degree", "x"))
+        if features not in _FEATURES:
+            raise UnknownNameError("features", features, _FEATURES)
         for name, value, least in (
             ("history", history, 0),
             ("bptt", bptt, 1),
@@ -86,6 +90,7 @@ class Timeline:
         check_graph(graph)
         self.mode, self.history, self.features = mode, history, features
         self.adj_window = adj_window
+        self._fading = ""
         self.reach = history + 1 if mode == "window" else bptt
         self.num_nodes = graph.num_nodes
         self.num_classes = 0
@@ -116,6 +121,11 @@ class Timeline:
             if x[0] is None:
                 raise GraphError("x", "the graph has no node features", fix="features='degree'")
             self.x, self.in_channels = x, x[0].shape[1]
+        elif features == "activity":
+            degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
+            self.x = fading_degrees(degree, half_lives)
+            self._fading = " of half-lives " + " ".join(f"{h:g}" for h in half_lives)
+            self.in_channels = self.x[0].shape[1]
         else:
             degree = [out_degree(edge_index, graph.num_nodes) for edge_index, _ in self._seen]
             if max_degree is None:
@@ -165,7 +175,7 @@ class Timeline:
             "history": self.history,
             "adj_window": self.adj_window,
             "steps_seen": self.reach,
-            "features": f"{self.features}, {self.in_channels} channels",
+            "features": f"{self.features}{self._fading}, {self.in_channels} channels",
             "train_end": self.train_end,
             "val_end": self.val_end,
         }

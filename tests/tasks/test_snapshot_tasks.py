@@ -12,6 +12,7 @@ from graphkit.datasets.sbm import sbm
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
+from graphkit.nn.snapshot import fading_degrees
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
@@ -77,6 +78,19 @@ def test_a_snapshot_may_hold_the_edges_of_several_steps():
         assert torch.equal(wide.x[step], degree.clamp(max=wide.in_channels - 1))
     with pytest.raises(GraphError, match="adj_window"):
         Timeline(stream(), every=10, history=2, adj_window=0)
+
+
+def test_features_that_fade_with_time():
+    line = Timeline(stream(), every=10, history=2, features="activity", half_lives=(0, 2))
+    assert line.in_channels == 3
+    assert line.describe()["features"] == "activity of half-lives 0 2, 3 channels"
+    degree = [e[0].bincount(minlength=40) for e in line.edges]
+    want = fading_degrees(degree, (0, 2))
+    assert all(torch.equal(a, b) for a, b in zip(line.x, want))
+    for snapshot, x in zip(line.snapshots(), want):
+        assert torch.equal(snapshot.x[snapshot.rows()], x)
+    task = link(features="activity")
+    assert graphkit.evaluate(model_for(task, EvolveGCNH), task, "test", device="cpu")["map"] > 0
 
 
 def test_edges_from_the_target_on_do_not_reach_the_model():

@@ -108,21 +108,25 @@ class GCNGRU(nn.Module):
         for weight in self.weights:
             h = torch.relu(graph_convolution(snapshot, h, weight))
         rows = snapshot.position
-        if rows is None:
-            return h
-        return h.index_select(0, rows if nodes is None else rows[nodes])
+        if nodes is not None:
+            rows = nodes if rows is None else rows[nodes]
+        return h if rows is None else h.index_select(0, rows)
 
 
 def _told_apart(snapshots: list[Snapshot]) -> tuple[Tensor | None, Tensor | None]:
     """Nodes that differ, int64 ``[M]``, and which of these each node is like, int64 ``[N]``.
 
-    Nodes that were idle in every snapshot have read the same, and so have equal states. None where
-    snapshots have a row for every node.
+    Nodes that shared a row in every snapshot have read the same, and so have equal states. None
+    where snapshots have a row for every node.
     """
-    if any(s.position is None for s in snapshots):
+    if all(s.position is None for s in snapshots):
         return None, None
-    idle = torch.stack([s.position == s.num_rows - 1 for s in snapshots]).all(dim=0)
-    nodes = torch.cat([(~idle).nonzero().squeeze(1), idle.nonzero().squeeze(1)[:1]])
-    owner = torch.full_like(snapshots[0].position, nodes.numel() - 1)
-    owner[nodes] = torch.arange(nodes.numel(), device=nodes.device)
+    if len({s.num_nodes for s in snapshots}) > 1:
+        return None, None  # an error, of which the caller knows what to say
+    owner = torch.zeros_like(snapshots[-1].rows())
+    for s in snapshots:  # nodes that were alike so far and share the next row
+        _, owner = (owner * s.num_rows + s.rows()).unique(return_inverse=True)
+    count = int(owner.max()) + 1
+    every = torch.arange(owner.numel(), device=owner.device)
+    nodes = torch.full_like(every[:count], owner.numel()).scatter_reduce(0, owner, every, "amin")
     return nodes, owner

@@ -1,5 +1,6 @@
 """Pieces of snapshot models: normalised snapshots, cells that evolve weights, summaries, heads."""
 
+from graphkit.nn.snapshot.activity import fading_degrees
 from graphkit.nn.snapshot.column_cell import ColumnCell
 from graphkit.nn.snapshot.columns import Columns
 from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
@@ -29,6 +30,7 @@ __all__ = [
     "TopKSummary",
     "as_snapshot",
     "detach_state",
+    "fading_degrees",
     "graph_convolution",
     "make_cell",
     "make_head",

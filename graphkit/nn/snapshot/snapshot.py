@@ -57,6 +57,12 @@ class Snapshot:
         """Nodes, ``N``: as many as rows unless idle nodes share one."""
         return self.num_rows if self.position is None else self.position.numel()
 
+    def rows(self) -> Tensor:
+        """int64 ``[N]``, the row of each node."""
+        if self.position is not None:
+            return self.position
+        return torch.arange(self.num_rows, device=self.self_coef.device)
+
     @property
     def one_hot(self) -> bool:
         """Whether ``x`` holds columns of one-hot rows instead of features."""
@@ -147,24 +153,23 @@ class Snapshot:
     def shared(self) -> Snapshot:
         """The same snapshot with one row for all idle nodes of equal features.
 
-        Exact: an idle node's only neighbour is itself, so such nodes have equal embeddings in
-        every layer. Rows of active nodes stay in the order of their ids. Only for one-hot features
-        of which all idle nodes have the same; otherwise the snapshot is returned as it is.
+        Exact: the only neighbour of a node without edges is itself, so such nodes have equal
+        embeddings in every layer. The other rows come first, in the order of the nodes' ids. Where
+        no two idle nodes are alike, the snapshot is returned as it is.
         """
-        idle = ~self.active
-        count = int(idle.sum())
-        if count < 2 or not self.one_hot or self.position is not None:
+        busy = self.active.index_fill(0, self.edge_index.reshape(-1), True)
+        idle = (~busy).nonzero().squeeze(1)
+        if idle.numel() < 2 or self.position is not None:
             return self
-        first = int(idle.nonzero()[0])
-        same = (self.x[idle] == self.x[first]) & (self.self_coef[idle] == self.self_coef[first])
-        if not bool(same.all()):
+        _, group, count = self.x[idle].unique(dim=0, return_inverse=True, return_counts=True)
+        if count.numel() == idle.numel():
             return self
-        keep = torch.cat([self.active.nonzero().squeeze(1), idle.nonzero()[0]])
-        last = keep.numel() - 1
-        position = torch.full_like(self.x, last)
-        position[keep] = torch.arange(last + 1, device=keep.device)
-        size = torch.ones_like(keep)
-        size[last] = count
+        first = torch.full_like(count, self.num_rows).scatter_reduce(0, group, idle, "amin")
+        keep = torch.cat([busy.nonzero().squeeze(1), first])
+        alone = keep.numel() - first.numel()
+        position = torch.empty(self.num_rows, dtype=torch.int64, device=keep.device)
+        position[keep[:alone]] = torch.arange(alone, device=keep.device)
+        position[idle] = alone + group
         return Snapshot(
             x=self.x[keep],
             edge_index=position[self.edge_index],
@@ -172,7 +177,7 @@ class Snapshot:
             self_coef=self.self_coef[keep],
             active=self.active[keep],
             position=position,
-            size=size,
+            size=torch.cat([torch.ones_like(keep[:alone]), count]),
         )
 
 

@@ -47,7 +47,7 @@ def test_nodes_that_were_always_idle_share_a_state(outputs, begun):
     n, full = 30, []
     for _ in range(4):
         edge_index = torch.randint(9, (2, 12), generator=draw)
-        x = torch.zeros(n, dtype=torch.int64).index_fill(0, edge_index.reshape(-1), 1)
+        x = torch.arange(n).remainder(2).index_fill(0, edge_index.reshape(-1), 1)
         full.append(as_snapshot(Data(x=x, edge_index=edge_index)))
     torch.manual_seed(0)
     model = GCNGRU(2, 4)

@@ -66,9 +66,39 @@ def test_shared_rows():
     data.x = torch.arange(8)  # idle nodes that differ keep their rows
     other = as_snapshot(data)
     assert other.shared() is other
-    data.x = torch.randn(8, 2)
-    other = as_snapshot(data)
-    assert other.shared() is other
+
+
+@pytest.mark.parametrize("kind", ["one_hot", "float"])
+def test_idle_nodes_share_a_row_with_those_like_them(kind):
+    edge_index = torch.tensor([[2, 5, 7, 7], [5, 2, 7, 2]])
+    kinds = torch.tensor([0, 1, 0, 1, 2, 0, 0, 1, 1])
+    x = kinds if kind == "one_hot" else torch.randn(3, 4)[kinds]
+    snapshot = as_snapshot(Data(x=x, edge_index=edge_index))
+    shared = snapshot.shared()
+    assert shared.num_rows == 3 + 3  # three with edges; idle ones are of three kinds
+    assert shared.num_nodes == 9
+    assert int(shared.size.sum()) == 9
+    assert shared.rows()[[2, 5, 7]].tolist() == [0, 1, 2]
+    rows = shared.rows()
+    assert rows[0] == rows[6]
+    assert rows[1] == rows[3] == rows[8]
+    assert rows[4] not in rows[:4]
+    assert shared.size[rows].tolist() == [2, 3, 1, 3, 1, 1, 2, 1, 3]
+    weight = torch.randn(3 if kind == "one_hot" else 4, 3)
+    torch.testing.assert_close(
+        graph_convolution(shared, shared.x, weight)[rows],
+        graph_convolution(snapshot, snapshot.x, weight),
+    )
+    assert torch.equal(snapshot.rows(), torch.arange(9))
+
+
+def test_a_node_with_edges_keeps_its_row_even_if_it_is_masked():
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    data = Data(x=torch.zeros(5, dtype=torch.int64), edge_index=edge_index)
+    data.node_mask = torch.tensor([True, False, False, False, False])
+    shared = as_snapshot(data).shared()
+    assert shared.position.tolist() == [0, 1, 2, 2, 2]
+    assert shared.active.tolist() == [True, False, False]
 
 
 def test_one_hot_features_are_multiplied_once():

@@ -1,0 +1,48 @@
+"""How active nodes have been, as features where a graph has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["fading_degrees"]
+
+
+def fading_degrees(
+    degrees: Sequence[Tensor], half_lives: Sequence[float], resolution: float = 0.25
+) -> list[Tensor]:
+    r"""Degrees that fade with time, on a logarithmic scale and in steps.
+
+    .. math::
+        a_t = d_t + 2^{-1/h} a_{t-1}, \qquad x_t = \log_2(1 + 16\, a_t) / 4
+
+    for each half-life :math:`h`, the last column telling whether a node had an edge so far. Values
+    are rounded to multiples of ``resolution``, so that many idle nodes are alike and share a row.
+
+    Args:
+        degrees: Of the nodes in each step, int64 ``[N]`` each, oldest first.
+        half_lives: In steps; 0 keeps the degree of the step alone.
+        resolution: Of the features.
+
+    Returns:
+        Float features ``[N, len(half_lives) + 1]`` of every step, from it and earlier ones only.
+
+    Raises:
+        GraphError: There is no half-life, or one is negative.
+    """
+    if not len(half_lives) or min(half_lives) < 0:
+        raise GraphError("half_lives", "not times", expected="0 or more each", got=half_lives)
+    keep = torch.tensor([0.0 if h == 0 else 2 ** (-1 / h) for h in half_lives])
+    total = torch.zeros(len(degrees[0]), len(half_lives), dtype=torch.float64)
+    seen = torch.zeros(len(degrees[0]), 1, dtype=torch.float64)
+    features = []
+    for degree in degrees:
+        total = total * keep + degree.double().unsqueeze(1)
+        seen = torch.maximum(seen, (degree > 0).double().unsqueeze(1))
+        level = (torch.log2(1 + 16 * total) / 4 / resolution).round() * resolution
+        features.append(torch.cat([level, seen], dim=1).float())
+    return features

@@ -1,0 +1,46 @@
+"""Fading degrees against a sum over the past."""
+
+import math
+
+import pytest
+import torch
+
+from graphkit.errors import GraphError
+from graphkit.nn.snapshot import fading_degrees
+
+
+def test_equals_a_sum_over_the_past():
+    draw = torch.Generator().manual_seed(0)
+    degrees = [torch.randint(5, (7,), generator=draw) * (t != 2) for t in range(6)]
+    lives = (0, 0.5, 3)
+    found = fading_degrees(degrees, lives, resolution=1 / 1024)
+    for t, x in enumerate(found):
+        assert x.shape == (7, 4)
+        assert x.dtype == torch.float32
+        for v in range(7):
+            for i, life in enumerate(lives):
+                total = sum(
+                    int(degrees[k][v]) * (2 ** (-(t - k) / life) if life else float(k == t))
+                    for k in range(t + 1)
+                )
+                assert float(x[v, i]) == pytest.approx(math.log2(1 + 16 * total) / 4, abs=6e-4)
+            assert float(x[v, 3]) == any(int(d[v]) for d in degrees[: t + 1])
+
+
+def test_values_are_multiples_of_the_resolution_and_fade_to_nothing():
+    degrees = [torch.tensor([9, 0])] + [torch.zeros(2, dtype=torch.int64)] * 60
+    found = fading_degrees(degrees, (1, 4))
+    assert all(torch.equal((x * 4).round() / 4, x) for x in found)
+    assert found[-1].tolist() == [[0, 0, 1], [0, 0, 0]]
+
+
+def test_later_steps_do_not_change_earlier_ones():
+    degrees = [torch.arange(4) + t for t in range(5)]
+    whole, part = fading_degrees(degrees, (2,)), fading_degrees(degrees[:3], (2,))
+    assert all(torch.equal(a, b) for a, b in zip(whole, part))
+
+
+@pytest.mark.parametrize("lives", [(), (1, -1)])
+def test_errors(lives):
+    with pytest.raises(GraphError, match="half_lives"):
+        fading_degrees([torch.zeros(2, dtype=torch.int64)], lives)

@@ -38,6 +38,15 @@ def test_snapshot_link(main, tmp_path, capsys):
     assert results[0].settings["task"]["negatives"] == 2
 
 
+def test_scores_that_know_which_pairs_have_met(main, tmp_path):
+    given = ["snapshot_link", "--model", "gcn,evolvegcn_h", *TINY, "--json", "out.json"]
+    more = ["--settings", "pair_history", "--set", "model.pair_history=2"]
+    assert main([*given, *more]) == 0
+    for result in load_results(tmp_path / "out.json"):
+        assert result.settings["model"]["pair_history"] == 2
+        assert result.settings["task"]["features"] == "activity"
+
+
 def test_edge_cls(main, tmp_path):
     assert main(["edge_cls", "--model", "evolvegcn_h", *TINY, "--json", "out.json"]) == 0
     assert "f1" in load_results(tmp_path / "out.json")[0].metrics["test"]
@@ -57,7 +66,13 @@ def test_every_setting_in_the_files_is_one_that_exists(folder):
         sections = json.loads((CONFIGS / folder / f"{model}.json").read_text())
         for data in set(sections) - {"default"}:
             args = argparse.Namespace(
-                data=data, set=[], epochs=None, device=None, threads=None, mode=None
+                data=data,
+                set=[],
+                epochs=None,
+                device=None,
+                threads=None,
+                mode=None,
+                settings="pair_history" if folder == "tuned" else "published",
             )
             found = _snapshot._settings(model, args, task, CONFIGS / folder, [model])
             again = [

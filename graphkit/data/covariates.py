@@ -26,6 +26,7 @@ def time_covariates(
     *,
     start: Any = None,
     names: Sequence[str] = COVARIATES,
+    holidays: Sequence[Any] = (),
 ) -> Tensor:
     """Time of day in ``[0, 1)`` and day of week ``0..6`` (Monday is 0) of every time.
 
@@ -38,12 +39,13 @@ def time_covariates(
         time_unit: What one tick is.
         start: The date and time of tick 0, such as ``"2012-03-01"`` or a ``datetime``.
         names: Which of the two, in which order.
+        holidays: Dates that count as Sundays, such as ``"2024-01-01"``.
 
     Returns:
         float32 ``[..., len(names)]``.
 
     Raises:
-        GraphError: The clock only orders events (``"step"``), or ``start`` is no date.
+        GraphError: The clock only orders events (``"step"``), or ``start`` or a holiday is no date.
         UnknownNameError: No such covariate.
 
     Example:
@@ -64,10 +66,15 @@ def time_covariates(
     rest = t - days * ticks + offset % ticks  # below two days: nothing overflows or rounds
     more = torch.div(rest, ticks, rounding_mode="floor")
     rest = rest - more * ticks
+    date = days + more + offset // ticks
+    weekday = (date + _THURSDAY).remainder(7)
+    if len(holidays):
+        free = torch.tensor([_date(h) for h in holidays], device=date.device)
+        weekday = weekday.masked_fill(torch.isin(date, free), 6)
     columns = {
         # A float32 of nearly 1 must not become 1.
         "time_of_day": (rest.double() / ticks).float().clamp(max=1 - 2**-24),
-        "day_of_week": (days + more + (offset // ticks + _THURSDAY) % 7).remainder(7).float(),
+        "day_of_week": weekday.float(),
     }
     return torch.stack([columns[name] for name in names], dim=-1)
 
@@ -92,12 +99,7 @@ def _ticks_of(start: Any, unit: TimeUnit) -> int:
     """Ticks from 1970-01-01 to a date."""
     if start is None:
         return 0
-    try:
-        moment = np.datetime64(start, "ns")
-    except (TypeError, ValueError):
-        moment = np.datetime64("NaT")
-    if np.isnat(moment):
-        raise GraphError("start", "not a date", expected="such as '2012-03-01'", got=repr(start))
+    moment = _moment("start", start, "ns")
     nanoseconds = int(moment.astype(np.int64))
     if nanoseconds % unit.nanoseconds:
         raise GraphError(
@@ -107,3 +109,18 @@ def _ticks_of(start: Any, unit: TimeUnit) -> int:
             fix="Use a finer time unit.",
         )
     return nanoseconds // unit.nanoseconds
+
+
+def _date(day: Any) -> int:
+    """Days from 1970-01-01 to a date."""
+    return int(_moment("holidays", day, "D").astype(np.int64))
+
+
+def _moment(name: str, given: Any, unit: str) -> np.datetime64:
+    try:
+        moment = np.datetime64(given, unit)
+    except (TypeError, ValueError):
+        moment = np.datetime64("NaT")
+    if np.isnat(moment):
+        raise GraphError(name, "not a date", expected="such as '2012-03-01'", got=repr(given))
+    return moment

@@ -60,6 +60,7 @@ class Forecast(SignalTask):
         covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
             where the graph's clock only orders.
         start: Date of tick 0, where ticks do not count from 1970.
+        holidays: Dates that count as Sundays in ``day_of_week``, and so in ``profile``.
         null_value: Targets of this value do not count.
         horizons: Steps ahead that are reported alone.
         edges: ``"given"``; or ``"correlation"``: from each node to the ``num_neighbors`` whose
@@ -92,6 +93,7 @@ class Forecast(SignalTask):
         profile: bool = False,
         covariates: Sequence[str] | None = None,
         start: Any = None,
+        holidays: Sequence[Any] = (),
         null_value: float | None = None,
         horizons: Sequence[int] = (3, 6, 12),
         edges: str = "given",
@@ -126,7 +128,7 @@ class Forecast(SignalTask):
         self.scaler = make_scaler(scaler, scale_per)
         self.scaler.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
         self._scaler_name = scaler
-        self._find_clock(covariates, start)
+        self._find_clock(covariates, start, holidays)
         self.profile: DailyProfile | None = None
         if profile:
             usual = DailyProfile(
@@ -248,6 +250,7 @@ class Forecast(SignalTask):
             "scaler": f"{self._scaler_name}, per {self.scaler.per}",
             "profile": self.profile is not None,
             "covariates": list(self.covariate_names),
+            **({"holidays": list(self.holidays)} if self.holidays else {}),
             "null_value": self.null_value,
             "edges": f"{self._edges_from}: {self.edge_index.shape[1]}",
             "order_seed": self.seed,
@@ -262,11 +265,14 @@ class Forecast(SignalTask):
     def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
         return lambda index, first: self.query(index, first, device)
 
-    def _find_clock(self, covariates: Sequence[str] | None, start: Any) -> None:
+    def _find_clock(
+        self, covariates: Sequence[str] | None, start: Any, holidays: Sequence[Any]
+    ) -> None:
         timed = self.graph.time_unit.nanoseconds is not None
         if covariates is None:
             covariates = COVARIATES if timed else ()
         self.covariate_names, self._start = tuple(covariates), start
+        self.holidays = tuple(map(str, holidays))
         self.steps_per_day: int | None = None
         gaps = self.graph.signal_t.diff()
         if timed and gaps.numel():
@@ -278,7 +284,11 @@ class Forecast(SignalTask):
         if not self.covariate_names:
             return torch.zeros(*t.shape, 0, device=t.device)
         return time_covariates(
-            t, self.graph.time_unit, start=self._start, names=self.covariate_names
+            t,
+            self.graph.time_unit,
+            start=self._start,
+            names=self.covariate_names,
+            holidays=self.holidays,
         )
 
     def _find_edges(self, edges: str, num_neighbors: int) -> tuple[Tensor, Tensor | None]:

@@ -74,3 +74,26 @@ def test_what_is_refused() -> None:
         time_covariates(t, "h", start="2012-03-01T01:30")
     with pytest.raises(GraphError, match="time_of_day"):
         time_covariates(t, "s", names=("time_of_dya",))
+
+
+@given(st.dates(datetime(1950, 1, 1).date(), datetime(2100, 1, 1).date()), st.integers(-3, 3))
+def test_holidays_are_sundays(day, shift) -> None:
+    """Only the days given change, on any clock, with and without a start."""
+    first = datetime(day.year, day.month, day.day) - timedelta(days=3)
+    hours = torch.arange(24 * 7) + 24 * (first - _EPOCH).days
+    plain = time_covariates(hours, "h")
+    free = time_covariates(hours, "h", holidays=[str(day), "2150-01-01"])
+    changed = torch.arange(24 * 7) // 24 == 3
+    assert torch.equal(free[~changed], plain[~changed])
+    assert torch.equal(free[:, 0], plain[:, 0])
+    assert bool((free[changed, 1] == 6).all())
+    start = first + timedelta(hours=shift)
+    begun = time_covariates(torch.arange(24 * 7) - shift, "h", start=start, holidays=[day])
+    assert torch.equal(begun, free)
+    weeks = time_covariates(torch.tensor([2, 3]), "w", holidays=["1970-01-15"])
+    assert weeks.tolist() == [[0, 6], [0, 3]]
+
+
+def test_a_holiday_that_is_no_date() -> None:
+    with pytest.raises(GraphError, match="holidays"):
+        time_covariates(torch.arange(3), "h", holidays=["new year"])

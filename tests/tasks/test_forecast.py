@@ -208,6 +208,20 @@ def test_the_usual_day_is_taken_out_and_put_back() -> None:
         small(build(time_unit="step", signal_t=torch.arange(T)), profile=True)
 
 
+def test_holidays_are_sundays_for_models_and_profiles() -> None:
+    graph = build()
+    plain = small(graph, start="2024-01-06", profile=True)
+    task = small(graph, start="2024-01-06", profile=True, holidays=["2024-01-08"])  # a Monday
+    assert task.identity()["holidays"] == ["2024-01-08"]
+    assert "holidays" not in plain.identity()
+    before, after = (t.training_signal().covariates[:, 1] for t in (plain, task))
+    monday = torch.arange(len(after)) * 2 // 24 == 2
+    assert bool((before[monday] == 0).all())
+    assert bool((after[monday] == 6).all())
+    assert torch.equal(before[~monday], after[~monday])
+    assert not torch.equal(plain.profile.mean, task.profile.mean)
+
+
 def test_the_graph_that_models_see() -> None:
     task = small(build())
     assert task.edge_index.tolist() == [[0, 1, 2, 3], [1, 2, 3, 0]]

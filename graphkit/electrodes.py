@@ -11,14 +11,21 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError, require
 
-__all__ = ["DREAMER_ELECTRODES", "Place", "clean_name", "electrode_place", "electrode_positions"]
+__all__ = [
+    "DREAMER_ELECTRODES",
+    "Place",
+    "clean_name",
+    "electrode_place",
+    "electrode_positions",
+    "template_montage",
+]
 
 DREAMER_ELECTRODES = (
     "AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4",
@@ -118,16 +125,30 @@ def electrode_positions(names: Sequence[str], source: str = "names") -> Tensor:
     return torch.stack(rows).float() if rows else torch.zeros(0, 2)
 
 
-def _from_mne(names: Sequence[str]) -> Tensor:
+def template_montage(names: Sequence[str]) -> Any:
+    """mne's places of the 10-05 system on a template head.
+
+    Args:
+        names: Electrodes that it must have.
+
+    Raises:
+        MissingPackageError: mne is absent; the message names the extra ``eeg``.
+        GraphError: It has no such electrode.
+    """
     channels = require("mne", extra="eeg").channels
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         known = channels.get_builtin_montages()
-        montage = "colin27_1005" if "colin27_1005" in known else "standard_1005"
-        places = channels.make_standard_montage(montage).get_positions()["ch_pos"]
-    missing = [name for name in names if clean_name(name) not in places]
+        name = "colin27_1005" if "colin27_1005" in known else "standard_1005"
+        montage = channels.make_standard_montage(name)
+    missing = [n for n in names if clean_name(n) not in montage.ch_names]
     if missing:
-        raise GraphError("electrodes", f"mne's {montage} has no {', '.join(missing[:5])}")
+        raise GraphError("electrodes", f"mne's {name} has no {', '.join(missing[:5])}")
+    return montage
+
+
+def _from_mne(names: Sequence[str]) -> Tensor:
+    places = template_montage(names).get_positions()["ch_pos"]
     points = torch.stack([torch.as_tensor(places[clean_name(n)]).float() for n in names])
     points = points - torch.tensor([0.0, -0.013, 0.0])  # the template's centre lies behind Cz
     # Azimuthal: the angle from the top of the head becomes the distance from the centre.

@@ -14,7 +14,7 @@ import numpy as np
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
-from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph
+from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph, rereference
 from graphkit.datasets.source import Source
 from graphkit.electrodes import clean_name
 from graphkit.errors import GraphError, require
@@ -52,6 +52,7 @@ def eegmmidb(
     span: tuple[float, float] = (0.0, 4.0),
     rest: bool = False,
     band: tuple[float, float] | None = None,
+    reference: str | None = None,
     channels: Sequence[str] | None = None,
     download: bool = True,
     timeout: float = 10.0,
@@ -70,6 +71,8 @@ def eegmmidb(
         span: Seconds of a trial, from its cue.
         rest: Also the rests between (T0), as class 2.
         band: Band-pass in hertz, over each whole run; ``None`` for none.
+        reference: ``"average"`` or ``"laplacian"``, of all 64 electrodes, see
+            :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
         channels: Electrodes; all 64 if ``None``.
         download: Get official files that are nowhere at hand.
         timeout: Seconds to wait for a connection, and for more bytes.
@@ -82,6 +85,7 @@ def eegmmidb(
         MissingPackageError: mne is absent; the message names the extra ``eeg``.
         DatasetNotFoundError: A run is nowhere at hand; names its file.
         GraphError: A file is no such recording, or a setting is out of range.
+        UnknownNameError: No such reference.
     """
     require("mne", extra="eeg")
     if not 0 <= span[0] < span[1]:
@@ -111,6 +115,7 @@ def eegmmidb(
                     expected=f"{len(names)} at {rate:g} Hz", got=f"{len(chosen)} at {fs:g} Hz",
                 )  # fmt: skip
             names, rate = chosen, fs
+            found = rereference(found, labels, fs, reference)
             found = bandpass(found[:, columns], fs, band)
             clip = 0
             for onset, mark in notes:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphkit.data import TemporalGraph
-from graphkit.electrodes import clean_name
-from graphkit.errors import GraphError
+from graphkit.electrodes import clean_name, template_montage
+from graphkit.errors import GraphError, UnknownNameError, require
 
-__all__ = ["bandpass", "pick_channels", "recording_graph"]
+__all__ = ["bandpass", "pick_channels", "recording_graph", "rereference"]
+
+_REFERENCES = ("average", "laplacian")
 
 
 def bandpass(x: np.ndarray, rate: float, band: tuple[float, float] | None) -> np.ndarray:
@@ -39,6 +41,50 @@ def bandpass(x: np.ndarray, rate: float, band: tuple[float, float] | None) -> np
         return sosfiltfilt(sections, np.asarray(x, dtype=np.float64), axis=0).astype(np.float32)
     except ValueError as error:
         raise GraphError("band", f"the recording is too short to filter ({error})") from error
+
+
+def rereference(
+    x: np.ndarray, names: Sequence[str], rate: float, reference: str | None
+) -> np.ndarray:
+    """Potentials against another reference, all electrodes given.
+
+    A potential is one against an electrode far away, and the skull blurs it; what is under an
+    electrode shows in how it differs from what is around it.
+
+    Args:
+        x: Microvolts ``[T, N]``.
+        names: Electrodes of the 10-05 system, which say where they sit.
+        rate: Samples per second.
+        reference: ``"average"``: of all electrodes. ``"laplacian"``: current source density by
+            spherical splines (Perrin et al. 1989), of mne with its defaults, in microvolts per
+            square centimetre. ``None`` leaves all as it is.
+
+    Raises:
+        MissingPackageError: mne is absent; the message names the extra ``eeg``.
+        UnknownNameError: No such reference.
+        GraphError: There are too few electrodes, or one of an unknown place.
+    """
+    if reference is None:
+        return x
+    if reference not in _REFERENCES:
+        raise UnknownNameError("reference", reference, _REFERENCES)
+    if reference == "average":
+        return x - x.mean(axis=1, keepdims=True)
+    mne: Any = require("mne", extra="eeg")
+    names = [clean_name(name) for name in names]
+    info = mne.create_info(names, rate, "eeg")
+    raw = mne.io.RawArray(np.asarray(x, dtype=np.float64).T * 1e-6, info, verbose="error")
+    montage = template_montage(names)
+    try:
+        raw.set_montage(montage, verbose="error")
+        raw = mne.preprocessing.compute_current_source_density(raw, verbose="error")
+    except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+        raise GraphError(
+            "reference",
+            f"no Laplacian of these {len(names)} electrodes ({error})",
+            fix="reference='average'",
+        ) from error
+    return (raw.get_data().T * 1e2).astype(np.float32)  # volts per square metre
 
 
 def pick_channels(names: Sequence[str], wanted: Sequence[str] | None) -> list[int]:

@@ -12,7 +12,7 @@ import scipy.io
 import torch
 
 import graphkit
-from graphkit.datasets.recordings import bandpass
+from graphkit.datasets.recordings import bandpass, rereference
 from graphkit.electrodes import DREAMER_ELECTRODES
 from graphkit.errors import DatasetNotFoundError, GraphError, MissingPackageError, UnknownNameError
 
@@ -274,3 +274,45 @@ def test_bandpass():
         bandpass(np.zeros((100, 1)), 128, (8, 64))
     with pytest.raises(GraphError, match="too short"):
         bandpass(np.zeros((10, 1)), 128, (8, 30))
+
+
+# ------------------------------------------------------------------------ references
+CAP = ["F3", "Fz", "F4", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "P3", "Pz", "P4", "O1", "O2"]
+
+
+def test_average_reference():
+    x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    out = rereference(x, list("abcde"), 100, "average")
+    np.testing.assert_allclose(out.sum(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(out - out[:, :1], x - x[:, :1], atol=1e-5)
+    assert rereference(x, list("abcde"), 100, None) is x
+    with pytest.raises(UnknownNameError, match="reference"):
+        rereference(x, list("abcde"), 100, "ears")
+
+
+def test_laplacian_knows_no_reference_and_keeps_what_is_local():
+    pytest.importorskip("mne", reason="mne is not installed (extra eeg)")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, len(CAP)))
+    out = rereference(x, CAP, 100, "laplacian")
+    shifted = rereference(x + rng.normal(size=(40, 1)), CAP, 100, "laplacian")
+    np.testing.assert_allclose(out, shifted, atol=1e-4)  # a common potential is gone
+    np.testing.assert_allclose(rereference(2 * x, CAP, 100, "laplacian"), 2 * out, atol=1e-4)
+    local, broad = np.zeros((2, len(CAP))), np.zeros((2, len(CAP)))
+    local[0, CAP.index("C3")] = 1
+    broad[0, [CAP.index(n) for n in ("C5", "C3", "C1", "F3", "P3")]] = 1
+    one, many = (rereference(v, CAP, 100, "laplacian")[0] for v in (local, broad))
+    assert CAP[int(one.argmax())] == "C3"
+    assert one[CAP.index("C3")] > 1.5 * many[CAP.index("C3")] > 0
+
+
+def test_laplacian_needs_places(tmp_path):
+    pytest.importorskip("mne", reason="mne is not installed (extra eeg)")
+    with pytest.raises(GraphError, match="has no left"):
+        rereference(np.zeros((9, 3)), ["C3", "left", "C4"], 100, "laplacian")
+    x = write_runs(tmp_path, runs=(4,))[4]
+    given = {"root": tmp_path, "runs": (4,), "span": (0, 1), "download": False}
+    g = graphkit.load("eegmmidb", reference="average", channels=["C4"], **given)
+    mean = (x - x.mean(axis=1, keepdims=True))[:, 3]  # of all electrodes, before one is chosen
+    want = np.concatenate([mean[64:96], mean[160:192]])
+    np.testing.assert_allclose(g.signal[:, 0, 0].numpy(), want, atol=1e-3)

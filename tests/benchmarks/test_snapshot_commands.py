@@ -39,7 +39,7 @@ def test_snapshot_link(main, tmp_path, capsys):
 
 
 def test_scores_that_know_which_pairs_have_met(main, tmp_path):
-    given = ["snapshot_link", "--model", "gcn,evolvegcn_h", *TINY, "--json", "out.json"]
+    given = ["snapshot_link", "--model", "gcn,met_before", *TINY, "--json", "out.json"]
     more = ["--settings", "pair_history", "--set", "model.pair_history=2"]
     assert main([*given, *more]) == 0
     for result in load_results(tmp_path / "out.json"):
@@ -62,7 +62,9 @@ def test_every_setting_in_the_files_is_one_that_exists(folder):
     from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 
     task = EdgeClassification if folder == "edge_cls" else SnapshotLinkPrediction
-    for model in ("evolvegcn_o", "evolvegcn_h", "gcn_snapshot", "gcn_gru"):
+    for model in (path.stem for path in (CONFIGS / folder).glob("*.json")):
+        if model not in ("evolvegcn_o", "evolvegcn_h", "gcn_snapshot", "gcn_gru", "met_before"):
+            continue
         sections = json.loads((CONFIGS / folder / f"{model}.json").read_text())
         for data in set(sections) - {"default"}:
             args = argparse.Namespace(

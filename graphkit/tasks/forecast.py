@@ -57,6 +57,7 @@ class Forecast(SignalTask):
         profile: Take each node's usual day (:class:`~graphkit.nn.signal.DailyProfile`, of the
             training part) out of the scaled readings, and put that of the times ahead back into
             forecasts: a model then says what is unusual.
+        profile_half_life: In days, see there; ``None``: all days of training count the same.
         covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
             where the graph's clock only orders.
         start: Date of tick 0, where ticks do not count from 1970.
@@ -91,6 +92,7 @@ class Forecast(SignalTask):
         scaler: str = "standard",
         scale_per: str = "channel",
         profile: bool = False,
+        profile_half_life: float | None = None,
         covariates: Sequence[str] | None = None,
         start: Any = None,
         holidays: Sequence[Any] = (),
@@ -132,7 +134,11 @@ class Forecast(SignalTask):
         self.profile: DailyProfile | None = None
         if profile:
             usual = DailyProfile(
-                self.num_nodes, self.in_channels, self.covariate_names, self.steps_per_day or 0
+                self.num_nodes,
+                self.in_channels,
+                self.covariate_names,
+                self.steps_per_day or 0,
+                profile_half_life,
             )
             usual.fit(self.training_signal())
             self.profile = usual
@@ -249,6 +255,11 @@ class Forecast(SignalTask):
             "target_channels": list(self.target_channels),
             "scaler": f"{self._scaler_name}, per {self.scaler.per}",
             "profile": self.profile is not None,
+            **(
+                {"profile_half_life_days": self.profile.half_life}
+                if self.profile is not None and self.profile.half_life is not None
+                else {}
+            ),
             "covariates": list(self.covariate_names),
             **({"holidays": list(self.holidays)} if self.holidays else {}),
             "null_value": self.null_value,

@@ -12,6 +12,8 @@ from graphkit.nn.signal.training_signal import TrainingSignal
 
 __all__ = ["DailyProfile"]
 
+_TINY = 1e-20  # a weight above 0 may be small, and 0 / tiny is 0
+
 
 class DailyProfile(nn.Module):
     """Training means of every node and time of day, apart for Monday to Friday and the weekend.
@@ -25,22 +27,32 @@ class DailyProfile(nn.Module):
         num_channels: C.
         names: Columns of the covariates; ``"time_of_day"`` is needed, ``"day_of_week"`` is used.
         slots_per_day: Times of a day.
+        half_life: After so many days a day counts half as much as later ones: what is usual moves.
+            ``None``: all days count the same.
 
     Shapes:
         - **input:** covariates :math:`(B, R, K)`
         - **output:** :math:`(B, R, N, C)`
 
     Raises:
-        GraphError: There is no time of day.
+        GraphError: There is no time of day, or ``half_life`` is not positive.
     """
 
     def __init__(
-        self, num_nodes: int, num_channels: int, names: Sequence[str], slots_per_day: int
+        self,
+        num_nodes: int,
+        num_channels: int,
+        names: Sequence[str],
+        slots_per_day: int,
+        half_life: float | None = None,
     ) -> None:
         super().__init__()
         self.names, self.slots_per_day = tuple(names), slots_per_day
         if "time_of_day" not in self.names or slots_per_day < 1:
             raise GraphError("covariates", "a daily profile needs the time of day", got=self.names)
+        if half_life is not None and not half_life > 0:
+            raise GraphError("half_life", "not a time", expected="days, > 0", got=half_life)
+        self.half_life = half_life
         self.register_buffer("mean", torch.zeros(2 * slots_per_day, num_nodes, num_channels))
 
     @torch.no_grad()
@@ -48,15 +60,18 @@ class DailyProfile(nn.Module):
         """Take the means from a training part; missing readings do not count."""
         x = seen.x
         known = torch.ones_like(x) if seen.mask is None else seen.mask.to(x)
+        if self.half_life is not None:  # the last day of training counts whole
+            age = torch.arange(len(x) - 1, -1, -1, device=x.device) // self.slots_per_day
+            known = known * (0.5 ** (age / self.half_life)).to(x).view(-1, 1, 1)
         slot = self.slots(seen.covariates)
         total, count = torch.zeros_like(self.mean), torch.zeros_like(self.mean)
         total.index_add_(0, slot, x * known)
         count.index_add_(0, slot, known)
         total, count = (v.unflatten(0, (2, self.slots_per_day)) for v in (total, count))
-        whole = total.sum((0, 1)) / count.sum((0, 1)).clamp(min=1)
+        whole = total.sum((0, 1)) / count.sum((0, 1)).clamp(min=_TINY)
         day_count = count.sum(0)
-        daily = torch.where(day_count > 0, total.sum(0) / day_count.clamp(min=1), whole)
-        mean = torch.where(count > 0, total / count.clamp(min=1), daily)
+        daily = torch.where(day_count > 0, total.sum(0) / day_count.clamp(min=_TINY), whole)
+        mean = torch.where(count > 0, total / count.clamp(min=_TINY), daily)
         self.mean.copy_(mean.flatten(0, 1))
 
     def slots(self, covariates: Tensor) -> Tensor:
@@ -72,4 +87,5 @@ class DailyProfile(nn.Module):
         return self.mean[self.slots(covariates)]
 
     def extra_repr(self) -> str:
-        return f"slots_per_day={self.slots_per_day}"
+        faded = "" if self.half_life is None else f", half_life={self.half_life:g}"
+        return f"slots_per_day={self.slots_per_day}{faded}"

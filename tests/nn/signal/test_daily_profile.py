@@ -37,6 +37,21 @@ def test_means_of_each_time_and_kind_of_day():
                 assert float(found[t, n, c]) == pytest.approx(expected, abs=1e-5)
 
 
+def test_earlier_days_count_less():
+    step = torch.arange(4 * 9)
+    x = torch.randn(36, 1, 1)
+    profile = DailyProfile(1, 1, NAMES, 4, half_life=2)
+    profile.fit(TrainingSignal(x, None, covariates(step), step[:1]))
+    found = profile(covariates(step))
+    for t in range(36):
+        alike = [s for s in range(36) if s % 4 == t % 4 and (s // 4 % 7 > 4) == (t // 4 % 7 > 4)]
+        weight = [2 ** (-(8 - s // 4) / 2) for s in alike]
+        expected = sum(w * float(x[s]) for w, s in zip(weight, alike)) / sum(weight)
+        assert float(found[t]) == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(GraphError, match="half_life"):
+        DailyProfile(1, 1, NAMES, 4, half_life=0)
+
+
 def test_times_that_were_not_seen():
     step = torch.arange(2)  # two times of a Monday
     x = torch.tensor([[[1.0]], [[3.0]]])

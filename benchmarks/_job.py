@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks._settings import Settings
 from graphkit.engine import Result, load_results, save_results
 from graphkit.engine.files import write_text
 from graphkit.errors import GraphError
 
-__all__ = ["Job"]
+__all__ = ["Job", "sign"]
 
 
 class Job:
@@ -69,9 +72,10 @@ class Job:
                 job.done = load_results(results) if results.exists() else []
         return job
 
-    def find(self, model: str, seed: int) -> Result | None:
-        """The result of a model and a seed, if it is there already."""
-        return next((r for r in self.done if (r.model, r.seed) == (model, seed)), None)
+    def waiting(self, model: str, seeds: Iterable[int]) -> list[int]:
+        """The seeds that a model has no result of yet."""
+        done = {r.seed for r in self.done if r.model == model}
+        return [seed for seed in dict.fromkeys(seeds) if seed not in done]
 
     def checkpoints(self, model: str, seed: int) -> Path:
         """Folder of the checkpoints of a model and a seed whose training begins now."""
@@ -95,3 +99,14 @@ class Job:
         path = self.folder / "run.json"
         if self.leads and not path.exists():
             write_text(path, json.dumps(self.arguments, indent=2) + "\n")
+
+
+def sign(result: Result, settings: Settings) -> None:
+    """Write into a result what it was made with: settings, and the commit if this is a checkout."""
+    result.settings |= {"model": settings.model, "task": settings.task}
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return
+    result.versions["commit"] = done.stdout.strip()

@@ -17,6 +17,7 @@ __all__ = [
     "apply",
     "known_settings",
     "named",
+    "optional_parameters",
     "parse",
     "parse_sweep",
     "read",
@@ -111,16 +112,19 @@ def parse_sweep(assignments: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def optional_parameters(*functions: Any) -> set[str]:
+    """Names of the parameters that are given by name or have a default."""
+    each = (p for f in functions for p in inspect.signature(f).parameters.values())
+    return {p.name for p in each if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
+
+
 def known_settings(make: Any) -> set[str] | None:
     """Names that a model's ``from_graph`` takes; ``None`` if it takes any."""
     names: set[str] = set()
     for function in (make.from_graph, make.__init__):
+        names |= optional_parameters(function)
         parameters = inspect.signature(function).parameters.values()
-        names |= {
-            p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
-        }
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        if not open_ended:
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     else:
         return None

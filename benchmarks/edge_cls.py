@@ -17,4 +17,4 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.edge_classification import EdgeClassification
 
-    return _snapshot.run(args, "edge_cls", EdgeClassification, CONFIGS / "edge_cls")
+    return _snapshot.run(args, EdgeClassification, CONFIGS / "edge_cls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import json
 import statistics
@@ -11,8 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import _command
+
 if TYPE_CHECKING:
     from benchmarks._job import Job
+    from benchmarks._plans import Plans
+    from benchmarks._settings import Settings
     from graphkit import TemporalGraph
     from graphkit.engine import Result
 
@@ -31,54 +36,35 @@ _SHOWN = ("balanced_accuracy", "vote_balanced_accuracy")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py eeg``. None has a default here: see which were given."""
     add = parser.add_argument
-    add("--model", help=f"models, separated by commas (default: {_DEFAULTS['model']})")
-    add("--data", help=f"data set (default: {_DEFAULTS['data']})")
-    add("--seeds", help="seeds, separated by commas; each goes through every fold (default: 0,1,2)")
+    add_shared = functools.partial(_command.add_shared, parser, _DEFAULTS)
+    each = "seeds, separated by commas; each goes through every fold (default: 0,1,2)"
+    add_shared(["model", "data", "seeds"], seeds=each)
     add("--split", help="a split of benchmarks/configs/eeg/_data.json (default: its first)")
-    add("--epochs", type=int, help="the most epochs (default: as in benchmarks/configs)")
-    add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    add("--threads", type=int, help="CPU threads of torch (default: 1)")
-    add(
-        "--set",
-        action="append",
-        metavar="KEY=VALUE",
-        help="a setting of fit, of the task or of the model: lr=0.01, histn.kernel_size=16",
+    add_shared(
+        ["epochs", "device", "threads", "set", "sweep", "json", "plot", "resume"],
+        set="a setting of fit, of the task or of the model: lr=0.01, histn.kernel_size=16",
+        plot="write the importance of HiSTN's regions here",
     )
-    add(
-        "--sweep",
-        action="append",
-        metavar="KEY=A,B,C",
-        help="train with each of these values in turn",
-    )
-    add("--json", metavar="PATH", help="also write the results here")
-    add("--plot", metavar="PATH", help="write the importance of HiSTN's regions here")
-    add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train every model on every fold with every seed, print the table, plot the scalp."""
-    from benchmarks import link_pred
-    from benchmarks._job import Job
-
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    for other in ("command", "list", "json", "plot", "resume"):
-        given.pop(other, None)
-    job = Job.open(args.resume, given, f"results/eeg-{given.get('data', _DEFAULTS['data'])}")
+    job = _command.open_job(args, args.data or _DEFAULTS["data"])
     options = {**_DEFAULTS, **job.arguments}
     data, splits = _data(options["data"], options["split"])
-    seeds = link_pred._seeds(options["seeds"])
-    plans = _plan(link_pred._names(options["model"]), options, data["task"])
+    seeds = _command.seeds(options["seeds"])
+    plans = _plan(_command.names(options["model"]), options, data["task"])
     graph = _load(options["data"], data["load"])
     try:
         for label, (model, settings) in plans.items():
-            waiting = [s for s in seeds if job.find(label, s) is None]
+            waiting = job.waiting(label, seeds)
             if waiting:
                 for result in _train(model, label, waiting, graph, splits(graph), settings):
                     job.add(result)
     except KeyboardInterrupt:
-        print(f"\nInterrupted. Go on with\n  python {sys.argv[0]} eeg --resume {job.folder}")
+        code = _command.interrupted(args, job)
         _report(job, args, graph)
-        return 130
+        return code
     _report(job, args, graph)
     return 0
 
@@ -108,66 +94,34 @@ def _load(name: str, options: dict[str, Any]) -> TemporalGraph:
     return load(name, **options)
 
 
-def _plan(models: list[str], options: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+def _plan(models: list[str], options: dict[str, Any], task: dict[str, Any]) -> Plans:
     """For each row of the table its model and its settings. Checks every name."""
-    from benchmarks import _settings
-    from graphkit import GraphError, registry
-    from graphkit.engine import fit
+    from benchmarks import _plans, _settings
     from graphkit.tasks import GraphClassification
 
-    makers = {name: registry.get("model", name) for name in models}
-    for name, make in makers.items():
-        if getattr(make, "kind", None) != "classify":
-            fitting = [e.name for e in registry.entries("model")
-                       if getattr(e.make, "kind", None) == "classify"]  # fmt: skip
-            raise GraphError(
-                "--model", f"{name!r} does not classify windows", expected=" or ".join(fitting)
-            )
-    known = {name: _known(make) for name, make in makers.items()}
-    ours = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
-    fit_names = set(inspect.signature(fit).parameters) - ours
+    makers = _plans.models_that(
+        lambda make: getattr(make, "kind", None) == "classify", models, "does not classify windows"
+    )
+    known = {
+        name: _settings.optional_parameters(make.from_task, make.__init__) | {"hops", "super_hops"}
+        for name, make in makers.items()
+    }
+    fit_names = _plans.fit_names()
     task_names = set(inspect.signature(GraphClassification).parameters) - {"graph", "split", "seed"}
     values = _settings.parse(options["set"])
 
-    def settings(model: str, **changes: Any) -> _settings.Settings:
+    def settings(model: str, changes: dict[str, Any]) -> Settings:
         found = _settings.read(model, options["data"], _FOLDER)
         found.task = {**task, **found.task}
-        _settings.apply(
-            found,
-            model,
-            {**values, **changes},
-            model_names=known[model],
-            fit_names=fit_names,
-            task_names=task_names,
-            others=known,
-        )
-        for name in ("epochs", "device", "threads"):
-            if name in options:
-                found.fit[name] = options[name]
-        return found
+        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
 
-    plans = {} if options["sweep"] else {m: (m, settings(m)) for m in models}
-    for key, choices in _settings.parse_sweep(options["sweep"]).items():
-        owner, _, name = key.rpartition(".")
-        for model in models:
-            if owner in ("", model) and name in known[model] | fit_names | task_names:
-                for text, value in choices.items():
-                    change = key if owner else name
-                    plans[f"{model} {name}={text}"] = (model, settings(model, **{change: value}))
-            else:
-                plans.setdefault(model, (model, settings(model)))
-    return plans
+    def key_for(model: str, owner: str, name: str) -> str:
+        if owner not in ("", model) or name not in known[model] | fit_names | task_names:
+            return ""
+        return f"{owner}.{name}" if owner else name
 
-
-def _known(make: Any) -> set[str]:
-    """Settings that ``from_task`` of a model takes."""
-    names = set()
-    for function in (make.from_task, make.__init__):
-        parameters = inspect.signature(function).parameters.values()
-        names |= {
-            p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
-        }
-    return names | {"hops", "super_hops"}
+    rows = _plans.sweep_rows(models, options["sweep"], key_for)
+    return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
 
 
 def _train(
@@ -225,7 +179,7 @@ def _over_folds(
     results: list[Result], models: list[Any], tasks: list[Any], settings: Any, seconds: float
 ) -> Result:
     """One record for the folds of a seed: means over them, each fold in ``curves["folds"]``."""
-    from benchmarks.link_pred import _commit
+    from benchmarks._job import sign
 
     first = results[0]
     folds = [
@@ -249,10 +203,8 @@ def _over_folds(
     importance = _importance(models, tasks)
     first.curves = {"folds": folds, **({"importance": importance} if importance else {})}
     count = sum(p.numel() for p in models[0].parameters() if p.requires_grad)
-    first.settings |= {
-        "model": settings.model, "task": settings.task, "parameters": count or None,
-    }  # fmt: skip
-    first.versions |= _commit()
+    sign(first, settings)
+    first.settings["parameters"] = count or None
     first.timing["run_s"] = seconds
     return first
 
@@ -273,23 +225,13 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
 
 
 def _report(job: Job, args: argparse.Namespace, graph: TemporalGraph) -> None:
-    from benchmarks._tables import comparison, title
-    from graphkit.engine.result import table
-    from graphkit.errors import MissingPackageError
-
     if not job.leads or not job.done:
         return
-    head, rows, notes = comparison(job.done)
-    print("\n" + "\n".join([*title(job.done), "", *table(head, rows), "", *notes]))
-    if args.json:
-        job.save(args.json)
-    print(f"JSON: {args.json or job.folder / 'result.json'}")
-    try:
+    _command.print_results(job, args.json)
+    with _command.plotting():
         path = _plot(job.done, graph, Path(args.plot or job.folder / "scalp.png"))
         if path:
             print(f"scalp: {path}")
-    except MissingPackageError as error:
-        print(f"no plot: {error}")
 
 
 def _plot(results: list[Result], graph: TemporalGraph, path: Path) -> Path | None:

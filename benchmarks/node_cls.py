@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import statistics
 import sys
@@ -10,8 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import _command
+
 if TYPE_CHECKING:
     from benchmarks._job import Job
+    from benchmarks._plans import Plans
+    from benchmarks._settings import Settings
     from graphkit import TemporalGraph
     from graphkit.engine import Result
 
@@ -30,114 +35,71 @@ _DEPTHS = ("K", "num_layers")  # a model with layers of one hop takes a sweep ov
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py node_cls``. None has a default here: see which were given."""
     add = parser.add_argument
-    add("--model", help=f"models, separated by commas (default: {_DEFAULTS['model']})")
-    add("--data", help=f"data set (default: {_DEFAULTS['data']})")
+    add_shared = functools.partial(_command.add_shared, parser, _DEFAULTS)
+    add_shared(["model", "data"])
     add("--runs", type=int, help="runs, with seeds 0, 1, 2 and so on (default: 20)")
     add("--split", choices=["public", "random"], help="default: public where the data have one")
-    add("--epochs", type=int, help="the most epochs (default: as in benchmarks/configs)")
+    add_shared(["epochs"])
     add("--group", type=int, help="runs trained as one stack, where a model can (default: 10)")
-    add("--device", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    add("--threads", type=int, help="CPU threads of torch (default: 1)")
-    add(
-        "--set",
-        action="append",
-        metavar="KEY=VALUE",
-        help="a setting of fit, of the task or of the model: lr=0.01, dagnn.dropout=0.5",
+    add_shared(
+        ["device", "threads", "set", "sweep", "json", "plot", "resume"],
+        set="a setting of fit, of the task or of the model: lr=0.01, dagnn.dropout=0.5",
+        sweep="train with each of these values in turn; K=1,5,20: depth, layers of a GCN",
+        plot="of a sweep: write accuracy against the value here",
     )
-    add(
-        "--sweep",
-        action="append",
-        metavar="KEY=A,B,C",
-        help="train with each of these values in turn; K=1,5,20: depth, layers of a GCN",
-    )
-    add("--json", metavar="PATH", help="also write the results here")
-    add("--plot", metavar="PATH", help="of a sweep: write accuracy against the value here")
-    add("--resume", metavar="DIR", help="go on with an interrupted run, or start one there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train every model as often as asked, print the table, say where the files are."""
-    from benchmarks import link_pred
-    from benchmarks._job import Job
     from graphkit import load, registry
 
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    for other in ("command", "list", "json", "plot", "resume"):
-        given.pop(other, None)
-    data = given.get("data", _DEFAULTS["data"])
-    job = Job.open(args.resume, given, f"results/node_cls-{data}")
+    job = _command.open_job(args, args.data or _DEFAULTS["data"])
     options = {**_DEFAULTS, **job.arguments}
-    plans = _plan(link_pred._names(options["model"]), options)
+    plans = _plan(_command.names(options["model"]), options)
     graph = load(options["data"])
     if options["split"] is None:
         public = hasattr(registry.get("dataset", options["data"]), "public_split")
         options["split"] = "public" if public else "random"
     try:
         for label, (model, settings) in plans.items():
-            waiting = [s for s in range(options["runs"]) if job.find(label, s) is None]
+            waiting = job.waiting(label, range(options["runs"]))
             for at in range(0, len(waiting), options["group"]):
                 seeds = waiting[at : at + options["group"]]
                 for result in _train(model, label, seeds, graph, settings, options):
                     job.add(result)
     except KeyboardInterrupt:
         _report(job, args, options)
-        total = len(plans) * options["runs"]
-        print(f"\nInterrupted: {len(job.done)} of {total} trainings are done. Go on with")
-        print(f"  python {sys.argv[0]} node_cls --resume {job.folder}")
-        return 130
+        return _command.interrupted(args, job, len(plans) * options["runs"])
     _report(job, args, options)
     return 0
 
 
-def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
+def _plan(models: list[str], options: dict[str, Any]) -> Plans:
     """For each row of the table its model and its settings. Checks every name."""
-    from benchmarks import _settings
+    from benchmarks import _plans, _settings
     from graphkit import registry
-    from graphkit.engine import fit
     from graphkit.tasks import NodeClassification
     from graphkit.tasks.node_splits import RANDOM_OPTIONS
 
-    makers = {name: registry.get("model", name) for name in models}
-    known = {name: _settings.known_settings(make) for name, make in makers.items()}
+    known = {name: _settings.known_settings(registry.get("model", name)) for name in models}
     values = _settings.parse(options["set"])
-    ours = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
-    fit_names = set(inspect.signature(fit).parameters) - ours
+    fit_names = _plans.fit_names()
     task_names = set(inspect.signature(NodeClassification).parameters) | RANDOM_OPTIONS
     task_names -= {"graph", "seed", "split", "random_options"}
 
-    def settings(model: str, **changes: Any) -> _settings.Settings:
+    def settings(model: str, changes: dict[str, Any]) -> Settings:
         found = _settings.read(model, options["data"])
-        _settings.apply(
-            found,
-            model,
-            {**values, **changes},
-            model_names=known[model],
-            fit_names=fit_names,
-            task_names=task_names,
-            others=known,
-        )
-        for name in ("epochs", "device", "threads"):
-            if name in options:
-                found.fit[name] = options[name]
-        return found
+        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
 
-    plans = {} if options["sweep"] else {m: (m, settings(m)) for m in models}
-    for key, choices in _settings.parse_sweep(options["sweep"]).items():
-        owner, _, name = key.rpartition(".")
-        for model in models:
-            names = _DEPTHS if name in _DEPTHS else (name,)
-            own = next((n for n in names if n in known[model] | fit_names), None)
-            if owner not in ("", model):
-                continue
-            if own is None:  # a model that has no such setting: one row to compare with
-                plans.setdefault(model, (model, settings(model)))
-                continue
-            for text, value in choices.items():
-                plans[f"{model} {name}={text}"] = (
-                    model,
-                    settings(model, **{f"{model}.{own}": value}),
-                )
-    return plans
+    def key_for(model: str, owner: str, name: str) -> str | None:
+        if owner not in ("", model):
+            return None
+        names = _DEPTHS if name in _DEPTHS else (name,)
+        own = next((n for n in names if n in known[model] | fit_names), None)
+        return f"{model}.{own}" if own else ""
+
+    rows = _plans.sweep_rows(models, options["sweep"], key_for)
+    return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
 
 
 def _train(
@@ -149,7 +111,7 @@ def _train(
     options: dict[str, Any],
 ) -> list[Result]:
     """A group of runs: as one stack if the model can, else one after the other."""
-    from benchmarks.link_pred import _commit
+    from benchmarks._job import sign
     from graphkit import registry, seed_everything
     from graphkit.engine import fit, fit_many
     from graphkit.tasks import NodeClassification
@@ -173,8 +135,7 @@ def _train(
             results.append(fit(build(seed), task, seed=seed, **fitting))
     seconds = (time.perf_counter() - began) / len(seeds)
     for result in results:
-        result.versions |= _commit()
-        result.settings |= {"model": settings.model, "task": settings.task}
+        sign(result, settings)
         result.timing["run_s"] = seconds
         _shorten(result)
         if label == model:
@@ -199,22 +160,12 @@ def _tasks(make: Any, graph: Any, seeds: list[int], options: dict[str, Any], spl
 
 
 def _report(job: Job, args: argparse.Namespace, options: dict[str, Any]) -> None:
-    from benchmarks._tables import comparison, title
-    from graphkit.engine.result import table
-    from graphkit.errors import MissingPackageError
-
     if not job.leads or not job.done:
         return
-    head, rows, notes = comparison(job.done)
-    print("\n" + "\n".join([*title(job.done), "", *table(head, rows), "", *notes]))
-    if args.json:
-        job.save(args.json)
-    print(f"JSON: {args.json or job.folder / 'result.json'}")
+    _command.print_results(job, args.json)
     if options["sweep"]:
-        try:
+        with _command.plotting():
             print(f"plot: {_plot(job.done, Path(args.plot or job.folder / 'sweep.png'))}")
-        except MissingPackageError as error:
-            print(f"no plot: {error}")
 
 
 def _plot(results: list[Result], path: Path) -> Path:

@@ -17,4 +17,4 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 
-    return _snapshot.run(args, "snapshot_link", SnapshotLinkPrediction, CONFIGS)
+    return _snapshot.run(args, SnapshotLinkPrediction, CONFIGS)

@@ -17,6 +17,4 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
 
-    return _snapshot.run(
-        args, "snapshot_node", SnapshotNodeClassification, CONFIGS / "snapshot_node"
-    )
+    return _snapshot.run(args, SnapshotNodeClassification, CONFIGS / "snapshot_node")

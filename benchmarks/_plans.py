@@ -1,0 +1,113 @@
+"""Rows of a command's table and the settings of each: files, ``--set``, ``--sweep``, epochs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import _settings
+from graphkit import fit, registry
+from graphkit.errors import GraphError
+
+__all__ = ["Plans", "Row", "complete", "fit_names", "models_that", "sweep_rows"]
+
+Row = tuple[str, dict[str, Any]]
+"""A model, and what is set for this row alone: keys and values as of ``--set``."""
+Plans = dict[str, tuple[str, _settings.Settings]]
+"""For each row of the table its model and its settings."""
+
+_BY_COMMAND = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+_OWN_ARGUMENTS = ("epochs", "batch_size", "device", "threads")
+
+
+def models_that(
+    fits: Callable[[Any], bool], models: list[str], otherwise: str
+) -> dict[str, Callable[..., Any]]:
+    """The models of ``--model`` by name.
+
+    Args:
+        fits: Whether a model is one for the command.
+        models: Their names.
+        otherwise: What one that does not fit lacks, in words.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        GraphError: One does not fit.
+    """
+    makers = {name: registry.get("model", name) for name in models}
+    for name, make in makers.items():
+        if not fits(make):
+            fitting = [e.name for e in registry.entries("model") if fits(e.make)]
+            raise GraphError("--model", f"{name!r} {otherwise}", expected=" or ".join(fitting))
+    return makers
+
+
+def fit_names() -> set[str]:
+    """Arguments of :func:`graphkit.fit` that are settings; the command gives the others."""
+    return set(inspect.signature(fit).parameters) - _BY_COMMAND
+
+
+def complete(
+    found: _settings.Settings,
+    model: str,
+    values: dict[str, Any],
+    options: dict[str, Any],
+    known: dict[str, set[str] | None],
+    task_names: set[str],
+) -> _settings.Settings:
+    """Put what the command line says over the settings of a model's file.
+
+    Args:
+        found: From :func:`_settings.read`; changed in place.
+        model: Name of the model.
+        values: Of ``--set``, and of the row.
+        options: The command's arguments, of which ``--epochs``, ``--batch-size``, ``--device``
+            and ``--threads`` have the last word.
+        known: Names of the settings of every model of the command.
+        task_names: Names of the settings of the task.
+
+    Raises:
+        UnknownNameError: Nothing takes one of the values.
+    """
+    _settings.apply(
+        found,
+        model,
+        values,
+        model_names=known[model],
+        fit_names=fit_names(),
+        task_names=task_names,
+        others=known,
+    )
+    for name in _OWN_ARGUMENTS:
+        if options.get(name) is not None:
+            found.fit[name] = options[name]
+    return found
+
+
+def sweep_rows(
+    models: list[str], sweep: list[str], key_for: Callable[[str, str, str], str | None]
+) -> dict[str, Row]:
+    """A row ``MODEL NAME=VALUE`` for each value of ``--sweep`` and each model that takes it.
+
+    Args:
+        models: Names of models.
+        sweep: As given; without any there is one row per model.
+        key_for: ``(model, owner, name) -> key`` of the setting, ``OWNER.NAME`` or ``NAME`` on the
+            command line: ``""`` if the model has none and gets one row to compare with, ``None``
+            if it gets no row.
+
+    Raises:
+        GraphError: A sweep has no values.
+    """
+    rows: dict[str, Row] = {} if sweep else {model: (model, {}) for model in models}
+    for swept, choices in _settings.parse_sweep(sweep).items():
+        owner, _, name = swept.rpartition(".")
+        for model in models:
+            key = key_for(model, owner, name)
+            if key == "":
+                rows.setdefault(model, (model, {}))
+            elif key is not None:
+                for text, value in choices.items():
+                    rows[f"{model} {name}={text}"] = (model, {key: value})
+    return rows

@@ -1,0 +1,115 @@
+"""What commands that train share: arguments, the folder of a run, its end."""
+
+import argparse
+import functools
+import json
+
+import pytest
+
+from benchmarks import _command
+from graphkit.errors import GraphError, MissingPackageError
+
+DEFAULTS = {"model": "nat,tgn", "seeds": "0", "set": []}
+
+
+@pytest.fixture
+def declared():
+    """A parser with shared arguments, made with or without their defaults."""
+
+    def make(*, fill_in):
+        parser = argparse.ArgumentParser(prog="p")
+        add = functools.partial(_command.add_shared, parser, DEFAULTS, fill_in=fill_in)
+        add(["seeds", "model", "threads", "set", "resume"], set="lr=1")
+        add(["json", "sweep"], sweep="in turn: K=1,2")
+        return parser
+
+    return make
+
+
+def test_arguments_keep_their_order_types_and_help(declared):
+    parser = declared(fill_in=False)
+    given = parser.parse_args(["--threads", "2", "--set", "a=1", "--set", "b=2"])
+    assert list(vars(given)) == ["seeds", "model", "threads", "set", "resume", "json", "sweep"]
+    assert given.threads == 2
+    assert given.set == ["a=1", "b=2"]
+    assert given.model is given.seeds is given.sweep is None
+    said = parser.format_help()
+    assert "models, separated by commas (default: nat,tgn)" in said
+    assert "--set KEY=VALUE" in said
+    assert "in turn: K=1,2" in said
+
+
+def test_defaults_are_filled_in_on_demand(declared):
+    parser = declared(fill_in=True)
+    given = parser.parse_args([])
+    assert vars(given) == {
+        **{"seeds": "0", "model": "nat,tgn", "threads": None, "set": []},
+        **{"resume": None, "json": None, "sweep": None},
+    }
+    parser.parse_args(["--set", "a=1"])
+    assert parser.parse_args([]).set == [], "a default is not added to"
+
+
+def test_names_and_seeds():
+    assert _command.names(" nat,tgn,, nat ") == ["nat", "tgn"]
+    assert _command.seeds("2, 0,1") == [2, 0, 1]
+    for read in (_command.names, _command.seeds):
+        with pytest.raises(GraphError, match="an empty list"):
+            read(" , ")
+    with pytest.raises(GraphError, match=r"--seeds.*expected 0,1,2; got 0,a"):
+        _command.seeds("0,a")
+
+
+def arguments(**given):
+    usual = {"command": "node_cls", "list": False, "json": "x.json", "resume": None, "model": None}
+    return argparse.Namespace(**{**usual, **given})
+
+
+def test_a_run_knows_what_it_was_given_and_not_where_files_go():
+    args = arguments(runs=3, settings="published", plot="x.png")
+    job = _command.open_job(args, "cora")
+    assert job.arguments == {"runs": 3, "settings": "published"}
+    assert str(job.folder).startswith("results/node_cls-cora-2")
+    assert _command.open_job(args, "cora", leave_out=["settings"]).arguments == {"runs": 3}
+
+
+def test_a_run_goes_on_with_its_own_arguments(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"runs": 3, "model": "gcn"}))
+    job = _command.open_job(arguments(resume=str(tmp_path)), "cora")
+    assert job.arguments == {"runs": 3, "model": "gcn"}
+    with pytest.raises(GraphError, match="was started otherwise; expected gcn; got mlp"):
+        _command.open_job(arguments(resume=str(tmp_path), model="mlp"), "cora")
+
+
+def test_interrupted(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["run.py"])
+    job = _command.open_job(arguments(resume="there"), "cora")
+    assert _command.interrupted(arguments(), job, 4) == 130
+    assert _command.interrupted(arguments(), job) == 130
+    assert capsys.readouterr().out == (
+        "\nInterrupted: 0 of 4 trainings are done. Go on with\n"
+        "  python run.py node_cls --resume there\n"
+        "\nInterrupted. Go on with\n"
+        "  python run.py node_cls --resume there\n"
+    )
+
+
+def test_results_are_printed_and_copied(job_with_results, tmp_path, capsys):
+    _command.print_results(job_with_results, None)
+    plain = capsys.readouterr().out
+    assert plain.startswith("\nring: node classification, test split\n")
+    assert plain.endswith(f"\nJSON: {job_with_results.folder / 'result.json'}\n")
+    copy = tmp_path / "copy.json"
+    _command.print_results(job_with_results, str(copy), "A NOTE")
+    noted = capsys.readouterr().out
+    assert noted.startswith("\nA NOTE\nring: node classification")
+    assert noted.endswith(f"\nJSON: {copy}\n")
+    assert [r["seed"] for r in json.loads(copy.read_text())] == [0, 2]
+
+
+def test_a_missing_package_is_said(capsys):
+    with _command.plotting():
+        raise MissingPackageError("matplotlib", "plot")
+    assert capsys.readouterr().out.startswith("no plot: ")
+    with pytest.raises(OSError, match="disk"), _command.plotting():
+        raise OSError("disk")

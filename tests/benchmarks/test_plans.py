@@ -1,0 +1,67 @@
+"""Rows and settings of a command: which models fit, what has the last word, sweeps."""
+
+import pytest
+
+from benchmarks import _plans, _settings
+from graphkit.errors import GraphError, UnknownNameError
+
+
+def test_models_that_fit():
+    def forecasts(make):
+        return getattr(make, "kind", None) == "forecast"
+
+    found = _plans.models_that(forecasts, ["gru", "ha"], "forecasts nothing")
+    assert list(found) == ["gru", "ha"]
+    assert all(forecasts(make) for make in found.values())
+    with pytest.raises(GraphError, match=r"'nat' forecasts nothing.*expected .*gru or .*ha") as e:
+        _plans.models_that(forecasts, ["gru", "nat"], "forecasts nothing")
+    assert "nat or" not in str(e.value)
+    with pytest.raises(UnknownNameError, match="Did you mean 'gwnet'"):
+        _plans.models_that(forecasts, ["gwnt"], "forecasts nothing")
+
+
+def test_settings_of_fit_are_those_the_command_does_not_give_itself():
+    names = _plans.fit_names()
+    assert {"epochs", "lr", "batch_size", "device", "threads"} <= names
+    assert not names & {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+
+
+def test_the_command_line_has_the_last_word():
+    found = _settings.Settings(fit={"lr": 1, "epochs": 9}, model={"dim": 8})
+    known = {"nat": {"dim"}, "tgn": {"memory"}}
+    values = {"lr": 2, "dim": 4, "memory": 3, "threads": 5, "val": 0.1}
+    options = {"epochs": 1, "batch_size": 20, "threads": 2, "device": None, "set": ["unread"]}
+    assert _plans.complete(found, "nat", values, options, known, {"val"}) is found
+    assert found.fit == {"lr": 2, "epochs": 1, "threads": 2, "batch_size": 20}
+    assert found.model == {"dim": 4}
+    assert found.task == {"val": 0.1}
+    with pytest.raises(UnknownNameError, match="Did you mean 'memory'"):
+        _plans.complete(found, "tgn", {"tgn.memry": 1}, {}, known, set())
+
+
+def key_for(model, owner, name):
+    """``K`` is a setting of every model but mlp; other names give no row."""
+    if name != "K" or owner not in ("", model):
+        return None
+    return "" if model == "mlp" else f"{model}.K"
+
+
+def test_a_row_per_value_of_a_sweep():
+    models = ["dagnn", "gcn", "mlp"]
+    assert _plans.sweep_rows(models, ["K=1,20", "gcn.K=1,[2,3]", "lr=1"], key_for) == {
+        "dagnn K=1": ("dagnn", {"dagnn.K": 1}),
+        "dagnn K=20": ("dagnn", {"dagnn.K": 20}),
+        "gcn K=1": ("gcn", {"gcn.K": 1}),
+        "gcn K=20": ("gcn", {"gcn.K": 20}),
+        "mlp": ("mlp", {}),
+        "gcn K=[2,3]": ("gcn", {"gcn.K": [2, 3]}),
+    }
+    order = list(_plans.sweep_rows(models, ["K=1,20"], key_for))
+    assert order == ["dagnn K=1", "dagnn K=20", "gcn K=1", "gcn K=20", "mlp"]
+
+
+def test_without_a_sweep_a_row_per_model():
+    rows = _plans.sweep_rows(["gcn", "mlp"], [], key_for)
+    assert rows == {"gcn": ("gcn", {}), "mlp": ("mlp", {})}
+    with pytest.raises(GraphError, match="expected key=a,b,c"):
+        _plans.sweep_rows(["gcn"], ["K="], key_for)

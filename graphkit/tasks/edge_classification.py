@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graphkit.data import TemporalGraph
 from graphkit.registry import register
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_link_prediction import row_of
+from graphkit.tasks.snapshot_task import row_of
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 
 __all__ = ["EdgeClassification"]

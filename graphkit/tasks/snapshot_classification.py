@@ -10,12 +10,13 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
+from graphkit.tasks.snapshot_task import SnapshotTask
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
 __all__ = ["SnapshotClassification"]
 
 
-class SnapshotClassification:
+class SnapshotClassification(SnapshotTask):
     """Classes of what is in a step, told from the embeddings after that step.
 
     A task of this kind says what is asked about in a step (:meth:`asked`) and how a model answers
@@ -32,8 +33,8 @@ class SnapshotClassification:
         GraphError: A number is out of range, or a split has nothing to classify.
     """
 
-    name: str
     subject: str
+    ahead = 0
     selection = "f1"
 
     def __init__(
@@ -44,8 +45,8 @@ class SnapshotClassification:
         class_weights: tuple[float, ...] | None,
         target: int | None,
     ) -> None:
-        self.graph, self.dataset = graph, graph.name or "graph"
-        self.timeline, self.num_classes = timeline, num_classes
+        super().__init__(graph, timeline)
+        self.num_classes = num_classes
         self.class_weights = tuple(class_weights or [1.0] * num_classes)
         if len(self.class_weights) != num_classes:
             raise GraphError(
@@ -59,21 +60,6 @@ class SnapshotClassification:
         self.target = int(counts.argmin()) if target is None else target
         if not 0 <= self.target < num_classes:
             raise GraphError("target", "no such class", got=target)
-
-    @property
-    def in_channels(self) -> int:
-        """Width of the nodes' features."""
-        return self.timeline.in_channels
-
-    @property
-    def num_nodes(self) -> int:
-        """Nodes of the graph."""
-        return self.timeline.num_nodes
-
-    @property
-    def mode(self) -> str:
-        """``"window"`` or ``"carry"``."""
-        return self.timeline.mode
 
     # ---------------------------------------------------------------- what is asked
     def asked(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,14 +81,6 @@ class SnapshotClassification:
         return SnapshotStream(
             self.timeline, steps, self.asked, sizes, sum(sizes), whole=False, device=device
         )
-
-    def history(self, split: str) -> list[Any]:
-        """The steps that a carried state has gone through; nothing for windows."""
-        return self.timeline.before(split)
-
-    def continues(self, split: str) -> bool:
-        """A carried state is one of earlier weights after training: it is made again."""
-        return self.mode == "window"
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
@@ -145,23 +123,12 @@ class SnapshotClassification:
             "computed": {"f1": what},
         }
 
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- inside
     def _parts(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         return scores[:, : self.num_classes], scores[:, self.num_classes].long()
 
     def _summary(self) -> str:
-        sizes = "/".join(str(len(self._steps(s))) for s in ("train", "val", "test"))
         return (
-            f"{sizes} of {len(self.timeline)} steps, {self.timeline.reach} steps seen, {self.mode};"
-            f" F1 of class {self.target} over the whole split"
+            f"{self._sizes()} of {len(self.timeline)} steps, {self.timeline.reach} steps seen, "
+            f"{self.mode}; F1 of class {self.target} over the whole split"
         )
-
-    def _steps(self, split: str) -> range:
-        return self.timeline.steps(split, ahead=0)

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
-from graphkit.nn.snapshot import Snapshot
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
+from graphkit.tasks.snapshot_task import SnapshotTask, row_of
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
 __all__ = ["SnapshotLinkPrediction"]
@@ -24,7 +24,7 @@ _SAMPLED = ("mrr_sampled", "ap_sampled")
 
 
 @register("task", "snapshot_link_prediction")
-class SnapshotLinkPrediction:
+class SnapshotLinkPrediction(SnapshotTask):
     r"""Rank all pairs of nodes by whether they have an edge in the next step.
 
     The protocol of EvolveGCN (arXiv 1902.10191, section 4, and its code). Embeddings after step
@@ -75,6 +75,7 @@ class SnapshotLinkPrediction:
     """
 
     name = "snapshot_link_prediction"
+    ahead = 1
     num_classes = 2
 
     def __init__(
@@ -100,8 +101,7 @@ class SnapshotLinkPrediction:
             raise UnknownNameError("selection", selection, measured)
         if drawn_from not in ("window", "all"):
             raise UnknownNameError("drawn_from", drawn_from, ("window", "all"))
-        self.timeline = Timeline(graph, **timeline)
-        self.graph, self.dataset = graph, graph.name or "graph"
+        super().__init__(graph, Timeline(graph, **timeline))
         self.negatives, self.class_weights = negatives, tuple(class_weights)
         self.sampled = sampled
         self.drawn_from, self.selection, self.seed = drawn_from, selection, seed
@@ -109,22 +109,6 @@ class SnapshotLinkPrediction:
         for split in ("train", "test"):
             if not len(self._steps(split)):
                 raise GraphError(split, "no step is left for it")
-
-    # What a model is made for.
-    @property
-    def in_channels(self) -> int:
-        """Width of the nodes' features."""
-        return self.timeline.in_channels
-
-    @property
-    def num_nodes(self) -> int:
-        """Nodes of the graph."""
-        return self.timeline.num_nodes
-
-    @property
-    def mode(self) -> str:
-        """``"window"`` or ``"carry"``."""
-        return self.timeline.mode
 
     # ---------------------------------------------------------------- what is asked
     def stream(
@@ -153,14 +137,6 @@ class SnapshotLinkPrediction:
             whole,
             device,
         )
-
-    def history(self, split: str) -> list[Any]:
-        """The steps that a carried state has gone through; nothing for windows."""
-        return self.timeline.before(split)
-
-    def continues(self, split: str) -> bool:
-        """A carried state is one of earlier weights after training: it is made again."""
-        return self.mode == "window"
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
@@ -253,16 +229,8 @@ class SnapshotLinkPrediction:
             "mrr_filtered": "as mrr, without the source's other edges",
         }
 
-    def protocol(self) -> dict[str, Any]:
-        """Split, negatives and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"SnapshotLinkPrediction({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- inside
     def _summary(self) -> str:
-        sizes = "/".join(str(len(self._steps(s))) for s in ("train", "val", "test"))
         seen = f"{self.timeline.reach} steps seen, {self.mode}"
         if self.timeline.adj_window > 1:
             seen += f", each with the edges of {self.timeline.adj_window}"
@@ -271,10 +239,7 @@ class SnapshotLinkPrediction:
         ranked = (
             "all pairs ranked" if self.sampled is None else f"ranked among {self.sampled} drawn"
         )
-        return f"{sizes} targets of {len(self.timeline)} steps, {seen}; {ranked}"
-
-    def _steps(self, split: str) -> range:
-        return self.timeline.steps(split, ahead=1)
+        return f"{self._sizes()} targets of {len(self.timeline)} steps, {seen}; {ranked}"
 
     def _edges(self, step: int) -> Tensor:
         return self.timeline.edges[step]
@@ -330,8 +295,3 @@ class SnapshotLinkPrediction:
             return every, every
         steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
         return self._edges(step + 1)[0], torch.cat([edges.reshape(-1) for edges in steps])
-
-
-def row_of(h: Tensor, snapshot: Snapshot) -> Tensor | None:
-    """The row of each node in ``h``: that of the snapshot, unless the model keeps one per node."""
-    return None if len(h) == snapshot.num_nodes else snapshot.position

@@ -11,7 +11,7 @@ from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
 from graphkit.registry import register
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_link_prediction import row_of
+from graphkit.tasks.snapshot_task import row_of
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 
 __all__ = ["SnapshotNodeClassification"]

@@ -18,7 +18,6 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
@@ -114,8 +113,7 @@ class Forecast(SignalTask):
             )
         if edges not in ("given", "correlation"):
             raise UnknownNameError("edges", edges, ("given", "correlation"))
-        check_graph(graph)
-        self.graph, self.dataset = graph, graph.name or "graph"
+        super().__init__(graph)
         self.windows = graph.windows(
             history, horizon, stride, delay=delay, target_channels=target_channels
         )

@@ -16,7 +16,6 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery, shuffled
@@ -117,8 +116,7 @@ class GraphClassification(SignalTask):
         ):
             if value not in known:
                 raise UnknownNameError(what, value, known)
-        check_graph(graph)
-        self.graph, self.dataset = graph, graph.name or "graph"
+        super().__init__(graph)
         self.windows = graph.windows(history, 0, stride or max(1, history // 2))
         self.eval_windows = graph.windows(history, 0, eval_stride or history)
         self.split = split or BlockSplit()

@@ -17,7 +17,7 @@ from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_t
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
+from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.queries import Query, QueryStream
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _KEPT = 1 << 20  # largest number of scores whose targets and weights are kept
 
 
 @register("task", "link_prediction")
-class LinkPrediction:
+class LinkPrediction(GraphTask):
     r"""Score the true destination of each event above others, knowing only earlier events.
 
     The stream is split by time. The loss of a batch is the mean of
@@ -91,7 +91,7 @@ class LinkPrediction:
         batch_mean: bool = False,
         seed: int = 0,
     ) -> None:
-        check_graph(graph)
+        super().__init__(graph)
         num_train_negatives = check_count(
             num_train_negatives, "num_train_negatives", "training needs something to tell apart"
         )
@@ -102,8 +102,6 @@ class LinkPrediction:
             candidates = check_count(candidates, "candidates", "neither a number nor fixed lists")
         if isinstance(eval_negatives, str):
             eval_negatives = (eval_negatives,)
-        self.graph = graph
-        self.dataset = graph.name or "graph"
         self.negatives = negatives
         self.eval_negatives = tuple(dict.fromkeys([negatives, *eval_negatives]))
         self.num_train_negatives = num_train_negatives
@@ -231,7 +229,7 @@ class LinkPrediction:
             for split in _SPLITS
             for kind, purpose, _ in self._columns(split, final=split == "test")
         }
-        return {"summary": self._summary(), **self.identity(), "pools": pools}
+        return {**super().protocol(), "pools": pools}
 
     def identity(self) -> dict[str, Any]:
         """The part of :meth:`protocol` that decides the numbers; the same before and after a run
@@ -266,9 +264,6 @@ class LinkPrediction:
             | ({"mrr": ranked, "hits@10": ranked} if self.candidates else {}),
             "stream_sha256": self._fingerprint,
         }
-
-    def __repr__(self) -> str:
-        return f"LinkPrediction({self.dataset}: {self._summary()})"
 
     # ---------------------------------------------------------------- inside
     def _summary(self) -> str:

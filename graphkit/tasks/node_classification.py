@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
+from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.node_splits import (
     RANDOM_OPTIONS,
     NodeSplit,
@@ -82,7 +82,7 @@ class _OneBatch:
 
 
 @register("task", "node_classification")
-class NodeClassification:
+class NodeClassification(GraphTask):
     r"""Tell the class of nodes of a graph that stands still, some of whose classes are known.
 
     The model sees the whole graph and all features in every epoch; the loss is the negative log
@@ -122,7 +122,7 @@ class NodeClassification:
         seed: int = 0,
         **random_options: int | None,
     ) -> None:
-        check_graph(graph)
+        super().__init__(graph)
         _check_columns(graph)
         if selection not in _SELECTIONS:
             raise UnknownNameError("selection", selection, _SELECTIONS)
@@ -131,8 +131,6 @@ class NodeClassification:
         for option in random_options:
             if option not in RANDOM_OPTIONS:
                 raise UnknownNameError("option of the split", option, RANDOM_OPTIONS)
-        self.graph = graph
-        self.dataset = graph.name or "graph"
         self.selection = selection
         self.seed = seed
         self.normalize_features = normalize_features
@@ -221,10 +219,6 @@ class NodeClassification:
         return {"accuracy": float(right.mean()), "log_likelihood": float(log.mean())}
 
     # ---------------------------------------------------------------- record
-    def protocol(self) -> dict[str, Any]:
-        """Split, features and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
     def identity(self) -> dict[str, Any]:
         """What decides the numbers: everything in :meth:`protocol` but its summary."""
         return {
@@ -241,9 +235,6 @@ class NodeClassification:
             },
             "split_sha256": self._fingerprint(),
         }
-
-    def __repr__(self) -> str:
-        return f"NodeClassification({self.dataset}: {self._summary()})"
 
     # ---------------------------------------------------------------- inside
     def _make_split(self, split: Any, options: dict[str, Any]) -> NodeSplit:

@@ -14,7 +14,6 @@ from graphkit.data.window_splits import WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.registry import register
-from graphkit.tasks.graph_argument import check_graph
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
@@ -67,8 +66,7 @@ class PartClassification(SignalTask):
             raise UnknownNameError("selection", selection, _METRICS)
         if not 0 < stretch <= 1:
             raise GraphError("stretch", "not a share", expected="0 < stretch <= 1", got=stretch)
-        check_graph(graph)
-        self.graph, self.dataset = graph, graph.name or "graph"
+        super().__init__(graph)
         self.parts, self.split = WholeParts(graph), split or GivenSplit(label=label, seed=seed)
         self.index = self.split.split(self.parts)
         self.label, self.selection, self.seed = label, selection, int(seed)

@@ -1,16 +1,16 @@
-"""What tasks on the signal of a graph share: sizes, streams of windows, records."""
+"""What tasks on the signal of a graph share: sizes and streams of windows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphkit.data import TemporalGraph
 from graphkit.data.inputs import check_count
 from graphkit.errors import UnknownNameError
+from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
 
 __all__ = ["SPLITS", "SignalTask"]
@@ -18,22 +18,20 @@ __all__ = ["SPLITS", "SignalTask"]
 SPLITS = ("train", "val", "test")
 
 
-class SignalTask:
+class SignalTask(GraphTask):
     """A question about windows or parts of a signal, each of which holds all that a model sees.
 
-    A task of its own sets the attributes below and answers :meth:`_asking`, :meth:`identity` and
-    :meth:`_summary`; the engine wants ``score``, ``loss`` and ``metrics`` besides.
+    A task of its own sets the attributes below and answers :meth:`_asking`; the engine wants
+    ``score``, ``loss`` and ``metrics`` besides.
+
+    Args:
+        graph: With a ``signal``.
 
     Attributes:
-        graph: With a ``signal``.
-        dataset: Its name.
         index: Numbers of the windows of each split.
         seed: Of orders and draws.
     """
 
-    name: ClassVar[str]
-    graph: TemporalGraph
-    dataset: str
     index: Any
     seed: int
 
@@ -84,27 +82,11 @@ class SignalTask:
         """Always: there is no state between windows."""
         return True
 
-    # ---------------------------------------------------------------- record
-    def identity(self) -> dict[str, Any]:
-        """What decides the numbers."""
-        raise NotImplementedError
-
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- for the task itself
     def _asking(
         self, split: str, epoch: int, device: torch.device
     ) -> Callable[[Tensor, int], WindowQuery]:
         """``ask(index, first)``: the query of some windows of a split."""
-        raise NotImplementedError
-
-    def _summary(self) -> str:
-        """The protocol in one line."""
         raise NotImplementedError
 
     def _order(self, epoch: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What tasks on snapshots share: the timeline, the steps of a split, records."""
+"""What tasks on snapshots share: the timeline and the steps of a split."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from torch import Tensor
 
 from graphkit.data import TemporalGraph
 from graphkit.nn.snapshot import Snapshot
+from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.snapshot_timeline import SPLITS, Timeline
 
 __all__ = ["SnapshotTask", "row_of"]
 
 
-class SnapshotTask:
+class SnapshotTask(GraphTask):
     """A question about the steps of a timeline.
 
-    A task of its own sets the attributes of the class and answers :meth:`identity` and
-    :meth:`_summary`; the engine wants ``stream``, ``score``, ``loss`` and ``metrics`` besides.
+    A task of its own says how far ``ahead`` it asks; the engine wants ``stream``, ``score``,
+    ``loss`` and ``metrics`` besides.
 
     Args:
         graph: The stream.
         timeline: Its steps.
 
     Attributes:
-        name: Registered name.
         ahead: Steps between the embeddings and the step that they answer for.
     """
 
-    name: ClassVar[str]
     ahead: ClassVar[int]
 
     def __init__(self, graph: TemporalGraph, timeline: Timeline) -> None:
-        self.graph, self.dataset = graph, graph.name or "graph"
+        super().__init__(graph)
         self.timeline = timeline
 
     # ---------------------------------------------------------------- what models may ask
@@ -60,23 +59,7 @@ class SnapshotTask:
         """A carried state is one of earlier weights after training: it is made again."""
         return self.mode == "window"
 
-    # ---------------------------------------------------------------- record
-    def identity(self) -> dict[str, Any]:
-        """The part of :meth:`protocol` that decides the numbers."""
-        raise NotImplementedError
-
-    def protocol(self) -> dict[str, Any]:
-        """Split and how each metric is computed, as plain values."""
-        return {"summary": self._summary(), **self.identity()}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.dataset}: {self._summary()})"
-
     # ---------------------------------------------------------------- for the task itself
-    def _summary(self) -> str:
-        """The protocol in one line."""
-        raise NotImplementedError
-
     def _steps(self, split: str) -> range:
         return self.timeline.steps(split, self.ahead)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.snapshot import Snapshot, as_snapshot, fading_degrees, out_degree
-from graphkit.tasks.graph_argument import check_graph
+from graphkit.tasks.graph_task import check_graph
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 

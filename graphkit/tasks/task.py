@@ -26,7 +26,7 @@ class Stream(Protocol):
 
 
 class Task(Protocol):
-    """A kind of prediction. A class that has these members is a task; there is no base class.
+    """A kind of prediction. A class that has these members is a task, whatever its base.
 
     Attributes:
         name: Registered name.

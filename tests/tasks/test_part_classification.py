@@ -1,4 +1,4 @@
-"""Whole parts as a task: batches, padding, random changes, metrics, a run; the classifier."""
+"""Whole parts as a task: batches, padding, random changes, metrics, a run."""
 
 import math
 
@@ -8,7 +8,6 @@ import torch
 from graphkit import TemporalGraph
 from graphkit.data.whole_parts import GivenSplit, WholeParts
 from graphkit.data.window_splits import PartSplit
-from graphkit.encoders.sequence import GRU
 from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
@@ -116,35 +115,6 @@ def test_learns_which_joint_swings():
     )
     assert result.metrics["test"]["accuracy"] > 0.9
     assert result.protocol["split"]["name"] == "given"
-
-
-@pytest.mark.parametrize("encoder", ["gru", "skeleton_cnn", "paragru", "tcnca"])
-@pytest.mark.parametrize("features", ["raw", "skeleton"])
-def test_padding_does_not_change_an_answer(encoder, features):
-    task = PartClassification(sticks())
-    torch.manual_seed(0)
-    small = {"widths": (4,)} if encoder == "skeleton_cnn" else {}
-    model = SequenceClassifier.from_task(
-        task, encoder=encoder, hidden_channels=8, features=features, encoder_settings=small
-    )
-    model.double().eval()
-    query = task.query(task.index.test[:6])
-    together = model(query.x.double(), None, query.x_mask)
-    for row in range(6):
-        n = int(query.x_mask[row].flatten(1).any(1).sum())
-        alone = model(query.x[row : row + 1, :n].double())
-        torch.testing.assert_close(together[row : row + 1], alone, rtol=0, atol=1e-10)
-
-
-def test_encoder_as_a_module():
-    model = SequenceClassifier(3, 5, 2, encoder=GRU(8), hidden_channels=8)
-    assert model(torch.randn(2, 6, 5, 2)).shape == (2, 3)
-    with pytest.raises(TypeError, match="made already"):
-        SequenceClassifier(3, 5, 2, encoder=GRU(8), encoder_settings={"dropout": 0.1})
-    with pytest.raises(GraphError, match="not a batch of clips"):
-        model(torch.randn(2, 6, 4, 2))
-    with pytest.raises(UnknownNameError, match="skeleton"):
-        SequenceClassifier(3, 5, 2, features="skeletons")
 
 
 def test_splits_and_errors():

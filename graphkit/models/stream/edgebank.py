@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_pairs
+from graphkit.nn.stream import check_node_ids, check_pairs
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.registry import register
@@ -150,16 +150,7 @@ class EdgeBank(nn.Module):
 
     def _ends(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         for ids in (u, v):  # the key of an id out of range is that of another pair
-            if ids.numel() and ids.device.type == "cpu":
-                low, high = (int(end) for end in ids.aminmax())
-                if low < 0 or high >= self.num_nodes:
-                    raise GraphError(
-                        "nodes",
-                        "a node id is out of range",
-                        expected=f"0 <= id < {self.num_nodes}",
-                        got=low if low < 0 else high,
-                        fix="Make the model for the whole graph.",
-                    )
+            check_node_ids(ids, self.num_nodes)
         return (torch.minimum(u, v), torch.maximum(u, v)) if self.undirected else (u, v)
 
     def extra_repr(self) -> str:

@@ -63,7 +63,7 @@ from torch import Tensor, nn
 
 from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_pairs
+from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
 from graphkit.nn.stream.event_history import EventHistory, HistoryRows
 from graphkit.nn.stream.fading_table import FadingTable
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches, keys
@@ -180,8 +180,8 @@ class HistoryLinkPredictor(nn.Module):
             )
         self.num_nodes, self.length = num_nodes, length
         self.pairing, self.pool = pairing, pool
-        self.register_buffer("edge_attr", _as_features(edge_attr), persistent=False)
-        self.register_buffer("x", _as_features(x), persistent=False)
+        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
+        self.register_buffer("x", feature_table(x), persistent=False)
         edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
         node_channels = 0 if self.x is None else self.x.size(1)
 
@@ -269,7 +269,7 @@ class HistoryLinkPredictor(nn.Module):
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         nodes = torch.cat([src, candidates.reshape(-1)])
-        self._check_ids(nodes)
+        check_node_ids(nodes, self.num_nodes)
         when = torch.cat([t, t.repeat_interleave(num_candidates)])
         rows = self.history(nodes, when, earlier)
         u, v = rows.row_of[:num_events], rows.row_of[num_events:]
@@ -381,7 +381,7 @@ class HistoryLinkPredictor(nn.Module):
         if batch.src.numel() == 0:
             return
         records = self.history.records(batch)
-        self._check_ids(records.node)
+        check_node_ids(records.node, self.num_nodes)
         self.history.write(records)
         now = self.history.clock
         if self.activity is not None:
@@ -392,19 +392,6 @@ class HistoryLinkPredictor(nn.Module):
             self.activity.write(records.node, value + hit.unsqueeze(1), now)
         if self.walks is not None:
             self.walks.insert(batch.src, batch.dst, now)
-
-    def _check_ids(self, nodes: Tensor) -> None:
-        if nodes.device.type != "cpu" or nodes.numel() == 0:
-            return  # on a GPU the look would wait for the device
-        low, high = (int(end) for end in nodes.aminmax())
-        if low < 0 or high >= self.num_nodes:
-            raise GraphError(
-                "nodes",
-                "a node id is out of range",
-                expected=f"0 <= id < {self.num_nodes}",
-                got=low if low < 0 else high,
-                fix="Make the model for the whole graph.",
-            )
 
     def extra_repr(self) -> str:
         return (
@@ -446,10 +433,3 @@ def _reset(module: nn.Module) -> None:
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     """``[R, C]``, the mean over the valid positions; outputs elsewhere are 0."""
     return values.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-
-
-def _as_features(value: Tensor | None) -> Tensor | None:
-    if value is None:
-        return None
-    value = value.to(torch.get_default_dtype())
-    return value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)

@@ -62,7 +62,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_pairs
+from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
     CodeReadout,
@@ -203,8 +203,10 @@ class NAT(nn.Module):
             seed=seed,
         )
         self.register_buffer("self_vector", torch.zeros(num_nodes, self_channels))
-        self.register_buffer("edge_attr", _table(edge_attr, "edge_attr"), persistent=False)
-        self.register_buffer("x", _table(x, "x", num_nodes), persistent=False)
+        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
+        self.register_buffer("x", feature_table(x), persistent=False)
+        if x is not None and len(x) != num_nodes:
+            raise GraphError("x", "the number of rows differs", expected=num_nodes, got=len(x))
         edge_channels = 0 if edge_attr is None else self.edge_attr.shape[1]
         node_channels = 0 if x is None else self.x.shape[1]
         feature_channels = min(node_channels, neighbor_channels)
@@ -362,18 +364,8 @@ class NAT(nn.Module):
 
     # ---------------------------------------------------------------- read
     def _read(self, nodes: Tensor, t: Tensor, num_candidates: int) -> _Reading:
-        on_cpu = nodes.device.type == "cpu"
-        if on_cpu and nodes.numel():  # compiled loops would read whatever is there
-            low, high = (int(v) for v in nodes.aminmax())
-            if low < 0 or high >= self.num_nodes:
-                raise GraphError(
-                    "nodes",
-                    "a node id is out of range",
-                    expected=f"0 <= id < {self.num_nodes}",
-                    got=low if low < 0 else high,
-                    fix="Make the model for the whole graph.",
-                )
-        shared = self.clock != "time" and on_cpu
+        check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
+        shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
             row_of = torch.arange(nodes.numel(), device=nodes.device)
             now = torch.cat([t, t.repeat_interleave(num_candidates)])
@@ -495,13 +487,3 @@ class NAT(nn.Module):
             f"{type(self).__name__}({self.num_nodes}, num_slots={self.cache.num_slots}, "
             f"clock={self.clock!r}, readout={type(self.readout).__name__})"
         )
-
-
-def _table(value: Tensor | None, column: str, rows: int | None = None) -> Tensor | None:
-    if value is None:
-        return None
-    value = value.to(torch.get_default_dtype())
-    value = value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)
-    if rows is not None and value.shape[0] != rows:
-        raise GraphError(column, "the number of rows differs", expected=rows, got=value.shape[0])
-    return value

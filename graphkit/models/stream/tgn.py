@@ -53,7 +53,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import TransformerConv
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_pairs
+from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
 from graphkit.nn.stream.event_records import event_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.message_store import MessageStore
@@ -147,8 +147,8 @@ class TGN(nn.Module):
         self.aggregator = aggregator
         self.time_gap = time_gap
         self.time_dtype = check_time_dtype(time_dtype)
-        self.register_buffer("edge_attr", _as_features(edge_attr), persistent=False)
-        self.register_buffer("x", _as_features(x), persistent=False)
+        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
+        self.register_buffer("x", feature_table(x), persistent=False)
         edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
 
         self.time_encoder = TimeEncoder(time_channels, init=time_init)
@@ -201,7 +201,7 @@ class TGN(nn.Module):
         """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``."""
         check_pairs(src, dst, t)
         nodes, row = torch.unique(torch.cat([src, dst.flatten()]), return_inverse=True)
-        self._check_ids(nodes)
+        check_node_ids(nodes, self.num_nodes)
         if self.time_gap == "query":
             # One row per (node, query time): the memories are still computed once per node.
             times, column = torch.unique(t, return_inverse=True)
@@ -230,7 +230,7 @@ class TGN(nn.Module):
             return
         records = event_records(batch.src, batch.dst, batch.t, batch.event_id)
         nodes = records.node
-        self._check_ids(nodes)
+        check_node_ids(nodes, self.num_nodes)
         memory, last_update = self._updated_memory(nodes)
         self.memory[nodes] = memory.to(self.memory.dtype)
         self.updated[nodes] |= self.messages.count[nodes] > 0
@@ -290,29 +290,8 @@ class TGN(nn.Module):
         own = own if which is None else own[which]
         return self.conv((h, h[own]), torch.stack([neighbor, target]), edge_attr)
 
-    def _check_ids(self, nodes: Tensor) -> None:
-        # Sorted and distinct, so the ends tell; on a GPU the look would wait for the device.
-        if nodes.is_cuda or nodes.numel() == 0:
-            return
-        low, high = int(nodes[0]), int(nodes[-1])
-        if low < 0 or high >= self.num_nodes:
-            raise GraphError(
-                "nodes",
-                "a node id is out of range",
-                expected=f"0 <= id < {self.num_nodes}",
-                got=low if low < 0 else high,
-                fix="Make the model for the whole graph.",
-            )
-
     def extra_repr(self) -> str:
         return (
             f"{self.num_nodes}, memory_channels={self.memory_channels}, "
             f"aggregator={self.aggregator!r}, time_gap={self.time_gap!r}"
         )
-
-
-def _as_features(table: Tensor | None) -> Tensor | None:
-    if table is None:
-        return None
-    table = table.to(torch.get_default_dtype())
-    return table.flatten(1) if table.dim() > 1 else table.unsqueeze(1)

@@ -5,6 +5,7 @@ from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.fading_table import FadingTable
+from graphkit.nn.stream.feature_table import feature_table
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
@@ -14,6 +15,7 @@ from graphkit.nn.stream.joint_readout import (
 )
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
+from graphkit.nn.stream.node_ids import check_node_ids
 from graphkit.nn.stream.pair_shapes import check_pairs
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
@@ -45,9 +47,11 @@ __all__ = [
     "TemporalWalks",
     "TimeEncoder",
     "TimedGRU",
+    "check_node_ids",
     "check_pairs",
     "check_time_dtype",
     "event_records",
+    "feature_table",
     "num_buckets",
     "pack_time",
     "recency_bucket",

@@ -289,7 +289,7 @@ def test_learns_who_meets_whom():
     assert sum(losses[-10:]) / 10 < 0.1
 
 
-def test_options_and_ids_are_checked():
+def test_options_are_checked():
     with pytest.raises(UnknownNameError, match="tokens"):
         HistoryLinkPredictor(4, pairing="token")
     with pytest.raises(UnknownNameError, match="mean"):
@@ -300,9 +300,4 @@ def test_options_and_ids_are_checked():
         HistoryLinkPredictor(4, length=1)
     with pytest.raises(GraphError, match="'mean' with pairing='joint'"):
         HistoryLinkPredictor(4, pairing="joint")
-    model = HistoryLinkPredictor(4, **SMALL)
-    with pytest.raises(GraphError, match="0 <= id < 4; got 7"):
-        model.score(torch.tensor([0]), torch.tensor([7]), torch.tensor([0]))
-    with pytest.raises(GraphError, match="got -1"):
-        model.score(torch.tensor([-1]), torch.tensor([3]), torch.tensor([0]))
-    assert "pairing='head'" in str(model)
+    assert "pairing='head'" in str(HistoryLinkPredictor(4, **SMALL))

@@ -262,7 +262,7 @@ def test_learns_who_meets_whom():
     assert sum(losses[-10:]) / 10 < 0.1
 
 
-def test_options_and_ids_are_checked():
+def test_options_are_checked():
     with pytest.raises(UnknownNameError, match="last"):
         TGN(4, aggregator="lost")
     with pytest.raises(UnknownNameError, match="gru"):
@@ -271,11 +271,6 @@ def test_options_and_ids_are_checked():
         TGN(4, time_gap="now")
     with pytest.raises(GraphError, match="multiple of heads=3"):
         TGN(4, heads=3)
-    model = TGN(4, **SMALL)
-    with pytest.raises(GraphError, match="0 <= id < 4; got 7"):
-        model.score(torch.tensor([0]), torch.tensor([7]), torch.tensor([0]))
-    with pytest.raises(GraphError, match="got -1"):
-        model.score(torch.tensor([-1]), torch.tensor([3]), torch.tensor([0]))
 
 
 def test_edge_features_are_shared_and_stay_out_of_the_state_dict():

@@ -13,7 +13,6 @@ Example:
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.nn.signal import TrainingSignal
+from graphkit.testing.model_checks import (
+    assert_close,
+    check_deepcopy,
+    check_modes,
+    check_reset_parameters,
+    check_state_dict,
+)
 
 __all__ = [
     "SIGNAL_CASES",
@@ -180,17 +186,6 @@ SIGNAL_CASES: dict[str, dict[str, SignalCase]] = {
 """The tasks that :func:`check_signal_model` uses, by what a model answers and by name."""
 
 
-def _close(a: Tensor, b: Tensor, promise: str, tolerance: float = 1e-5) -> None:
-    torch.testing.assert_close(
-        a,
-        b,
-        rtol=10 * tolerance,
-        atol=tolerance,
-        msg=lambda m: f"{promise}: {m}",
-        check_device=False,
-    )
-
-
 def check_shapes(factory: Factory, case: SignalCase) -> None:
     """The answer has the promised shape, is floating point and finite, for one window too."""
     model = case.model(factory)
@@ -229,25 +224,6 @@ def check_gradients(factory: Factory, case: SignalCase) -> None:
             assert not some or bool(parameter.grad.any()), f"gradient of '{name}' is zero"
 
 
-def check_modes(factory: Factory, case: SignalCase) -> None:
-    """Evaluation is deterministic and changes nothing; training with one seed is too."""
-    model, inputs = case.model(factory), case.inputs()
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    with torch.no_grad():
-        first = model(*inputs)
-        assert torch.equal(first, model(*inputs)), "two evaluations differ"
-        for name, value in model.state_dict().items():
-            assert torch.equal(state[name], value), f"evaluation changes '{name}'"
-        runs = []
-        for _ in range(2):
-            model.load_state_dict(state)
-            torch.manual_seed(3)
-            runs.append(model.train()(*inputs))
-        assert torch.equal(*runs), "one seed, two results"
-        model.load_state_dict(state)
-        assert torch.equal(first, model.eval()(*inputs)), "train() leaves a trace"
-
-
 def check_batch(factory: Factory, case: SignalCase) -> None:
     """In evaluation a window's answer does not depend on the windows beside it."""
     model, inputs = case.model(factory), case.inputs()
@@ -255,7 +231,7 @@ def check_batch(factory: Factory, case: SignalCase) -> None:
         together = model(*inputs)
         for row in range(_BATCH):
             alone = model(*(None if v is None else v[row : row + 1] for v in inputs))
-            _close(together[row : row + 1], alone, "a window alone and among others")
+            assert_close(together[row : row + 1], alone, "a window alone and among others")
 
 
 def check_mask(factory: Factory, case: SignalCase) -> None:
@@ -263,49 +239,7 @@ def check_mask(factory: Factory, case: SignalCase) -> None:
     model, (x, covariates, _) = case.model(factory), case.inputs()
     with torch.no_grad():
         full = torch.ones_like(x, dtype=torch.bool)
-        _close(model(x, covariates, full), model(x, covariates), "a mask of nothing missing")
-
-
-def check_state_dict(factory: Factory, case: SignalCase) -> None:
-    """A loaded state dict gives the same bits; a call adds nothing to it."""
-    model, other, inputs = case.model(factory), case.model(factory), case.inputs()
-    with torch.no_grad():
-        out = model(*inputs)
-        for value in other.state_dict().values():  # constants are no state
-            value.fill_(1 if value.dtype == torch.bool else 0)
-        other.load_state_dict(model.state_dict())
-        assert torch.equal(out, other(*inputs)), "a loaded state dict restores everything"
-    fresh = case.model(factory)
-    assert fresh.state_dict().keys() == model.state_dict().keys(), "a call adds to the state dict"
-
-
-def check_reset_parameters(factory: Factory, case: SignalCase) -> None:
-    """``reset_parameters`` draws every trained parameter anew, the same for the same seed."""
-    model, drawn = case.model(factory), []
-    for seed in (7, 7):
-        torch.manual_seed(seed)
-        model.reset_parameters()
-        trained = [p for p in model.parameters() if p.requires_grad]
-        drawn.append([p.detach().clone() for p in trained])
-        for parameter in trained:
-            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
-            with torch.no_grad():
-                parameter.fill_(float("nan"))
-    assert all(torch.equal(a, b) for a, b in zip(*drawn)), "one seed, two draws"
-
-
-def check_deepcopy(factory: Factory, case: SignalCase) -> None:
-    """A deep copy gives the same bits and goes its own way."""
-    model, inputs = case.model(factory), case.inputs()
-    with torch.no_grad():
-        early = copy.deepcopy(model)
-        out = model(*inputs)
-        twin = copy.deepcopy(model)
-        assert torch.equal(out, early(*inputs)), "a copy of a fresh model differs"
-        assert torch.equal(out, twin(*inputs)), "a copy differs"
-        for parameter in twin.parameters():
-            parameter.add_(1)
-        assert torch.equal(out, model(*inputs)), "a copy shares parameters"
+        assert_close(model(x, covariates, full), model(x, covariates), "a mask of nothing missing")
 
 
 def check_step(factory: Factory, case: SignalCase) -> None:
@@ -318,7 +252,7 @@ def check_step(factory: Factory, case: SignalCase) -> None:
         for t in range(x.size(1)):
             known = [None if v is None else v[:, t] for v in (covariates, mask)]
             out, state = model.step(x[:, t], state, *known)
-        _close(out, model(x, covariates, mask), "stepping and the whole window")
+        assert_close(out, model(x, covariates, mask), "stepping and the whole window")
 
 
 def check_devices(factory: Factory, case: SignalCase) -> None:
@@ -329,7 +263,8 @@ def check_devices(factory: Factory, case: SignalCase) -> None:
     a, b = case.model(factory), gpu.model(factory)
     b.load_state_dict(a.state_dict())
     with torch.no_grad():
-        _close(a(*case.inputs()), b(*gpu.inputs()).cpu(), "CPU and GPU agree", tolerance=1e-3)
+        out = b(*gpu.inputs()).cpu()
+        assert_close(a(*case.inputs()), out, "CPU and GPU agree", rtol=1e-2, atol=1e-3)
 
 
 SIGNAL_MODEL_CHECKS: dict[str, Callable[[Factory, SignalCase], None]] = {

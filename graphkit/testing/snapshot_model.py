@@ -22,6 +22,7 @@ from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
 from graphkit.nn.snapshot import as_snapshot, out_degree
+from graphkit.testing.model_checks import assert_close, assert_draws
 
 __all__ = ["SNAPSHOT_MODEL_CHECKS", "check_snapshot_model", "random_snapshots"]
 
@@ -63,9 +64,7 @@ def _close(a: Any, b: Any, promise: str) -> None:
     left, right = pytree.tree_leaves(a), pytree.tree_leaves(b)
     assert len(left) == len(right), promise
     for x, y in zip(left, right):
-        torch.testing.assert_close(
-            x, y, rtol=1e-4, atol=1e-6, msg=lambda m: f"{promise}: {m}", check_device=False
-        )
+        assert_close(x, y, promise, atol=1e-6)
 
 
 def check_shapes(factory: Factory) -> None:
@@ -160,17 +159,8 @@ def check_state_dict(factory: Factory) -> None:
 
 
 def check_reset_parameters(factory: Factory) -> None:
-    """``reset_parameters`` draws every parameter, if any, anew, the same for the same seed."""
-    model, drawn = _model(factory), []
-    for seed in (7, 7, 8):
-        torch.manual_seed(seed)
-        model.reset_parameters()
-        drawn.append([p.detach().clone() for p in model.parameters()])
-        for parameter in model.parameters():
-            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
-            with torch.no_grad():
-                parameter.fill_(float("nan"))
-    assert all(torch.equal(a, b) for a, b in zip(drawn[0], drawn[1])), "one seed, two draws"
+    """``reset_parameters`` draws what is trained, if anything, anew, the same for the same seed."""
+    drawn = assert_draws(_model(factory), (7, 7, 8))
     moved = any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2]))
     assert moved or not drawn[0], "seed has no effect"
 

@@ -12,13 +12,20 @@ Example:
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
+
+from graphkit.testing.model_checks import (
+    assert_close,
+    check_deepcopy,
+    check_modes,
+    check_reset_parameters,
+    check_state_dict,
+)
 
 __all__ = ["STATIC_CASES", "STATIC_MODEL_CHECKS", "StaticCase", "check_static_model"]
 
@@ -86,12 +93,6 @@ STATIC_CASES: dict[str, StaticCase] = {
 """The graphs that :func:`check_static_model` uses, by name."""
 
 
-def _close(a: Tensor, b: Tensor, promise: str) -> None:
-    torch.testing.assert_close(
-        a, b, rtol=1e-4, atol=1e-5, msg=lambda m: f"{promise}: {m}", check_device=False
-    )
-
-
 def check_shapes(factory: Factory, case: StaticCase) -> None:
     """Logits are ``[n, C]``, floating point and finite."""
     out = case.model(factory)(*case.inputs())
@@ -116,63 +117,6 @@ def check_gradients(factory: Factory, case: StaticCase) -> None:
             assert not some or bool(parameter.grad.any()), f"gradient of '{name}' is zero"
 
 
-def check_modes(factory: Factory, case: StaticCase) -> None:
-    """Evaluation is deterministic; training with one seed too, and leaves evaluation as it was."""
-    model, inputs = case.model(factory), case.inputs()
-    first = model(*inputs)
-    assert torch.equal(first, model(*inputs)), "two evaluations differ"
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    runs = []
-    for _ in range(2):
-        model.load_state_dict(state)
-        torch.manual_seed(3)
-        runs.append(model.train()(*inputs))
-    assert torch.equal(*runs), "one seed, two results"
-    model.load_state_dict(state)
-    assert torch.equal(first, model.eval()(*inputs)), "train() leaves a trace"
-
-
-def check_state_dict(factory: Factory, case: StaticCase) -> None:
-    """A loaded state dict gives the same bits; it holds parameters and buffers, nothing else."""
-    model, other, inputs = case.model(factory), case.model(factory), case.inputs()
-    model(*inputs)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.fill_(0.5)
-    other.load_state_dict(model.state_dict())
-    assert torch.equal(model(*inputs), other(*inputs)), "a loaded state dict restores everything"
-    other = case.model(factory)
-    assert other.state_dict().keys() == model.state_dict().keys(), "a call adds to the state dict"
-
-
-def check_reset_parameters(factory: Factory, case: StaticCase) -> None:
-    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
-    model, drawn = case.model(factory), []
-    for seed in (7, 7):
-        torch.manual_seed(seed)
-        model.reset_parameters()
-        drawn.append([p.detach().clone() for p in model.parameters()])
-        for parameter in model.parameters():
-            assert bool(parameter.isfinite().all()), "a parameter is not drawn anew"
-            with torch.no_grad():
-                parameter.fill_(float("nan"))
-    assert all(torch.equal(a, b) for a, b in zip(*drawn)), "one seed, two draws"
-
-
-def check_deepcopy(factory: Factory, case: StaticCase) -> None:
-    """A deep copy gives the same bits, before and after it was used, and goes its own way."""
-    model, inputs = case.model(factory), case.inputs()
-    early = copy.deepcopy(model)
-    out = model(*inputs)
-    twin = copy.deepcopy(model)
-    assert torch.equal(out, early(*inputs)), "a copy of a fresh model differs"
-    assert torch.equal(out, twin(*inputs)), "a copy differs"
-    with torch.no_grad():
-        for parameter in twin.parameters():
-            parameter.add_(1)
-    assert torch.equal(out, model(*inputs)), "a copy shares parameters"
-
-
 def check_permutation(factory: Factory, case: StaticCase) -> None:
     """Numbering nodes otherwise numbers rows otherwise; the order of edges does not matter."""
     model, (x, edge_index, *weight) = case.model(factory), case.inputs()
@@ -182,7 +126,7 @@ def check_permutation(factory: Factory, case: StaticCase) -> None:
     new = torch.empty_like(nodes)
     new[nodes] = torch.arange(case.num_nodes, device=x.device)
     out = model(x[nodes], new[edge_index][:, edges], *(w[edges] for w in weight))
-    _close(out, model(x, edge_index, *weight)[nodes], "permuted nodes")
+    assert_close(out, model(x, edge_index, *weight)[nodes], "permuted nodes")
 
 
 def check_other_graph(factory: Factory, case: StaticCase) -> None:
@@ -192,19 +136,19 @@ def check_other_graph(factory: Factory, case: StaticCase) -> None:
     reduced = edge_index[:, ::2].contiguous()
     halves = [w[::2].contiguous() for w in weight]
     expected = case.model(factory)(x, reduced.clone(), *halves)
-    _close(model(x, reduced, *halves), expected, "another graph")
-    _close(model(x, edge_index, *weight), first, "the first graph again")
+    assert_close(model(x, reduced, *halves), expected, "another graph")
+    assert_close(model(x, edge_index, *weight), first, "the first graph again")
     if edge_index.shape[1]:
         edge_index[:, 0] = edge_index[:, -1]
         expected = case.model(factory)(x, edge_index.clone(), *weight)
-        _close(model(x, edge_index, *weight), expected, "a graph written over")
+        assert_close(model(x, edge_index, *weight), expected, "a graph written over")
 
 
 def check_sparse(factory: Factory, case: StaticCase) -> None:
     """A model that says ``accepts_sparse`` gives for sparse features what it gives for dense."""
     model, (x, *rest) = case.model(factory), case.inputs()
     if getattr(model, "accepts_sparse", False):
-        _close(model(x.to_sparse_csr(), *rest), model(x, *rest), "sparse features")
+        assert_close(model(x.to_sparse_csr(), *rest), model(x, *rest), "sparse features")
 
 
 def check_compile(factory: Factory, case: StaticCase) -> None:
@@ -213,7 +157,7 @@ def check_compile(factory: Factory, case: StaticCase) -> None:
     expected = model(*inputs)
     torch._dynamo.reset()
     compiled = torch.compile(model, backend="aot_eager")
-    _close(compiled(*inputs), expected, "compiled")
+    assert_close(compiled(*inputs), expected, "compiled")
     torch._dynamo.reset()
 
 
@@ -224,7 +168,7 @@ def check_devices(factory: Factory, case: StaticCase) -> None:
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
     b.load_state_dict(a.state_dict())
-    _close(a(*case.inputs()), b(*gpu.inputs()).cpu(), "CPU and GPU agree")
+    assert_close(a(*case.inputs()), b(*gpu.inputs()).cpu(), "CPU and GPU agree")
 
 
 STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {

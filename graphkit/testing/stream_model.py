@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphkit.data import EventBatch, TemporalGraph
+from graphkit.testing.model_checks import assert_close, assert_draws
 from graphkit.testing.stream_case import STREAM_CASES, Factory, StreamCase
 
 __all__ = ["STREAM_MODEL_CHECKS", "check_stream_model"]
@@ -49,12 +50,6 @@ def _same_state(
         else:
             same = torch.allclose(x, y, rtol=1e-4, atol=1e-5)
         assert same, f"{promise}: '{name}' differs"
-
-
-def _close(a: Tensor, b: Tensor, promise: str) -> None:
-    torch.testing.assert_close(
-        a, b, rtol=1e-4, atol=1e-5, msg=lambda m: f"{promise}: {m}", check_device=False
-    )
 
 
 @torch.no_grad()
@@ -94,7 +89,9 @@ def check_columns(factory: Factory, case: StreamCase) -> None:
     together = _score(model, batches[3], dst)
     for j in range(dst.size(1)):
         alone = _score(model, batches[3], dst[:, j])
-        _close(together[:, j], alone, "a candidate's score does not depend on the other candidates")
+        assert_close(
+            together[:, j], alone, "a candidate's score does not depend on the other candidates"
+        )
 
 
 def check_rows(factory: Factory, case: StreamCase) -> None:
@@ -104,7 +101,7 @@ def check_rows(factory: Factory, case: StreamCase) -> None:
     together = _score(model, batches[3])
     promise = "a row's score does not depend on the other rows"
     for part in (slice(0, 1), slice(5, 12), slice(len(together) - 1, None)):
-        _close(together[part], _score(model, batches[3][part]), promise)
+        assert_close(together[part], _score(model, batches[3][part]), promise)
 
 
 def check_pure(factory: Factory, case: StreamCase) -> None:
@@ -188,18 +185,8 @@ def check_reset_state(factory: Factory, case: StreamCase) -> None:
 
 
 def check_reset_parameters(factory: Factory, case: StreamCase) -> None:
-    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
-    model = case.model(factory)
-    drawn = []
-    for seed in (7, 7, 8):
-        torch.manual_seed(seed)
-        model.reset_parameters()
-        drawn.append([p.detach().clone() for p in model.parameters()])
-        for parameter in model.parameters():
-            assert bool(parameter.isfinite().all()), "a parameter is not finite"
-            with torch.no_grad():
-                parameter.fill_(float("nan"))  # whatever is not drawn anew shows
-    assert all(torch.equal(a, b) for a, b in zip(drawn[0], drawn[1])), "one seed, two draws"
+    """``reset_parameters`` draws every trained parameter anew, the same for the same seed."""
+    drawn = assert_draws(case.model(factory), (7, 7, 8))
     if drawn[0]:
         assert any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2])), "seed has no effect"
 
@@ -249,7 +236,7 @@ def check_permutation(factory: Factory, case: StreamCase) -> None:
     promise = "the order of the events inside a batch does not matter"
     for batch in batches:
         order = torch.randperm(len(batch), generator=draw).to(batch.src.device)
-        _close(_score(model, batch)[order], _score(other, batch[order]), promise)
+        assert_close(_score(model, batch)[order], _score(other, batch[order]), promise)
         model.observe(batch)
         other.observe(batch[order])
         _same_state(_state(model), _state(other), promise, exact=False)
@@ -336,7 +323,7 @@ def check_devices(factory: Factory, case: StreamCase) -> None:
     b.load_state_dict(_state(a))
     promise = "CPU and GPU agree"
     for x, y in zip(case.batches(), gpu.batches()):
-        _close(_score(a, x), _score(b, y).cpu(), promise)
+        assert_close(_score(a, x), _score(b, y).cpu(), promise)
         a.observe(x)
         b.observe(y)
         _same_state(_state(a), _state(b), promise, exact=False)

@@ -62,3 +62,10 @@ def test_a_broken_promise_is_told() -> None:
 
     with pytest.raises(AssertionError, match="'idle' gets no gradient"):
         check_signal_model(Unused.from_task, only=["gradients"])
+
+    class Stale(room.SignalGRU):
+        def reset_parameters(self):
+            pass
+
+    with pytest.raises(AssertionError, match="is not drawn anew"):
+        check_signal_model(Stale.from_task, only=["reset_parameters"])

@@ -102,13 +102,3 @@ def test_options_are_checked():
     float_batch = next(iter(a_stream(float_time=True).batches(size=5)))
     with pytest.raises(GraphError, match="integer times"):
         EdgeBank(15).observe(float_batch)
-
-
-def test_an_id_out_of_range_is_refused_and_not_taken_for_another_pair():
-    model = EdgeBank(5)
-    events = TemporalGraph([2], [0], [1], num_nodes=5).batches(size=1)[0]
-    model.observe(events)
-    one, now = torch.tensor([1]), torch.tensor([2])
-    for wrong in (5, -1):  # 1 * 5 + 5 would be the key of (2, 0)
-        with pytest.raises(GraphError, match="out of range"):
-            model.score(one, torch.tensor([wrong]), now)

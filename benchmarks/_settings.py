@@ -143,8 +143,9 @@ def apply(
 ) -> None:
     """Put ``--set`` values where they belong.
 
-    ``fit.lr``, ``task.val``, ``model.dim`` and ``nat.dim`` say it themselves; a bare name is an
-    argument of ``fit`` if it has one of that name, else of the task, else of the model.
+    ``fit.lr``, ``task.val``, ``model.dim`` and ``nat.dim`` say it themselves (``nat.lr`` is the
+    learning rate of that model); a bare name is an argument of ``fit`` if it has one of that name,
+    else of the task, else of the model.
 
     Args:
         settings: Changed in place.
@@ -174,7 +175,9 @@ def apply(
             ):
                 continue
         elif scope == model:
-            scope = "model"
+            scope = (
+                "fit" if model_names is not None and name in fit_names - model_names else "model"
+            )
         elif scope in others:
             continue
         elif scope not in known:

@@ -124,6 +124,14 @@ def test_each_value_finds_its_place(settings):
     assert tgn.model == {"memory": 6}
 
 
+def test_a_setting_of_fit_for_one_model_alone(settings):
+    values = {"nat.lr": 3, "lr": 1}
+    assert apply(settings, "nat", {"lr": 1, "nat.lr": 3}).fit == {"lr": 3}
+    assert apply(settings, "tgn", values).fit == {"lr": 1}
+    with pytest.raises(UnknownNameError, match="val"):
+        apply(settings, "nat", {"nat.val": 1})  # questions are the same for every model
+
+
 def test_what_nothing_takes_is_refused(settings):
     with pytest.raises(UnknownNameError, match="Did you mean 'channels'"):
         apply(settings, "nat", {"chanels": 1})

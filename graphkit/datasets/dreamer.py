@@ -10,7 +10,7 @@ import numpy as np
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
-from graphkit.datasets.recordings import bandpass, recording_graph
+from graphkit.datasets.recordings import bandpass, recording_graph, rereference
 from graphkit.datasets.source import Source
 from graphkit.electrodes import DREAMER_ELECTRODES
 from graphkit.errors import DatasetNotFoundError, GraphError, UnknownNameError
@@ -44,6 +44,7 @@ def dreamer(
     seconds: float | None = 60.0,
     center: bool = True,
     band: tuple[float, float] | None = None,
+    reference: str | None = None,
 ) -> TemporalGraph:
     """EEG of people who watch film clips, with ratings 1 to 5 (DREAMER).
 
@@ -56,6 +57,8 @@ def dreamer(
         seconds: The last so many seconds of every clip; ``None`` for whole clips.
         center: Take the mean of each electrode off every clip (the offset is about 4,200).
         band: Band-pass in hertz, over every whole clip; ``None`` for none.
+        reference: ``"average"`` or ``"laplacian"``, of all 14 electrodes, see
+            :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
 
     Returns:
         Signal ``[T, 14, 1]``, parts ``y``, ``valence``, ``arousal``, ``dominance`` (0 to 4),
@@ -93,7 +96,7 @@ def dreamer(
             clock += len(x)
             if center:
                 x = x - x.mean(axis=0)
-            x = bandpass(x, rate, band)
+            x = bandpass(rereference(x, names, rate, reference), rate, band)
             x = x[-round(seconds * rate) :] if seconds is not None else x
             pieces.append(x.astype(np.float32))
             starts.append(clock - len(x))

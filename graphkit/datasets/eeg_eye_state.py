@@ -10,7 +10,7 @@ import numpy as np
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
-from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph
+from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph, rereference
 from graphkit.datasets.source import Source
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
@@ -45,6 +45,7 @@ def eeg_eye_state(
     outliers: str = "interpolate",
     limit: float = 500.0,
     band: tuple[float, float] | None = None,
+    reference: str | None = None,
     channels: list[str] | None = None,
     download: bool = True,
     timeout: float = 10.0,
@@ -64,6 +65,8 @@ def eeg_eye_state(
             ``"keep"`` leaves it as it is.
         limit: In microvolts.
         band: Band-pass in hertz, over the whole recording; ``None`` for none.
+        reference: ``"average"`` or ``"laplacian"``, of all 14 electrodes, see
+            :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
         channels: Electrodes; all 14 if ``None``.
         download: Get the official file if it is nowhere at hand.
         timeout: Seconds to wait for a connection, and for more bytes.
@@ -91,6 +94,7 @@ def eeg_eye_state(
         for column in x.T:
             column[bad] = np.interp(np.flatnonzero(bad), good, column[good])
     columns = pick_channels(names, channels)
+    x = rereference(x, names, RATE, reference)
     x = bandpass(x[:, columns], RATE, band).astype(np.float32)
     if outliers == "mask":
         x[bad] = np.nan

@@ -64,6 +64,14 @@ def test_eye_state_from_a_generated_file(tmp_path):
     assert torch.equal(two.signal, mended.signal[:, [7, 0]])
 
 
+def test_eye_state_against_the_average(tmp_path):
+    path = write_arff(tmp_path, eye_rows())
+    plain = graphkit.load("eeg_eye_state", root=path, outliers="keep")
+    found = graphkit.load("eeg_eye_state", root=path, outliers="keep", reference="average")
+    want = plain.signal - plain.signal.mean(dim=1, keepdim=True)
+    torch.testing.assert_close(found.signal, want, atol=1e-2, rtol=1e-4)
+
+
 def test_eye_state_refuses(tmp_path):
     rows = eye_rows()
     rows[4] = rows[4][:-1]
@@ -214,6 +222,14 @@ def test_dreamer_from_a_generated_file(tmp_path):
     whole = other.signal[other.signal_part == 20][..., 0].numpy()
     raw = truth["stimuli"][1][2]
     np.testing.assert_allclose(whole, raw - raw.mean(0), atol=1e-3)
+
+
+def test_dreamer_against_the_average(tmp_path):
+    truth = write_dreamer(tmp_path / "DREAMER.mat")
+    g = graphkit.load("dreamer", root=tmp_path, seconds=None, center=False, reference="average")
+    raw = truth["stimuli"][0][3]
+    found = g.signal[g.signal_part == 3][..., 0].numpy()
+    np.testing.assert_allclose(found, raw - raw.mean(axis=1, keepdims=True), atol=1e-2)
 
 
 def test_dreamer_without_names_of_electrodes(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,24 +46,23 @@ def add_shared(
     parser: argparse.ArgumentParser,
     defaults: dict[str, Any],
     which: Sequence[str],
-    *,
-    fill_in: bool = False,
     **helps: str,
 ) -> None:
     """Declare arguments that mean the same in every command.
 
+    What is not given is ``None``: a run that goes on takes it from its folder, and a new one takes
+    the default.
+
     Args:
         parser: The command's.
-        defaults: Default of every argument that has one.
+        defaults: Default of every argument that has one, for ``--help``.
         which: Names of the arguments, without dashes, in the order of ``--help``.
-        fill_in: Let the parser fill in the defaults: they become part of the run. Otherwise what
-            is not given is ``None``, and a run that goes on takes it from its folder.
         helps: Help of those that say more in this command.
     """
     for name in which:
         default = defaults.get(name)
         text = helps.get(name) or _SHARED[name]["help"].format(default=default)
-        options = {**_SHARED[name], "help": text, "default": default if fill_in else None}
+        options = {**_SHARED[name], "help": text, "default": None}
         parser.add_argument(f"--{name}", **options)
 
 
@@ -96,21 +95,19 @@ def seeds(text: str) -> list[int]:
         raise GraphError("--seeds", "not a list of numbers", expected="0,1,2", got=text) from None
 
 
-def open_job(args: argparse.Namespace, data: str, *, leave_out: Collection[str] = ()) -> Job:
+def open_job(args: argparse.Namespace, data: str) -> Job:
     """Start the run that the arguments ask for, or go on with the one in ``--resume``.
 
     Args:
         args: From the parser; its ``command`` names the folder of a new run.
         data: Name of the data set, for the same folder.
-        leave_out: Arguments that are not to be part of the run.
 
     Raises:
         GraphError: An argument contradicts the run in the folder.
     """
     from benchmarks._job import Job
 
-    without = {*_NOT_THE_RUN, *leave_out}
-    given = {k: v for k, v in vars(args).items() if v is not None and k not in without}
+    given = {k: v for k, v in vars(args).items() if v is not None and k not in _NOT_THE_RUN}
     return Job.open(args.resume, given, f"results/{args.command}-{data}")
 
 

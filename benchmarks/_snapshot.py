@@ -12,20 +12,24 @@ from benchmarks import _command
 
 __all__ = ["add_arguments", "run"]
 
-_MODELS = "evolvegcn_o,evolvegcn_h,gcn,gcn_gru"
+_DEFAULTS = {
+    "model": "evolvegcn_o,evolvegcn_h,gcn,gcn_gru",
+    "seeds": "0",
+    "settings": "published",
+    "set": [],
+}
 _ALIASES = {"gcn": "gcn_snapshot"}  # "gcn" alone is the model of static graphs
 
 
 def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
     """Arguments of a command; ``data`` is the default data set."""
-    defaults = {"model": _MODELS, "data": data, "seeds": "0", "set": []}
+    defaults = {**_DEFAULTS, "data": data}
     add = parser.add_argument
-    add_shared = functools.partial(_command.add_shared, parser, defaults, fill_in=True)
+    add_shared = functools.partial(_command.add_shared, parser, defaults)
     add_shared(["model", "data", "epochs", "seeds"])
     add(
         "--settings",
         choices=["published", "tuned", "pair_history"],
-        default="published",
         help="those of the authors' code; those chosen here on validation; or these, and scores "
         "that know which pairs have met (published)",
     )
@@ -36,26 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
     )
 
 
-def run(args: argparse.Namespace, task_class: Any, folder: Path) -> int:
+def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> int:
     """Train every model with every seed and print the table.
 
     Args:
         args: From :func:`add_arguments`.
+        data: The default data set.
         task_class: Makes the task of ``(graph, **settings)``.
         folder: Where the settings of the models are.
     """
     from graphkit import load
 
-    left_out: list[str] = []
-    if args.settings == "published":
-        left_out = ["settings"]  # as in runs that know of no other
-    else:
+    job = _command.open_job(args, args.data or data)
+    options = {**_DEFAULTS, "data": data, **job.arguments}
+    if options["settings"] != "published":
         folder = folder / "tuned"
-    job = _command.open_job(args, args.data, leave_out=left_out)
-    models = [_ALIASES.get(name, name) for name in _command.names(args.model)]
-    seeds = _command.seeds(args.seeds)
-    graph = load(args.data)
-    plans = {m: _settings(m, args, task_class, folder, models) for m in models}
+    models = [_ALIASES.get(name, name) for name in _command.names(options["model"])]
+    seeds = _command.seeds(options["seeds"])
+    graph = load(options["data"])
+    plans = {m: _settings(m, options, task_class, folder, models) for m in models}
     for model, settings in plans.items():
         for seed in job.waiting(model, seeds):
             job.add(_train(model, seed, graph, settings, task_class, job))
@@ -64,7 +67,7 @@ def run(args: argparse.Namespace, task_class: Any, folder: Path) -> int:
 
 
 def _settings(
-    model: str, args: argparse.Namespace, task_class: Any, folder: Path, models: list[str]
+    model: str, options: dict[str, Any], task_class: Any, folder: Path, models: list[str]
 ) -> Any:
     """Settings of a model from its file, then from the command line; checks every name."""
     from benchmarks import _plans, _settings
@@ -83,16 +86,16 @@ def _settings(
     for name in models:
         make = registry.get("model", name)
         known[name] = takes(make, make.from_task) - {"in_channels", "task"}
-    found = _settings.read(model, args.data, folder)
-    if args.settings == "pair_history":
-        more = _settings.read("_pair_history", args.data, folder)
+    found = _settings.read(model, options["data"], folder)
+    if options["settings"] == "pair_history":
+        more = _settings.read("_pair_history", options["data"], folder)
         for part in ("model", "fit", "task"):
             getattr(found, part).update(getattr(more, part))
     task_names = takes(task_class, Timeline) - {"graph", "labels"}
-    values = _settings.parse(args.set)
-    _plans.complete(found, model, values, vars(args), known, task_names)
-    if args.mode is not None:
-        found.task["mode"] = args.mode
+    values = _settings.parse(options["set"])
+    _plans.complete(found, model, values, options, known, task_names)
+    if options.get("mode") is not None:
+        found.task["mode"] = options["mode"]
     return found
 
 

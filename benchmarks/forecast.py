@@ -26,7 +26,7 @@ _FOLDER = Path(__file__).parent / "configs" / "forecast"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py forecast``."""
-    add_shared = functools.partial(_command.add_shared, parser, _DEFAULTS, fill_in=True)
+    add_shared = functools.partial(_command.add_shared, parser, _DEFAULTS)
     epochs = "the most epochs (default: as in benchmarks/configs/forecast)"
     add_shared(["model", "data", "seeds", "epochs"], epochs=epochs)
     add_shared(
@@ -42,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._forecast_plot import plot
     from graphkit import load
 
-    job = _command.open_job(args, args.data)
-    seeds, plans = _command.seeds(args.seeds), _plan(vars(args))
-    graph = load(args.data)
+    job = _command.open_job(args, args.data or _DEFAULTS["data"])
+    options = {**_DEFAULTS, **job.arguments}
+    seeds, plans = _command.seeds(options["seeds"]), _plan(options)
+    graph = load(options["data"])
     for label, (model, settings) in plans.items():
         for seed in job.waiting(label, seeds):
             job.add(_train(label, model, seed, graph, settings, job))
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     _command.print_results(job, args.json)
     with _command.plotting():
-        made = plot(job.folder, list(plans), args.plot, args.data)
+        made = plot(job.folder, list(plans), args.plot, options["data"])
         print(f"plot: {made}" if made else "no plot: no forecast was kept")
     return 0
 

@@ -6,10 +6,12 @@ import argparse
 
 from benchmarks import _snapshot
 
+_DATA = "bitcoin_otc"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py snapshot_link``."""
-    _snapshot.add_arguments(parser, "bitcoin_otc")
+    _snapshot.add_arguments(parser, _DATA)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -17,4 +19,4 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 
-    return _snapshot.run(args, SnapshotLinkPrediction, CONFIGS)
+    return _snapshot.run(args, _DATA, SnapshotLinkPrediction, CONFIGS)

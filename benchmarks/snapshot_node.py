@@ -6,10 +6,12 @@ import argparse
 
 from benchmarks import _snapshot
 
+_DATA = "sbm"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py snapshot_node``."""
-    _snapshot.add_arguments(parser, "sbm")
+    _snapshot.add_arguments(parser, _DATA)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -17,4 +19,4 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
 
-    return _snapshot.run(args, SnapshotNodeClassification, CONFIGS / "snapshot_node")
+    return _snapshot.run(args, _DATA, SnapshotNodeClassification, CONFIGS / "snapshot_node")

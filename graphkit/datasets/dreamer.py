@@ -65,9 +65,10 @@ def dreamer(
         ``subject``, ``clip``, ``recording``.
 
     Raises:
+        MissingPackageError: ``reference="laplacian"`` without mne; the message names the extra.
         DatasetNotFoundError: The file is not at hand; says how to get it.
         GraphError: The file is not laid out as DREAMER is, or a setting is out of range.
-        UnknownNameError: No such target.
+        UnknownNameError: No such target or reference.
     """
     if target not in _SCORES:
         raise UnknownNameError("target", target, _SCORES)

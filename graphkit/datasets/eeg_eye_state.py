@@ -77,7 +77,9 @@ def eeg_eye_state(
         Signal ``[T, N, 1]``, parts ``y``, ``recording``, ``subject`` and ``clip``.
 
     Raises:
+        MissingPackageError: ``reference="laplacian"`` without mne; the message names the extra.
         GraphError: The file is not the ARFF file of UCI, or a setting is out of range.
+        UnknownNameError: No such way with outliers, or no such reference.
     """
     if outliers not in _OUTLIERS:
         raise UnknownNameError("outliers", outliers, _OUTLIERS)

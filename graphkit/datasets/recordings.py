@@ -52,7 +52,7 @@ def rereference(
     electrode shows in how it differs from what is around it.
 
     Args:
-        x: Microvolts ``[T, N]``.
+        x: Microvolts ``[T, N]``, none missing.
         names: Electrodes of the 10-05 system, which say where they sit.
         rate: Samples per second.
         reference: ``"average"``: of all electrodes. ``"laplacian"``: current source density by
@@ -68,6 +68,10 @@ def rereference(
         return x
     if reference not in _REFERENCES:
         raise UnknownNameError("reference", reference, _REFERENCES)
+    if len(names) < 2:
+        raise GraphError(
+            "reference", "it needs several electrodes", expected=">= 2", got=len(names)
+        )
     if reference == "average":
         return x - x.mean(axis=1, keepdims=True)
     mne: Any = require("mne", extra="eeg")

@@ -12,22 +12,11 @@ from graphkit.errors import GraphError, MissingPackageError
 DEFAULTS = {"model": "nat,tgn", "seeds": "0", "set": []}
 
 
-@pytest.fixture
-def declared():
-    """A parser with shared arguments, made with or without their defaults."""
-
-    def make(*, fill_in):
-        parser = argparse.ArgumentParser(prog="p")
-        add = functools.partial(_command.add_shared, parser, DEFAULTS, fill_in=fill_in)
-        add(["seeds", "model", "threads", "set", "resume"], set="lr=1")
-        add(["json", "sweep"], sweep="in turn: K=1,2")
-        return parser
-
-    return make
-
-
-def test_arguments_keep_their_order_types_and_help(declared):
-    parser = declared(fill_in=False)
+def test_arguments_keep_their_order_types_and_help():
+    parser = argparse.ArgumentParser(prog="p")
+    add = functools.partial(_command.add_shared, parser, DEFAULTS)
+    add(["seeds", "model", "threads", "set", "resume"], set="lr=1")
+    add(["json", "sweep"], sweep="in turn: K=1,2")
     given = parser.parse_args(["--threads", "2", "--set", "a=1", "--set", "b=2"])
     assert list(vars(given)) == ["seeds", "model", "threads", "set", "resume", "json", "sweep"]
     assert given.threads == 2
@@ -37,17 +26,6 @@ def test_arguments_keep_their_order_types_and_help(declared):
     assert "models, separated by commas (default: nat,tgn)" in said
     assert "--set KEY=VALUE" in said
     assert "in turn: K=1,2" in said
-
-
-def test_defaults_are_filled_in_on_demand(declared):
-    parser = declared(fill_in=True)
-    given = parser.parse_args([])
-    assert vars(given) == {
-        **{"seeds": "0", "model": "nat,tgn", "threads": None, "set": []},
-        **{"resume": None, "json": None, "sweep": None},
-    }
-    parser.parse_args(["--set", "a=1"])
-    assert parser.parse_args([]).set == [], "a default is not added to"
 
 
 def test_names_and_seeds():
@@ -70,7 +48,6 @@ def test_a_run_knows_what_it_was_given_and_not_where_files_go():
     job = _command.open_job(args, "cora")
     assert job.arguments == {"runs": 3, "settings": "published"}
     assert str(job.folder).startswith("results/node_cls-cora-2")
-    assert _command.open_job(args, "cora", leave_out=["settings"]).arguments == {"runs": 3}
 
 
 def test_a_run_goes_on_with_its_own_arguments(tmp_path):

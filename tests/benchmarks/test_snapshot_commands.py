@@ -47,6 +47,19 @@ def test_scores_that_know_which_pairs_have_met(main, tmp_path):
         assert result.settings["task"]["features"] == "activity"
 
 
+def test_a_run_that_goes_on_needs_nothing_but_its_folder(main, tmp_path):
+    given = ["snapshot_link", "--model", "gcn", *TINY, "--settings", "tuned"]
+    assert main([*given, "--seeds", "0,1", "--resume", "there"]) == 0
+    path = tmp_path / "there" / "result.json"
+    first = json.loads(path.read_text())
+    path.write_text(json.dumps(first[:1]))
+    assert main(["snapshot_link", "--resume", "there"]) == 0
+    again = json.loads(path.read_text())
+    assert [r["seed"] for r in again] == [0, 1]
+    assert again[1]["settings"] == first[1]["settings"]
+    assert again[1]["metrics"] == first[1]["metrics"]
+
+
 def test_edge_cls(main, tmp_path):
     assert main(["edge_cls", "--model", "evolvegcn_h", *TINY, "--json", "out.json"]) == 0
     assert "f1" in load_results(tmp_path / "out.json")[0].metrics["test"]
@@ -54,8 +67,6 @@ def test_edge_cls(main, tmp_path):
 
 @pytest.mark.parametrize("folder", ["", "tuned", "edge_cls"])
 def test_every_setting_in_the_files_is_one_that_exists(folder):
-    import argparse
-
     from benchmarks import _snapshot
     from benchmarks._settings import CONFIGS
     from graphkit.tasks.edge_classification import EdgeClassification
@@ -67,21 +78,14 @@ def test_every_setting_in_the_files_is_one_that_exists(folder):
             continue
         sections = json.loads((CONFIGS / folder / f"{model}.json").read_text())
         for data in set(sections) - {"default"}:
-            args = argparse.Namespace(
-                data=data,
-                set=[],
-                epochs=None,
-                device=None,
-                threads=None,
-                mode=None,
-                settings="pair_history" if folder == "tuned" else "published",
-            )
-            found = _snapshot._settings(model, args, task, CONFIGS / folder, [model])
+            settings = "pair_history" if folder == "tuned" else "published"
+            options = {"data": data, "set": [], "settings": settings}
+            found = _snapshot._settings(model, options, task, CONFIGS / folder, [model])
             again = [
                 f"{part}.{k}=0" for part in ("fit", "task", "model") for k in vars(found)[part]
             ]
-            args.set = again  # a name that nothing takes is an error here
-            _snapshot._settings(model, args, task, CONFIGS / folder, [model])
-    args.set = ["task.evry=1"]
+            options["set"] = again  # a name that nothing takes is an error here
+            _snapshot._settings(model, options, task, CONFIGS / folder, [model])
+    options["set"] = ["task.evry=1"]
     with pytest.raises(UnknownNameError, match="every"):
-        _snapshot._settings(model, args, task, CONFIGS / folder, [model])
+        _snapshot._settings(model, options, task, CONFIGS / folder, [model])

@@ -13,7 +13,7 @@ import torch
 
 import graphkit
 from graphkit.datasets.recordings import bandpass, rereference
-from graphkit.electrodes import DREAMER_ELECTRODES
+from graphkit.electrodes import DREAMER_ELECTRODES, template_montage
 from graphkit.errors import DatasetNotFoundError, GraphError, MissingPackageError, UnknownNameError
 
 
@@ -302,6 +302,8 @@ def test_average_reference():
     np.testing.assert_allclose(out.sum(axis=1), 0, atol=1e-5)
     np.testing.assert_allclose(out - out[:, :1], x - x[:, :1], atol=1e-5)
     assert rereference(x, list("abcde"), 100, None) is x
+    with pytest.raises(GraphError, match="several electrodes"):
+        rereference(x[:, :1], ["C3"], 100, "average")
     with pytest.raises(UnknownNameError, match="reference"):
         rereference(x, list("abcde"), 100, "ears")
 
@@ -314,6 +316,12 @@ def test_laplacian_knows_no_reference_and_keeps_what_is_local():
     shifted = rereference(x + rng.normal(size=(40, 1)), CAP, 100, "laplacian")
     np.testing.assert_allclose(out, shifted, atol=1e-4)  # a common potential is gone
     np.testing.assert_allclose(rereference(2 * x, CAP, 100, "laplacian"), 2 * out, atol=1e-4)
+    import mne
+
+    raw = mne.io.RawArray(x.T * 1e-6, mne.create_info(CAP, 100, "eeg"), verbose="error")
+    raw.set_montage(template_montage(CAP), verbose="error")
+    want = mne.preprocessing.compute_current_source_density(raw, verbose="error").get_data().T
+    np.testing.assert_allclose(out, want * 1e6 / 1e4, rtol=1e-5)  # V/m2 in uV/cm2
     local, broad = np.zeros((2, len(CAP))), np.zeros((2, len(CAP)))
     local[0, CAP.index("C3")] = 1
     broad[0, [CAP.index(n) for n in ("C5", "C3", "C1", "F3", "P3")]] = 1

@@ -43,8 +43,14 @@ class MetBefore(nn.Module):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 1, pair_history: int | None = None
     ) -> SnapshotPredictor:
-        """The model for a link prediction; looks back at all snapshots shown unless told else."""
+        """The model for a link prediction; looks back at all snapshots shown unless told else.
+
+        Raises:
+            GraphError: Another task, or ``pair_history`` is not positive or more than is shown.
+        """
         steps = task.timeline.reach if pair_history is None else pair_history
+        if steps < 1:
+            raise GraphError("pair_history", "nothing is left", expected=">= 1", got=steps)
         return SnapshotPredictor.for_task(task, cls(task.in_channels), classifier_channels, steps)
 
     def reset_parameters(self) -> None:

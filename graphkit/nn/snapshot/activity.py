@@ -20,11 +20,11 @@ def fading_degrees(
     .. math::
         a_t = d_t + 2^{-1/h} a_{t-1}, \qquad x_t = \log_2(1 + 16\, a_t) / 4
 
-    for each half-life :math:`h`, the last column telling whether a node had an edge so far. Values
+    for each half-life :math:`h`, the last column telling whether a node had a degree so far. Values
     are rounded to multiples of ``resolution``, so that many idle nodes are alike and share a row.
 
     Args:
-        degrees: Of the nodes in each step, int64 ``[N]`` each, oldest first.
+        degrees: Of the nodes in each step, int64 ``[N]`` each, oldest first, all on one device.
         half_lives: In steps; 0 keeps the degree of the step alone.
         resolution: Of the features.
 
@@ -32,13 +32,21 @@ def fading_degrees(
         Float features ``[N, len(half_lives) + 1]`` of every step, from it and earlier ones only.
 
     Raises:
-        GraphError: There is no half-life, or one is negative.
+        GraphError: There is no step; there is no half-life, or one is negative; ``resolution`` is
+            not positive.
     """
-    if not len(half_lives) or min(half_lives) < 0:
+    if not isinstance(half_lives, Sequence) or not len(half_lives):
+        raise GraphError("half_lives", "no times", expected="such as (0, 1, 3)", got=half_lives)
+    if not all(isinstance(h, (int, float)) and h >= 0 for h in half_lives):
         raise GraphError("half_lives", "not times", expected="0 or more each", got=half_lives)
-    keep = torch.tensor([0.0 if h == 0 else 2 ** (-1 / h) for h in half_lives])
-    total = torch.zeros(len(degrees[0]), len(half_lives), dtype=torch.float64)
-    seen = torch.zeros(len(degrees[0]), 1, dtype=torch.float64)
+    if not resolution > 0:
+        raise GraphError("resolution", "not a step", expected="> 0", got=resolution)
+    if not len(degrees):
+        raise GraphError("degrees", "there is no step", expected="at least one")
+    like = {"dtype": torch.float64, "device": degrees[0].device}
+    keep = torch.tensor([0.0 if h == 0 else 2 ** (-1 / h) for h in half_lives], **like)
+    total = torch.zeros(len(degrees[0]), len(half_lives), **like)
+    seen = torch.zeros(len(degrees[0]), 1, **like)
     features = []
     for degree in degrees:
         total = total * keep + degree.double().unsqueeze(1)

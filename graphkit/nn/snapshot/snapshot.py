@@ -98,7 +98,7 @@ class Snapshot:
         return (row * self.num_rows + column).sort().values
 
     def linked(self, src: Tensor, dst: Tensor) -> Tensor:
-        """Which pairs of nodes have an edge (no self loop), bool ``[M]``."""
+        """Which pairs of nodes have an edge (no self loop), bool ``[M]``; ids are not checked."""
         if self.position is not None:
             src, dst = self.position[src], self.position[dst]
         key = src * self.num_rows + dst
@@ -108,12 +108,16 @@ class Snapshot:
         return self.edge_keys[place.clamp_(max=self.edge_keys.numel() - 1)] == key
 
     def node_edges(self) -> Tensor:
-        """The edges as pairs of nodes, int64 ``[2, E]``."""
+        """The different edges as pairs of nodes, int64 ``[2, E']``."""
+        key = self.edge_keys.unique_consecutive()
+        edges = torch.stack(
+            [torch.div(key, self.num_rows, rounding_mode="floor"), key % self.num_rows]
+        )
         if self.position is None:
-            return self.edge_index
+            return edges
         node = torch.empty_like(self.size)
         node[self.position] = torch.arange(self.num_nodes, device=node.device)
-        return node[self.edge_index]  # rows of edges belong to one node each
+        return node[edges]  # rows of edges belong to one node each
 
     @functools.cached_property
     def _entries(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -161,7 +165,8 @@ class Snapshot:
         idle = (~busy).nonzero().squeeze(1)
         if idle.numel() < 2 or self.position is not None:
             return self
-        _, group, count = self.x[idle].unique(dim=0, return_inverse=True, return_counts=True)
+        told = self.x[idle] if self.x[idle].numel() else torch.zeros_like(idle)
+        _, group, count = told.unique(dim=0, return_inverse=True, return_counts=True)
         if count.numel() == idle.numel():
             return self
         first = torch.full_like(count, self.num_rows).scatter_reduce(0, group, idle, "amin")

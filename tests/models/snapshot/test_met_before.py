@@ -36,5 +36,7 @@ def test_looks_back_as_far_as_it_is_told():
     assert MetBefore.from_task(task, pair_history=2).pair_history.steps == 2
     with pytest.raises(GraphError, match="pair_history"):
         MetBefore.from_task(EdgeClassification(graph(), every=15, history=3))
+    with pytest.raises(GraphError, match="nothing is left"):
+        MetBefore.from_task(task, pair_history=0)
     with pytest.raises(GraphError, match="snapshots"):
         MetBefore(3)([])

@@ -40,7 +40,14 @@ def test_later_steps_do_not_change_earlier_ones():
     assert all(torch.equal(a, b) for a, b in zip(whole, part))
 
 
-@pytest.mark.parametrize("lives", [(), (1, -1)])
-def test_errors(lives):
+@pytest.mark.parametrize("lives", [(), (1, -1), (float("nan"),), 5, "0,1"])
+def test_half_lives_that_are_none(lives):
     with pytest.raises(GraphError, match="half_lives"):
         fading_degrees([torch.zeros(2, dtype=torch.int64)], lives)
+
+
+def test_other_errors():
+    with pytest.raises(GraphError, match="resolution"):
+        fading_degrees([torch.zeros(2, dtype=torch.int64)], (1,), resolution=0)
+    with pytest.raises(GraphError, match="degrees"):
+        fading_degrees([], (1,))

@@ -14,13 +14,14 @@ N = 12
 
 
 def snapshots(count, shared, seed=0):
+    """Some edges are parallel, the second snapshot has none."""
     draw = torch.Generator().manual_seed(seed)
     made = []
     for t in range(count):
         edge_index = torch.randint(8, (2, 0 if t == 1 else 9), generator=draw)
         x = torch.zeros(N, dtype=torch.int64)
         x[edge_index.reshape(-1)] = 1
-        s = as_snapshot(Data(x=x, edge_index=edge_index.unique(dim=1)))
+        s = as_snapshot(Data(x=x, edge_index=torch.cat([edge_index, edge_index[:, ::2]], dim=1)))
         made.append(s.shared() if shared else s)
     return made
 

@@ -92,6 +92,11 @@ def test_idle_nodes_share_a_row_with_those_like_them(kind):
     assert torch.equal(snapshot.rows(), torch.arange(9))
 
 
+def test_idle_nodes_without_features_are_alike():
+    data = Data(x=torch.zeros(5, 0), edge_index=torch.tensor([[0, 1], [1, 0]]))
+    assert as_snapshot(data).shared().rows().tolist() == [0, 1, 2, 2, 2]
+
+
 def test_a_node_with_edges_keeps_its_row_even_if_it_is_masked():
     edge_index = torch.tensor([[0, 1], [1, 0]])
     data = Data(x=torch.zeros(5, dtype=torch.int64), edge_index=edge_index)

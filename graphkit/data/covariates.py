@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError, UnknownNameError
 
-__all__ = ["COVARIATES", "ticks_per_day", "time_covariates"]
+__all__ = ["COVARIATES", "calendar_days", "ticks_per_day", "time_covariates"]
 
 COVARIATES = ("time_of_day", "day_of_week")
 _DAY = 86_400 * 10**9  # nanoseconds
@@ -39,7 +40,7 @@ def time_covariates(
         time_unit: What one tick is.
         start: The date and time of tick 0, such as ``"2012-03-01"`` or a ``datetime``.
         names: Which of the two, in which order.
-        holidays: Dates that count as Sundays, such as ``"2024-01-01"``.
+        holidays: Dates that count as Sundays: ISO dates such as ``"2024-01-01"``, or date objects.
 
     Returns:
         float32 ``[..., len(names)]``.
@@ -56,27 +57,31 @@ def time_covariates(
     for name in names:
         if name not in COVARIATES:
             raise UnknownNameError("covariate", name, COVARIATES)
-    unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
-    day = ticks_per_day(unit)
-    offset = _ticks_of(start, unit)
-    if day.denominator != 1:  # a tick is longer than a day
-        t, offset, day = t * day.denominator, offset * day.denominator, Fraction(day.numerator)
-    ticks = int(day)
-    days = torch.div(t, ticks, rounding_mode="floor")
-    rest = t - days * ticks + offset % ticks  # below two days: nothing overflows or rounds
-    more = torch.div(rest, ticks, rounding_mode="floor")
-    rest = rest - more * ticks
-    date = days + more + offset // ticks
-    weekday = (date + _THURSDAY).remainder(7)
+    day, rest, ticks = _date_and_rest(t, time_unit, start)
+    weekday = (day + _THURSDAY).remainder(7)
     if len(holidays):
-        free = torch.tensor([_date(h) for h in holidays], device=date.device)
-        weekday = weekday.masked_fill(torch.isin(date, free), 6)
+        free = torch.tensor([_date(h) for h in holidays], device=day.device)
+        weekday = weekday.masked_fill(torch.isin(day, free), 6)
     columns = {
         # A float32 of nearly 1 must not become 1.
         "time_of_day": (rest.double() / ticks).float().clamp(max=1 - 2**-24),
         "day_of_week": weekday.float(),
     }
     return torch.stack([columns[name] for name in names], dim=-1)
+
+
+def calendar_days(t: Tensor, time_unit: TimeUnit | str, *, start: Any = None) -> Tensor:
+    """The day of every time, int64 ``[...]``, counted from 1970-01-01.
+
+    Args:
+        t: As for :func:`time_covariates`.
+        time_unit: What one tick is.
+        start: The date and time of tick 0.
+
+    Raises:
+        GraphError: The clock only orders events (``"step"``), or ``start`` is no date.
+    """
+    return _date_and_rest(t, time_unit, start)[0].long()
 
 
 def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
@@ -95,11 +100,30 @@ def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
     return Fraction(_DAY, unit.nanoseconds)
 
 
+def _date_and_rest(t: Tensor, time_unit: TimeUnit | str, start: Any) -> tuple[Tensor, Tensor, int]:
+    """Days from 1970-01-01, ticks since midnight, and ticks of a day."""
+    unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
+    day = ticks_per_day(unit)
+    offset = _ticks_of(start, unit)
+    if day.denominator != 1:  # a tick is longer than a day
+        t, offset, day = t * day.denominator, offset * day.denominator, Fraction(day.numerator)
+    ticks = int(day)
+    days = torch.div(t, ticks, rounding_mode="floor")
+    rest = t - days * ticks + offset % ticks  # below two days: nothing overflows or rounds
+    more = torch.div(rest, ticks, rounding_mode="floor")
+    return days + more + offset // ticks, rest - more * ticks, ticks
+
+
 def _ticks_of(start: Any, unit: TimeUnit) -> int:
     """Ticks from 1970-01-01 to a date."""
     if start is None:
         return 0
-    moment = _moment("start", start, "ns")
+    try:
+        moment = np.datetime64(start, "ns")
+    except (TypeError, ValueError):
+        moment = np.datetime64("NaT")
+    if np.isnat(moment):
+        raise GraphError("start", "not a date", expected="such as '2012-03-01'", got=repr(start))
     nanoseconds = int(moment.astype(np.int64))
     if nanoseconds % unit.nanoseconds:
         raise GraphError(
@@ -112,15 +136,13 @@ def _ticks_of(start: Any, unit: TimeUnit) -> int:
 
 
 def _date(day: Any) -> int:
-    """Days from 1970-01-01 to a date."""
-    return int(_moment("holidays", day, "D").astype(np.int64))
-
-
-def _moment(name: str, given: Any, unit: str) -> np.datetime64:
+    """Days from 1970-01-01 to a date: an ISO date, or an object with a year, a month and a day."""
     try:
-        moment = np.datetime64(given, unit)
-    except (TypeError, ValueError):
-        moment = np.datetime64("NaT")
-    if np.isnat(moment):
-        raise GraphError(name, "not a date", expected="such as '2012-03-01'", got=repr(given))
-    return moment
+        found = (
+            date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
+        )
+    except (AttributeError, TypeError, ValueError):
+        raise GraphError(
+            "holidays", "not a date", expected="a list of dates such as '2024-01-01'", got=repr(day)
+        ) from None
+    return (found - date(1970, 1, 1)).days

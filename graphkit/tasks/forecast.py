@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.data.correlation import correlation_edges
-from graphkit.data.covariates import COVARIATES, ticks_per_day, time_covariates
+from graphkit.data.covariates import COVARIATES, calendar_days, ticks_per_day, time_covariates
 from graphkit.data.scalers import make_scaler
 from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.errors import GraphError, UnknownNameError
@@ -168,7 +168,7 @@ class Forecast(SignalTask):
             mask = mask[rows].expand_as(x)
             x = x.masked_fill(~mask, 0)
         place = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
-        return TrainingSignal(x, mask, covariates, place)
+        return TrainingSignal(x, mask, covariates, place, self._days(self.graph.signal_t[rows]))
 
     # ---------------------------------------------------------------- what is asked
     def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
@@ -282,6 +282,12 @@ class Forecast(SignalTask):
             covariates = COVARIATES if timed else ()
         self.covariate_names, self._start = tuple(covariates), start
         self.holidays = tuple(map(str, holidays))
+        if self.holidays and "day_of_week" not in self.covariate_names:
+            raise GraphError(
+                "holidays",
+                "they are told by the day of the week, which models do not get here",
+                fix="covariates=['time_of_day', 'day_of_week'], and a clock of real time.",
+            )
         self.steps_per_day: int | None = None
         gaps = self.graph.signal_t.diff()
         if timed and gaps.numel():
@@ -299,6 +305,11 @@ class Forecast(SignalTask):
             names=self.covariate_names,
             holidays=self.holidays,
         )
+
+    def _days(self, t: Tensor) -> Tensor | None:
+        if self.graph.time_unit.nanoseconds is None:
+            return None
+        return calendar_days(t, self.graph.time_unit, start=self._start)
 
     def _find_edges(self, edges: str, num_neighbors: int) -> tuple[Tensor, Tensor | None]:
         graph = self.graph

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphkit import GraphError
-from graphkit.data.covariates import ticks_per_day, time_covariates
+from graphkit.data.covariates import calendar_days, ticks_per_day, time_covariates
 
 _EPOCH = datetime(1970, 1, 1)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -94,6 +94,15 @@ def test_holidays_are_sundays(day, shift) -> None:
     assert weeks.tolist() == [[0, 6], [0, 3]]
 
 
-def test_a_holiday_that_is_no_date() -> None:
+@pytest.mark.parametrize("wrong", ["new year", "2024-01", 17897, None])
+def test_a_holiday_that_is_no_date(wrong) -> None:
     with pytest.raises(GraphError, match="holidays"):
-        time_covariates(torch.arange(3), "h", holidays=["new year"])
+        time_covariates(torch.arange(3), "h", holidays=[wrong])
+
+
+def test_calendar_days() -> None:
+    t = torch.tensor([-1, 0, 23, 24, 47.5])
+    assert calendar_days(t, "h").tolist() == [-1, 0, 0, 1, 1]
+    found = calendar_days(torch.tensor([0, 2]), "h", start="2024-01-06T23:00")
+    assert found.tolist() == [19728, 19729]
+    assert found.dtype == torch.int64

@@ -220,6 +220,14 @@ def test_holidays_are_sundays_for_models_and_profiles() -> None:
     assert bool((after[monday] == 6).all())
     assert torch.equal(before[~monday], after[~monday])
     assert not torch.equal(plain.profile.mean, task.profile.mean)
+    with pytest.raises(GraphError, match="day of the week"):
+        small(graph, covariates=["time_of_day"], holidays=["2024-01-08"])
+    with pytest.raises(GraphError, match="day of the week"):
+        small(build(time_unit="step", signal_t=torch.arange(T)), holidays=["2024-01-08"])
+    faded = small(graph, start="2024-01-06", profile=True, profile_half_life=1.5)
+    assert faded.identity()["profile_half_life_days"] == 1.5
+    day = faded.training_signal().day
+    assert torch.equal(day, 19728 + torch.arange(len(day)) * 2 // 24)
 
 
 def test_the_graph_that_models_see() -> None:

@@ -12,8 +12,6 @@ from graphkit.nn.signal.training_signal import TrainingSignal
 
 __all__ = ["DailyProfile"]
 
-_TINY = 1e-20  # a weight above 0 may be small, and 0 / tiny is 0
-
 
 class DailyProfile(nn.Module):
     """Training means of every node and time of day, apart for Monday to Friday and the weekend.
@@ -27,7 +25,7 @@ class DailyProfile(nn.Module):
         num_channels: C.
         names: Columns of the covariates; ``"time_of_day"`` is needed, ``"day_of_week"`` is used.
         slots_per_day: Times of a day.
-        half_life: After so many days a day counts half as much as later ones: what is usual moves.
+        half_life: A day counts half of one so many calendar days later: what is usual moves.
             ``None``: all days count the same.
 
     Shapes:
@@ -35,7 +33,8 @@ class DailyProfile(nn.Module):
         - **output:** :math:`(B, R, N, C)`
 
     Raises:
-        GraphError: There is no time of day, or ``half_life`` is not positive.
+        GraphError: There is no time of day; ``half_life`` is not positive, or given for rows whose
+            day is not known.
     """
 
     def __init__(
@@ -58,21 +57,21 @@ class DailyProfile(nn.Module):
     @torch.no_grad()
     def fit(self, seen: TrainingSignal) -> None:
         """Take the means from a training part; missing readings do not count."""
-        x = seen.x
+        x = seen.x.double()
         known = torch.ones_like(x) if seen.mask is None else seen.mask.to(x)
-        if self.half_life is not None:  # the last day of training counts whole
-            age = torch.arange(len(x) - 1, -1, -1, device=x.device) // self.slots_per_day
-            known = known * (0.5 ** (age / self.half_life)).to(x).view(-1, 1, 1)
+        if self.half_life is not None:
+            if seen.day is None:
+                raise GraphError("half_life", "the rows have no days", fix="Use a clock.")
+            age = (seen.day.max() - seen.day).double()  # the last day of training counts whole
+            known = known * (0.5 ** (age / self.half_life)).view(-1, 1, 1)
         slot = self.slots(seen.covariates)
-        total, count = torch.zeros_like(self.mean), torch.zeros_like(self.mean)
+        total, count = torch.zeros_like(self.mean).to(x), torch.zeros_like(self.mean).to(x)
         total.index_add_(0, slot, x * known)
         count.index_add_(0, slot, known)
         total, count = (v.unflatten(0, (2, self.slots_per_day)) for v in (total, count))
-        whole = total.sum((0, 1)) / count.sum((0, 1)).clamp(min=_TINY)
-        day_count = count.sum(0)
-        daily = torch.where(day_count > 0, total.sum(0) / day_count.clamp(min=_TINY), whole)
-        mean = torch.where(count > 0, total / count.clamp(min=_TINY), daily)
-        self.mean.copy_(mean.flatten(0, 1))
+        whole = _mean(total.sum((0, 1)), count.sum((0, 1)), torch.zeros_like(total[0, 0]))
+        daily = _mean(total.sum(0), count.sum(0), whole)
+        self.mean.copy_(_mean(total, count, daily).flatten(0, 1))
 
     def slots(self, covariates: Tensor) -> Tensor:
         """Rows of the table, int64 ``[...]``, of covariates ``[..., K]``."""
@@ -89,3 +88,8 @@ class DailyProfile(nn.Module):
     def extra_repr(self) -> str:
         faded = "" if self.half_life is None else f", half_life={self.half_life:g}"
         return f"slots_per_day={self.slots_per_day}{faded}"
+
+
+def _mean(total: Tensor, count: Tensor, otherwise: Tensor) -> Tensor:
+    """Total by count, and something else where nothing was counted."""
+    return torch.where(count > 0, total / count, otherwise)

@@ -17,9 +17,11 @@ class TrainingSignal(NamedTuple):
         mask: bool ``[R, N, C]``, or ``None`` if everything was observed.
         covariates: ``[R, K]``.
         start: int64 ``[W]``, the first row of every training window.
+        day: int64 ``[R]``, the calendar day of every row; ``None`` without a clock.
     """
 
     x: Tensor
     mask: Tensor | None
     covariates: Tensor
     start: Tensor
+    day: Tensor | None = None

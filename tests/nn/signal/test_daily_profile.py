@@ -38,18 +38,34 @@ def test_means_of_each_time_and_kind_of_day():
 
 
 def test_earlier_days_count_less():
-    step = torch.arange(4 * 9)
-    x = torch.randn(36, 1, 1)
+    step = torch.arange(4 * 9)[torch.arange(36) % 4 > 0]  # the nights are not recorded
+    day = step // 4
+    x = torch.randn(len(step), 1, 1)
     profile = DailyProfile(1, 1, NAMES, 4, half_life=2)
-    profile.fit(TrainingSignal(x, None, covariates(step), step[:1]))
+    profile.fit(TrainingSignal(x, None, covariates(step), step[:1], day))
     found = profile(covariates(step))
-    for t in range(36):
-        alike = [s for s in range(36) if s % 4 == t % 4 and (s // 4 % 7 > 4) == (t // 4 % 7 > 4)]
-        weight = [2 ** (-(8 - s // 4) / 2) for s in alike]
-        expected = sum(w * float(x[s]) for w, s in zip(weight, alike)) / sum(weight)
-        assert float(found[t]) == pytest.approx(expected, abs=1e-5)
+    for i, t in enumerate(step.tolist()):
+        alike = [
+            k
+            for k, s in enumerate(step.tolist())
+            if s % 4 == t % 4 and (s // 4 % 7 > 4) == (t // 4 % 7 > 4)
+        ]
+        weight = [2 ** (-(8 - int(day[k])) / 2) for k in alike]
+        expected = sum(w * float(x[k]) for w, k in zip(weight, alike)) / sum(weight)
+        assert float(found[i]) == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(GraphError, match="days"):
+        profile.fit(TrainingSignal(x, None, covariates(step), step[:1]))
     with pytest.raises(GraphError, match="half_life"):
         DailyProfile(1, 1, NAMES, 4, half_life=0)
+
+
+def test_a_sensor_that_died_long_ago_keeps_its_mean():
+    step = torch.arange(4 * 90)
+    mask = (step < 40).view(-1, 1, 1)
+    x = torch.full((360, 1, 1), 50.0) * mask
+    profile = DailyProfile(1, 1, NAMES, 4, half_life=0.5)
+    profile.fit(TrainingSignal(x, mask, covariates(step), step[:1], step // 4))
+    torch.testing.assert_close(profile.mean, torch.full_like(profile.mean, 50))
 
 
 def test_times_that_were_not_seen():

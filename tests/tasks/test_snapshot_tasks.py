@@ -210,7 +210,7 @@ def test_pairs_that_have_met_score_more(sampled):
         margins = model.head.margins(h if last.position is None else h[last.position])
         scores = margins(torch.arange(n))
         pairs = model.pair_history.pairs(query.snapshots)
-        scores = scores.index_put((pairs.src, pairs.dst), pairs.offset, accumulate=True)
+        scores = scores.index_put((pairs.sources, pairs.targets), pairs.offsets, accumulate=True)
         true = query.label == 1
         src, dst = query.src[true], query.dst[true]
         if sampled is None:

@@ -18,14 +18,14 @@ class LinkedPairs(NamedTuple):
     """Pairs of nodes that were linked, and what is added to their scores.
 
     Attributes:
-        src: int64 ``[Q]``.
-        dst: int64 ``[Q]``; every pair occurs once.
-        offset: ``[Q]``.
+        sources: int64 ``[Q]``.
+        targets: int64 ``[Q]``; every pair occurs once.
+        offsets: ``[Q]``.
     """
 
-    src: Tensor
-    dst: Tensor
-    offset: Tensor
+    sources: Tensor
+    targets: Tensor
+    offsets: Tensor
 
 
 class PairHistory(nn.Module):

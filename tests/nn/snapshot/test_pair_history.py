@@ -50,9 +50,9 @@ def test_offsets_equal_a_loop(shared, steps, seen):
     torch.testing.assert_close(found, want)
     met = history.pairs(given)
     full = torch.zeros(N, N)
-    full[met.src, met.dst] = met.offset
+    full[met.sources, met.targets] = met.offsets
     torch.testing.assert_close(full.reshape(-1), want)
-    assert (met.src * N + met.dst).unique().numel() == met.src.numel()
+    assert (met.sources * N + met.targets).unique().numel() == met.sources.numel()
 
 
 def test_rows_that_idle_nodes_share_change_nothing():

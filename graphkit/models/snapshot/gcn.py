@@ -10,14 +10,12 @@ all snapshots, the same features and classifier.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError
-from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot import OneByOne, SnapshotPredictor, as_snapshot, graph_convolution
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
@@ -25,7 +23,7 @@ __all__ = ["SnapshotGCN"]
 
 
 @register("model", "gcn_snapshot")
-class SnapshotGCN(nn.Module):
+class SnapshotGCN(OneByOne):
     """GCN on each snapshot by itself; what came before does not matter.
 
     Args:
@@ -70,21 +68,8 @@ class SnapshotGCN(nn.Module):
         for weight in self.weights:
             uniform_by_columns(weight)
 
-    def start(self, num_nodes: int | None = None) -> tuple[()]:
-        """There is no state."""
-        return ()
-
-    def forward(
-        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
-    ) -> tuple[Any, tuple[()]]:
-        """See the class."""
-        if not len(snapshots):
-            raise GraphError("snapshots", "there is none", expected="at least one snapshot")
-        if outputs == "last":
-            return self._convolve(snapshots[-1]), ()
-        return [self._convolve(s) for s in snapshots], ()
-
-    def _convolve(self, snapshot: Any) -> Tensor:
+    def embed(self, snapshot: Any) -> Tensor:
+        """Graph convolutions, ``[n, hidden_channels]``."""
         snapshot = as_snapshot(snapshot)
         h = snapshot.x
         for index, weight in enumerate(self.weights):

@@ -8,21 +8,20 @@ that matters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import SnapshotPredictor, as_snapshot
+from graphkit.nn.snapshot import OneByOne, SnapshotPredictor, as_snapshot
 from graphkit.registry import register
 
 __all__ = ["MetBefore"]
 
 
 @register("model", "met_before")
-class MetBefore(nn.Module):
+class MetBefore(OneByOne):
     """All nodes alike: with a :class:`~graphkit.nn.snapshot.PairHistory`, pairs that have met.
 
     Args:
@@ -56,20 +55,7 @@ class MetBefore(nn.Module):
     def reset_parameters(self) -> None:
         """There are none."""
 
-    def start(self, num_nodes: int | None = None) -> tuple[()]:
-        """There is no state."""
-        return ()
-
-    def forward(
-        self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
-    ) -> tuple[Any, tuple[()]]:
-        """See the class."""
-        if not len(snapshots):
-            raise GraphError("snapshots", "there is none", expected="at least one snapshot")
-        if outputs == "last":
-            return self._alike(snapshots[-1]), ()
-        return [self._alike(s) for s in snapshots], ()
-
-    def _alike(self, snapshot: Any) -> Tensor:
+    def embed(self, snapshot: Any) -> Tensor:
+        """Zeros, ``[n, hidden_channels]``."""
         coef = as_snapshot(snapshot).self_coef
         return torch.zeros(len(coef), self.out_channels, dtype=coef.dtype, device=coef.device)

@@ -7,6 +7,7 @@ from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
 from graphkit.nn.snapshot.heads import NodeMLP, make_head
 from graphkit.nn.snapshot.matrix_gru import MatrixGRU
 from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
+from graphkit.nn.snapshot.one_by_one import OneByOne
 from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
 from graphkit.nn.snapshot.predictor import SnapshotPredictor, detach_state
@@ -22,6 +23,7 @@ __all__ = [
     "MatrixGRU",
     "MatrixLSTM",
     "NodeMLP",
+    "OneByOne",
     "PairHistory",
     "PairMLP",
     "PairMargins",

@@ -82,9 +82,9 @@ def rank_all_pairs(
     if size is None:
         size = torch.ones(num_rows, dtype=torch.int64, device=device)
     num_nodes = int(size.sum())
-    _refuse_twice("src", src, dst, num_nodes)
+    pair = _refuse_twice("src", src, dst, num_nodes)
     row, column = (src, dst) if position is None else (position[src], position[dst])
-    moved = _Moved(offsets, src, dst, num_nodes, position)
+    moved = _Moved(offsets, pair, num_nodes, position)
 
     # The rows of positives first: their scores are the thresholds of everything else.
     with_positive = torch.zeros(num_rows, dtype=torch.bool, device=device)
@@ -202,13 +202,12 @@ class _Moved:
     def __init__(
         self,
         offsets: tuple[Tensor, Tensor, Tensor] | None,
-        src: Tensor,
-        dst: Tensor,
+        pair: Tensor,
         num_nodes: int,
         position: Tensor | None,
     ) -> None:
         if offsets is None:
-            offsets = src[:0], dst[:0], torch.zeros(0, device=src.device)
+            offsets = pair[:0], pair[:0], torch.zeros(0, device=pair.device)
         self.src, target, self._offset = offsets
         self.count = self.src.numel()
         refuse_nan(self._offset, "offsets")
@@ -216,12 +215,11 @@ class _Moved:
         self.row, self._column = (
             (self.src, target) if position is None else (position[self.src], position[target])
         )
-        self.own = self._offset.new_zeros(src.numel())
+        self.own = self._offset.new_zeros(pair.numel())
         if self.count:
             key, order = key.sort()
-            wanted = src * num_nodes + dst
-            found = torch.searchsorted(key, wanted).clamp(max=self.count - 1)
-            self.own = torch.where(key[found] == wanted, self._offset[order[found]], self.own)
+            found = torch.searchsorted(key, pair).clamp(max=self.count - 1)
+            self.own = torch.where(key[found] == pair, self._offset[order[found]], self.own)
         self.before = self._offset
 
     @property

@@ -146,11 +146,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         ``[1, 4]``."""
         h = model(query.snapshots)
         rows = row_of(h, query.snapshots[-1])
-        src, dst = (query.src, query.dst) if rows is None else (rows[query.src], rows[query.dst])
-        met = getattr(model, "pair_history", None)
-        logit = model.head.differences(h, src, dst)
-        if met is not None:
-            logit = logit + met(query.snapshots, query.src, query.dst)
+        logit = _logits(model, h, rows, query, query.src, query.dst)
         scores = torch.stack([logit, query.label.to(logit.dtype)], dim=1)
         if not query.whole:
             return scores
@@ -162,6 +158,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         if rows is None:  # nodes that nothing has told apart are scored once
             h, rows, size = h.unique(dim=0, return_inverse=True, return_counts=True)
         true = query.label == 1
+        met = getattr(model, "pair_history", None)
         found = rank_all_pairs(
             model.head.margins(h),
             len(h),
@@ -251,13 +248,9 @@ class SnapshotLinkPrediction(SnapshotTask):
         true = query.label == 1
         src, dst = query.src[true], query.dst[true]
         rivals = absent_targets(src, dst, self.num_nodes, self.sampled, self.seed, -1, query.step)
-        nodes = src.repeat_interleave(self.sampled), rivals.reshape(-1)
-        one, other = nodes if rows is None else (rows[nodes[0]], rows[nodes[1]])
-        drawn = model.head.differences(h, one, other)
-        met = getattr(model, "pair_history", None)
-        if met is not None:
-            drawn = drawn + met(query.snapshots, *nodes)
-        return list(rank_drawn(logit[true].detach(), drawn.detach().view(-1, self.sampled), src))
+        one, other = src.repeat_interleave(self.sampled), rivals.reshape(-1)
+        drawn = _logits(model, h, rows, query, one, other).detach().view(-1, self.sampled)
+        return list(rank_drawn(logit[true].detach(), drawn, src))
 
     def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The edges of the step after this one, and pairs without an edge."""
@@ -295,3 +288,18 @@ class SnapshotLinkPrediction(SnapshotTask):
             return every, every
         steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
         return self._edges(step + 1)[0], torch.cat([edges.reshape(-1) for edges in steps])
+
+
+def _logits(
+    model: nn.Module,
+    h: Tensor,
+    rows: Tensor | None,
+    query: SnapshotQuery,
+    src: Tensor,
+    dst: Tensor,
+) -> Tensor:
+    """Logits of an edge, ``[M]``, of pairs of nodes: the head's, and what their history adds."""
+    one, other = (src, dst) if rows is None else (rows[src], rows[dst])
+    logit = model.head.differences(h, one, other)
+    met = getattr(model, "pair_history", None)
+    return logit if met is None else logit + met(query.snapshots, src, dst)

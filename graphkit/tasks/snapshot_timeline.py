@@ -44,8 +44,7 @@ class Timeline:
         symmetric: Add every event in the other direction.
         features: ``"degree"`` for one-hot out-degrees; ``"activity"`` for out-degrees of all steps
             so far that fade with time (:func:`~graphkit.nn.snapshot.fading_degrees`), which is not
-            in the paper; ``"x"``
-            for the graph's own (of its nodes or their events).
+            in the paper; ``"x"`` for the graph's own (of its nodes or their events).
         half_lives: Of ``"activity"``, in steps.
         max_degree: Degrees above it count as it (``None``: the largest in training).
         labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the

@@ -5,8 +5,8 @@ its snapshots out of the list of all edges and normalises them again; the model 
 first weights at every target and convolves all snapshots of the window; gates are separate
 products; negatives are drawn in bulk and sifted one by one; the classifier takes both embeddings of
 every pair side by side; evaluation scores all pairs in batches, fills dense N x N arrays, sorts all
-scores and walks through the rows. ReLU stands for its random slopes. Same numbers as graphkit's,
-which a test holds it to.
+scores and walks through the rows. With ReLU the numbers are graphkit's, which a test holds it to;
+the authors' code has RReLU, whose random slopes are drawn for all snapshots of the window.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ class _Gate(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int, activation: nn.Module) -> None:
         super().__init__()
+        self.activation = activation
         bound = columns**-0.5
         self.weight = nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
         self.update = _Gate(rows, columns, nn.Sigmoid())
@@ -48,7 +49,7 @@ class _Layer(nn.Module):
         for adjacency, x in zip(adjacencies, features):
             z, r = self.update(weight, weight), self.reset(weight, weight)
             weight = (1 - z) * weight + z * self.new(weight, r * weight)
-            out.append(torch.relu(torch.sparse.mm(adjacency, torch.mm(x, weight))))
+            out.append(self.activation(torch.sparse.mm(adjacency, torch.mm(x, weight))))
         return out
 
 
@@ -59,11 +60,16 @@ class PlainEvolveGCNO(nn.Module):
         in_channels: Degrees, one-hot.
         hidden: Width of both layers.
         classifier: Width of the classifier's hidden layer.
+        activation: After every layer.
     """
 
-    def __init__(self, in_channels: int, hidden: int, classifier: int) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, classifier: int, activation: type[nn.Module] = nn.ReLU
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([_Layer(in_channels, hidden), _Layer(hidden, hidden)])
+        self.layers = nn.ModuleList(
+            _Layer(rows, hidden, activation()) for rows in (in_channels, hidden)
+        )
         self.classifier = nn.Sequential(
             nn.Linear(2 * hidden, classifier), nn.ReLU(), nn.Linear(classifier, 2)
         )

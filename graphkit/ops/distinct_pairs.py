@@ -30,21 +30,21 @@ def distinct_pairs(
     wanted: int,
     *at: int,
 ) -> Tensor:
-    """Pairs as ``source * num_nodes + target``, in the order in which they were drawn.
+    """Sources and targets of different pairs, in the order in which they were drawn.
 
     Args:
         sources: int64 ``[S]``, where sources are drawn from; repetitions make likelier.
         targets: int64 ``[T]``, where targets are drawn from.
-        forbidden: int64 ``[F]``, pairs that are not wanted.
+        forbidden: int64 ``[F]``, pairs that are not wanted, as ``source * num_nodes + target``.
         num_nodes: Number of nodes; every id is below it.
         wanted: How many.
         at: Integers that the draws are a function of.
 
     Returns:
-        int64 ``[wanted]``; fewer if there are not so many in 64 draws for each that is wanted.
+        int64 ``[2, wanted]``; fewer if there are not so many in 64 draws for each that is wanted.
     """
     if wanted <= 0 or not sources.numel() or not targets.numel():
-        return sources.new_zeros(0)
+        return sources.new_zeros(2, 0)
     if use_compiled(sources, targets, forbidden):
         different, place = sources.unique(return_inverse=True)
         if different.numel() * num_nodes <= _MOST_BITS:
@@ -67,7 +67,8 @@ def distinct_pairs(
         key = key[order[new].sort().values]
         if key.numel() >= wanted:
             break
-    return key[:wanted]
+    key = key[:wanted]
+    return torch.stack([torch.div(key, num_nodes, rounding_mode="floor"), key % num_nodes])
 
 
 def _draws(wanted: int, factor: float) -> int:
@@ -84,11 +85,11 @@ def _by_loop(
     at: tuple[int, ...],
 ) -> Tensor:
     taken = torch.zeros(different.numel() * num_nodes // 64 + 1, dtype=torch.int64)
-    row = torch.searchsorted(different, forbidden // num_nodes)
+    source = forbidden // num_nodes
+    row = torch.searchsorted(different, source)
     row.clamp_(max=different.numel() - 1)
-    here = different[row] == forbidden // num_nodes
-    cells = (row * num_nodes + forbidden % num_nodes)[here].contiguous()
-    out = torch.zeros(wanted, dtype=torch.int64)
+    cells = (row * num_nodes + forbidden % num_nodes)[different[row] == source].contiguous()
+    out = torch.empty(2, wanted, dtype=torch.int64)
     starts = torch.stack([counter_rng.hash64(*at, 0), counter_rng.hash64(*at, 1)])
     number = _loop(
         different.numpy(),
@@ -101,15 +102,16 @@ def _by_loop(
         _draws(wanted, _ATTEMPTS),
         out.numpy(),
     )
-    return out[:number]
+    return out[:, :number]
 
 
 @compiled
 def _loop(different, place, targets, cells, taken, starts, num_nodes, most, out):  # type: ignore[no-untyped-def]
-    one, low = np.uint64(1), np.uint64(63)
-    drawn = np.zeros(2, np.int64)
+    one, low, word = np.uint64(1), np.uint64(63), np.uint64(6)
     for cell in cells:
         taken[cell >> 6] |= one << (np.uint64(cell) & low)
+    drawn = np.zeros(2, np.uint64)
+    sizes = (np.uint64(place.shape[0]), np.uint64(targets.shape[0]))
     number = 0
     for i in range(most):
         for which in range(2):  # counter_rng.integers, all but i being absorbed
@@ -117,18 +119,19 @@ def _loop(different, place, targets, cells, taken, starts, num_nodes, most, out)
             h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             h = h ^ (h >> np.uint64(31))
-            size = place.shape[0] if which == 0 else targets.shape[0]
-            drawn[which] = np.int64((h >> one) % np.uint64(size))
+            drawn[which] = (h >> one) % sizes[which]
         row, dst = place[drawn[0]], targets[drawn[1]]
-        if different[row] == dst:
+        src = different[row]
+        if src == dst:
             continue
-        cell = row * num_nodes + dst
-        bit = one << (np.uint64(cell) & low)
-        if taken[cell >> 6] & bit:
+        cell = np.uint64(row * num_nodes + dst)
+        bit = one << (cell & low)
+        if taken[cell >> word] & bit:
             continue
-        taken[cell >> 6] |= bit
-        out[number] = different[row] * num_nodes + dst
+        taken[cell >> word] |= bit
+        out[0, number] = src
+        out[1, number] = dst
         number += 1
-        if number == out.shape[0]:
+        if number == out.shape[1]:
             break
     return number

@@ -13,9 +13,8 @@ where M is U for Z and R, and 0 for the candidate; or, where the state is also t
 weights W of the input and that, so that it meets the state in one product. The backward pass
 is written out: the gates need one product with a stacked matrix per step, every weight one product
 over all steps. What remains beside the products is one pass over the numbers before and one after
-each, as compiled loops where there are any. Widths are filled up with zeros to a multiple of 8,
-which the products like better; and a tanh is :math:`2 \sigma(2 x) - 1`, as exact in absolute terms
-as the product that x comes from, because a sigmoid costs a sixth of it.
+each, as compiled loops where there are any. A tanh is :math:`2 \sigma(2 x) - 1`, as exact in
+absolute terms as the product that x comes from, because a sigmoid costs a sixth of it.
 """
 
 from __future__ import annotations
@@ -30,8 +29,6 @@ from graphkit.ops import matrix_gru_loops
 from graphkit.ops.compiled import use_compiled
 
 __all__ = ["matrix_gru_steps", "matrix_gru_steps_reference"]
-
-_FILL = 8
 
 
 def matrix_gru_steps(
@@ -75,17 +72,17 @@ class _MatrixGRUSteps(torch.autograd.Function):
     def forward(
         ctx: Any, state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
     ) -> tuple[Tensor, ...]:
-        k, width = state.shape
-        recurrent, candidate = _filled(hidden, own, width)
-        d, rows = candidate.shape[0], recurrent.shape[0]
+        k, d = state.shape
+        recurrent, candidate = _weights(hidden, own)
+        rows = recurrent.shape[0]
         every = state.new_empty(steps + 1, k, d)  # H_0 to H_T
-        every[0, :, width:] = 0
-        every[0, :, :width] = state
-        given = _filled_gates(given, d)
+        every[0] = state
+        given = given.contiguous()
         gates = given.new_empty(steps, k, 3 * d)  # Z, R, candidate
         kept = state.new_empty(steps, k, d)  # R * H
         passes, (every_, gates_, kept_) = _passes(every, gates, kept)
-        to_gates, to_new = recurrent.t(), candidate.t()
+        # A product with rows that lie as it reads them is a tenth faster.
+        to_gates, to_new = recurrent.t().contiguous(), candidate.t().contiguous()
         fixed = [given] * steps if given.dim() == 2 else given.unbind()
         views = (fixed, every, gates, gates[..., :rows], gates[..., : 2 * d], gates[..., 2 * d :])
         for t, (f, h, a, met, z_r, n, m) in enumerate(zip(*views, kept)):
@@ -98,17 +95,17 @@ class _MatrixGRUSteps(torch.autograd.Function):
             passes.keep(t, every_, gates_, kept_)
             n.addmm_(m, to_new, beta=2, alpha=2).sigmoid_()
             passes.mix(t, every_, gates_)
-        ctx.constant, ctx.width = given.dim() == 2, width
+        ctx.constant = given.dim() == 2
         ctx.save_for_backward(every, gates, kept, recurrent, candidate)
         ctx.set_materialize_grads(False)
-        return every[1:, :, :width].unbind()
+        return every[1:].unbind()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         every, gates, kept, recurrent, candidate = ctx.saved_tensors
         steps, k, d = kept.shape
-        width, rows = ctx.width, recurrent.shape[0]
+        rows = recurrent.shape[0]
         h_grad, of_kept = every.new_zeros(k, d), every.new_empty(k, d)
         pulled = every.new_empty(steps, k, 3 * d)  # gradients of the arguments of sigmoid and tanh
         passes, views = _passes(every, gates, kept, h_grad, of_kept, pulled)
@@ -116,47 +113,33 @@ class _MatrixGRUSteps(torch.autograd.Function):
         of_met, of_new = pulled[..., :rows].unbind(), pulled[..., 2 * d :].unbind()
         for t in range(steps - 1, -1, -1):
             if grads[t] is not None:
-                h_grad[:, :width] += grads[t]
+                h_grad += grads[t]
             passes.through_candidate(t, every_, gates_, h_grad_, pulled_)
             torch.mm(of_new[t], candidate, out=of_kept)
             passes.through_reset(t, gates_, kept_, of_kept_, h_grad_, pulled_)
             h_grad.addmm_(of_met[t], recurrent)
         flat = pulled.view(-1, 3 * d)
+        d_hidden = every.new_empty(3 * d, d)
+        torch.mm(flat[:, 2 * d :].t(), kept.view(-1, d), out=d_hidden[2 * d :])
         d_recurrent = flat[:, :rows].t() @ every[:-1].view(-1, d)
-        d_candidate = flat[:, 2 * d :].t() @ kept.view(-1, d)
-        d_given = pulled.view(steps, k, 3, d)[..., :width]
-        if ctx.constant:
-            d_given = d_given.sum(0)
-        d_recurrent = d_recurrent.view(-1, d, d)[:, :width, :width]
-        d_hidden = every.new_empty(3, width, width)
-        d_hidden[:2], d_hidden[2] = d_recurrent[:2], d_candidate[:width, :width]
+        d_hidden[: 2 * d] = d_recurrent[: 2 * d]
         return (
-            h_grad[:, :width],
-            d_given.flatten(-2),
-            d_hidden.view(-1, width),
-            d_recurrent.reshape(-1, width) if rows == 3 * d else None,
+            h_grad,
+            pulled.sum(0) if ctx.constant else pulled,
+            d_hidden,
+            d_recurrent if rows == 3 * d else None,
             None,
         )
 
 
-def _filled_gates(given: Tensor, d: int) -> Tensor:
-    """Three blocks side by side, each with zeros up to ``d`` columns; contiguous."""
-    blocks = given.contiguous().view(*given.shape[:-1], 3, -1)
-    more = d - blocks.shape[-1]
-    return torch.nn.functional.pad(blocks, (0, more)).view(*given.shape[:-1], 3 * d)
-
-
-def _filled(hidden: Tensor, own: Tensor | None, width: int) -> tuple[Tensor, Tensor]:
-    """M and U of the candidate, in blocks of ``width`` with zeros up to the next multiple."""
-    d = width + -width % _FILL
-    hidden = hidden.view(3, width, width)
-    recurrent = hidden.new_zeros(2 if own is None else 3, d, d)
-    if own is not None:
-        recurrent[:, :width, :width] = own.view(3, width, width)
-    recurrent[:2, :width, :width] += hidden[:2]
-    candidate = hidden.new_zeros(d, d)
-    candidate[:width, :width] = hidden[2]
-    return recurrent.view(-1, d), candidate
+def _weights(hidden: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    """M, without its rows of zeros, and U of the candidate."""
+    both, d = hidden[: 2 * hidden.shape[1]], hidden.shape[1]
+    if own is None:
+        return both, hidden[2 * d :]
+    recurrent = own.clone()
+    recurrent[: 2 * d] += both
+    return recurrent, hidden[2 * d :]
 
 
 def _passes(*tensors: Tensor) -> tuple[Any, list[Any]]:

@@ -255,19 +255,17 @@ class SnapshotLinkPrediction(SnapshotTask):
     def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The edges of the step after this one, and pairs without an edge."""
         true = self._edges(step + 1)
-        keys = self._negatives(step, epoch)
-        n = self.num_nodes
-        label = torch.zeros(true.shape[1] + len(keys), dtype=torch.int64)
+        src, dst = torch.cat([true, self._negatives(step, epoch)], dim=1)
+        label = torch.zeros(len(src), dtype=torch.int64)
         label[: true.shape[1]] = 1
-        src = torch.cat([true[0], torch.div(keys, n, rounding_mode="floor")])
-        return src, torch.cat([true[1], keys % n]), label
+        return src, dst, label
 
     def _negatives(self, step: int, epoch: int) -> Tensor:
-        """Pairs as ``src * N + dst``, in the order in which they were drawn."""
+        """Pairs ``[2, M]``, in the order in which they were drawn."""
         true, n = self._edges(step + 1), self.num_nodes
         wanted = self._wanted(step)
         if wanted == 0:
-            return true.new_zeros(0)
+            return true[:, :0]
         at = (self.seed, epoch, step)
         known = true[0] * n + true[1]
         return distinct_pairs(*self._ends(step), known, n, wanted, *at)

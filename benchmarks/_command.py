@@ -66,17 +66,17 @@ def add_shared(
         parser.add_argument(f"--{name}", **options)
 
 
-def names(text: str) -> list[str]:
+def names(text: str, argument: str = "names") -> list[str]:
     """``"nat, tgn,nat"`` as ``["nat", "tgn"]``.
 
     Raises:
-        GraphError: There is none.
+        GraphError: There is none; it says of which ``argument``.
     """
     from graphkit.errors import GraphError
 
     found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not found:
-        raise GraphError("argument", "an empty list", expected="names separated by commas")
+        raise GraphError(argument, "an empty list", expected="values separated by commas")
     return found
 
 
@@ -88,7 +88,7 @@ def seeds(text: str) -> list[int]:
     """
     from graphkit.errors import GraphError
 
-    found = names(text)
+    found = names(text, "--seeds")
     try:
         return [int(name) for name in found]
     except ValueError:
@@ -119,14 +119,16 @@ def interrupted(args: argparse.Namespace, job: Job, total: int | None = None) ->
     return 130
 
 
-def print_results(job: Job, json: str | Path | None, note: str | None = None) -> None:
-    """Print the table of what is done, and where its records are.
+def print_results(job: Job, json: str | Path | None, note: str | None = None) -> bool:
+    """Print the table of what is done, and where its records are; whether there was anything.
 
     Args:
-        job: With one result at least.
+        job: One without a result, or of a process that is not the first, prints nothing.
         json: Where the results are also written.
         note: Stands above the table.
     """
+    if not job.leads or not job.done:
+        return False
     from benchmarks._tables import comparison, title
     from graphkit.engine.result import table
 
@@ -136,6 +138,7 @@ def print_results(job: Job, json: str | Path | None, note: str | None = None) ->
     if json:
         job.save(json)
     print(f"JSON: {json or job.folder / 'result.json'}")
+    return True
 
 
 @contextlib.contextmanager

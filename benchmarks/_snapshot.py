@@ -55,13 +55,17 @@ def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> i
     options = {**_DEFAULTS, "data": data, **job.arguments}
     if options["settings"] != "published":
         folder = folder / "tuned"
-    models = [_ALIASES.get(name, name) for name in _command.names(options["model"])]
+    models = [_ALIASES.get(name, name) for name in _command.names(options["model"], "--model")]
     seeds = _command.seeds(options["seeds"])
     graph = load(options["data"])
     plans = {m: _settings(m, options, task_class, folder, models) for m in models}
-    for model, settings in plans.items():
-        for seed in job.waiting(model, seeds):
-            job.add(_train(model, seed, graph, settings, task_class, job))
+    try:
+        for model, settings in plans.items():
+            for seed in job.waiting(model, seeds):
+                job.add(_train(model, seed, graph, settings, task_class, job))
+    except KeyboardInterrupt:
+        _command.print_results(job, args.json)
+        return _command.interrupted(args, job, len(plans) * len(seeds))
     _command.print_results(job, args.json)
     return 0
 
@@ -100,6 +104,7 @@ def _settings(
 
 
 def _train(model: str, seed: int, graph: Any, settings: Any, task_class: Any, job: Any) -> Any:
+    from benchmarks._job import sign
     from graphkit import fit, registry, seed_everything
 
     task = task_class(
@@ -115,7 +120,7 @@ def _train(model: str, seed: int, graph: Any, settings: Any, task_class: Any, jo
         resume=True,
         name=model,
     )
-    result.settings["model"], result.settings["task"] = settings.model, settings.task
+    sign(result, settings)
     result.published = settings.published.get("transductive", {})
     return result
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import _command
 
 if TYPE_CHECKING:
-    from benchmarks._job import Job
     from graphkit import TemporalGraph
     from graphkit.engine import Result
 
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     job = _command.open_job(args, args.data or _DEFAULTS["data"])
     options = {**_DEFAULTS, **job.arguments}
-    names, seeds = _command.names(options["encoder"]), _command.seeds(options["seeds"])
+    names, seeds = _command.names(options["encoder"], "--encoder"), _command.seeds(options["seeds"])
     plans = {name: _settings_of(name, names, options) for name in names}
     graph = load(options["data"])
     try:
@@ -51,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
             for seed in job.waiting(name, seeds):
                 job.add(_train(name, seed, graph, settings))
     except KeyboardInterrupt:
-        _report(job, args)
+        _command.print_results(job, args.json)
         return _command.interrupted(args, job)
-    _report(job, args)
+    _command.print_results(job, args.json)
     return 0
 
 
@@ -110,8 +109,3 @@ def _train(encoder: str, seed: int, graph: TemporalGraph, settings: Any) -> Resu
     accuracy = result.metrics["test"]["accuracy"]
     print(f"{encoder}, seed {seed}: test accuracy {accuracy:.4f}", file=sys.stderr, flush=True)
     return result
-
-
-def _report(job: Job, args: argparse.Namespace) -> None:
-    if job.leads and job.done:
-        _command.print_results(job, args.json)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     options = {**_DEFAULTS, **job.arguments}
     data, splits = _data(options["data"], options["split"])
     seeds = _command.seeds(options["seeds"])
-    plans = _plan(_command.names(options["model"]), options, data["task"])
+    plans = _plan(_command.names(options["model"], "--model"), options, data["task"])
     graph = _load(options["data"], data["load"])
     try:
         for label, (model, settings) in plans.items():
@@ -225,9 +225,8 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
 
 
 def _report(job: Job, args: argparse.Namespace, graph: TemporalGraph) -> None:
-    if not job.leads or not job.done:
+    if not _command.print_results(job, args.json):
         return
-    _command.print_results(job, args.json)
     with _command.plotting():
         path = _plot(job.done, graph, Path(args.plot or job.folder / "scalp.png"))
         if path:

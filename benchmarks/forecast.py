@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import _command
 
 if TYPE_CHECKING:
+    from benchmarks._job import Job
     from benchmarks._plans import Plans
     from benchmarks._settings import Settings
 
@@ -39,23 +40,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train every model with every seed, print the table, draw truth and forecasts."""
-    from benchmarks._forecast_plot import plot
     from graphkit import load
 
     job = _command.open_job(args, args.data or _DEFAULTS["data"])
     options = {**_DEFAULTS, **job.arguments}
     seeds, plans = _command.seeds(options["seeds"]), _plan(options)
     graph = load(options["data"])
-    for label, (model, settings) in plans.items():
-        for seed in job.waiting(label, seeds):
-            job.add(_train(label, model, seed, graph, settings, job))
-    if not job.leads:
-        return 0
-    _command.print_results(job, args.json)
-    with _command.plotting():
-        made = plot(job.folder, list(plans), args.plot, options["data"])
-        print(f"plot: {made}" if made else "no plot: no forecast was kept")
+    try:
+        for label, (model, settings) in plans.items():
+            for seed in job.waiting(label, seeds):
+                job.add(_train(label, model, seed, graph, settings, job))
+    except KeyboardInterrupt:
+        _report(job, args, list(plans), options["data"])
+        return _command.interrupted(args, job, len(plans) * len(seeds))
+    _report(job, args, list(plans), options["data"])
     return 0
+
+
+def _report(job: Job, args: argparse.Namespace, labels: list[str], data: str) -> None:
+    from benchmarks._forecast_plot import plot
+
+    if not _command.print_results(job, args.json):
+        return
+    with _command.plotting():
+        made = plot(job.folder, labels, args.plot, data)
+        print(f"plot: {made}" if made else "no plot: no forecast was kept")
 
 
 def _plan(options: dict[str, Any]) -> Plans:
@@ -63,7 +72,7 @@ def _plan(options: dict[str, Any]) -> Plans:
     from benchmarks import _plans, _settings
     from graphkit.tasks import Forecast
 
-    models = _command.names(options["model"])
+    models = _command.names(options["model"], "--model")
     known = {name: _known(name) for name in models}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()

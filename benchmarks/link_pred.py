@@ -6,7 +6,6 @@ import argparse
 import functools
 import inspect
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import _command
@@ -66,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Train every model with every seed, print the table, say where the files are."""
     job = _command.open_job(args, args.data or "default")
     options = {**_DEFAULTS, **job.arguments}
-    models, seeds = _command.names(options["model"]), _command.seeds(options["seeds"])
+    models, seeds = _command.names(options["model"], "--model"), _command.seeds(options["seeds"])
     plans = _plan(models, options)
     graph, note = _graph(options.get("data"), job.arguments.get("resolved"))
     job.arguments["resolved"] = graph.name  # a run that goes on stays with its data
@@ -111,8 +110,8 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
 
     rows: dict[str, Row] = {model: (model, {}) for model in models}
     if options.get("encoder"):
-        rows = _encoder_rows(models, known, _command.names(options["encoder"]))
-    for name in _command.names(options["named"]) if options.get("named") else ():
+        rows = _encoder_rows(models, known, _command.names(options["encoder"], "--encoder"))
+    for name in _command.names(options["named"], "--named") if options.get("named") else ():
         found = {model: _settings.named(model) for model in models}
         if not any(name in settings for settings in found.values()):
             every = [n for settings in found.values() for n in settings]
@@ -228,9 +227,8 @@ def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:
     """The table, the files, and where they are."""
     from graphkit.engine.plot import plot_curves
 
-    if not job.leads or not job.done:
+    if not _command.print_results(job, args.json, note):
         return
-    _command.print_results(job, args.json and Path(args.json), note)
     with _command.plotting():
         print(f"plot: {plot_curves(job.done, args.plot or job.folder / 'curves.png')}")
 

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     job = _command.open_job(args, args.data or _DEFAULTS["data"])
     options = {**_DEFAULTS, **job.arguments}
-    plans = _plan(_command.names(options["model"]), options)
+    plans = _plan(_command.names(options["model"], "--model"), options)
     graph = load(options["data"])
     if options["split"] is None:
         public = hasattr(registry.get("dataset", options["data"]), "public_split")
@@ -160,9 +160,8 @@ def _tasks(make: Any, graph: Any, seeds: list[int], options: dict[str, Any], spl
 
 
 def _report(job: Job, args: argparse.Namespace, options: dict[str, Any]) -> None:
-    if not job.leads or not job.done:
+    if not _command.print_results(job, args.json):
         return
-    _command.print_results(job, args.json)
     if options["sweep"]:
         with _command.plotting():
             print(f"plot: {_plot(job.done, Path(args.plot or job.folder / 'sweep.png'))}")

@@ -13,11 +13,12 @@ from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.snapshot import Snapshot, as_snapshot, fading_degrees, out_degree
 from graphkit.tasks.graph_task import check_graph
+from graphkit.tasks.snapshot_reputations import class_votes, reputations
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 
 SPLITS = ("train", "val", "test")
-_FEATURES = ("degree", "activity", "x")
+_FEATURES = ("degree", "activity", "reputation", "x")
 
 
 class Timeline:
@@ -43,9 +44,11 @@ class Timeline:
         bptt: In mode ``"carry"``: steps that a gradient goes back.
         symmetric: Add every event in the other direction.
         features: ``"degree"`` for one-hot out-degrees; ``"activity"`` for out-degrees of all steps
-            so far that fade with time (:func:`~graphkit.nn.snapshot.fading_degrees`), which is not
-            in the paper; ``"x"`` for the graph's own (of its nodes or their events).
-        half_lives: Of ``"activity"``, in steps.
+            so far that fade with time (:func:`~graphkit.nn.snapshot.fading_degrees`);
+            ``"reputation"`` for these and, fading alike, how many events of each class of
+            ``edge_y`` a node sent and received in the steps before; ``"x"`` for the graph's own (of
+            its nodes or their events). Activity and reputation are not in the paper.
+        half_lives: Of ``"activity"`` and ``"reputation"``, in steps.
         max_degree: Degrees above it count as it (``None``: the largest in training).
         labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the
             lowest class.
@@ -121,9 +124,13 @@ class Timeline:
             if x[0] is None:
                 raise GraphError("x", "the graph has no node features", fix="features='degree'")
             self.x, self.in_channels = x, x[0].shape[1]
-        elif features == "activity":
+        elif features in ("activity", "reputation"):
             degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
             self.x = fading_degrees(degree, half_lives)
+            if features == "reputation":
+                cut = {"every": every, "count": count, "empty": "skip" if skip_empty else "keep"}
+                told = reputations(graph, half_lives, **cut)
+                self.x = [torch.cat(both, dim=1) for both in zip(self.x, told)]
             self._fading = " of half-lives " + " ".join(f"{h:g}" for h in half_lives)
             self.in_channels = self.x[0].shape[1]
         else:
@@ -310,11 +317,7 @@ def _cut(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor | None], list[Tensor | None]]:
     """Edges, their weights and labels, and the nodes' features and classes, of every step."""
     src, dst, t, x = graph.src, graph.dst, graph.t, graph.x
-    votes = None
-    if labels:
-        if graph.edge_y is None or graph.edge_y.is_floating_point() or graph.edge_y.dim() != 1:
-            raise GraphError("edge_y", "edges need a class each", expected="int64 [E]")
-        votes = torch.nn.functional.one_hot(graph.edge_y.long()).float()
+    votes = class_votes(graph) if labels else None
     if symmetric:
         src, dst, t = torch.cat([src, dst]), torch.cat([dst, src]), torch.cat([t, t])
         votes = None if votes is None else torch.cat([votes, votes])

@@ -84,6 +84,15 @@ def test_results_are_printed_and_copied(job_with_results, tmp_path, capsys):
     assert [r["seed"] for r in json.loads(copy.read_text())] == [0, 2]
 
 
+def test_without_a_result_nothing_is_printed(job_with_results, monkeypatch, capsys):
+    assert _command.print_results(job_with_results, None)
+    capsys.readouterr()
+    monkeypatch.setattr(job_with_results, "leads", False)
+    assert not _command.print_results(job_with_results, None)
+    assert not _command.print_results(_command.open_job(arguments(), "cora"), None)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_missing_package_is_said(capsys):
     with _command.plotting():
         raise MissingPackageError("matplotlib", "plot")

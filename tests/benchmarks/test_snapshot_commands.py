@@ -38,6 +38,34 @@ def test_snapshot_link(main, tmp_path, capsys):
     assert results[0].settings["task"]["negatives"] == 2
 
 
+def test_interrupted(main, tmp_path, capsys, monkeypatch):
+    whole, calls = graphkit.fit, []
+
+    def fit(*args, **given):
+        calls.append(given["seed"])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(*args, **given)
+
+    monkeypatch.setattr(graphkit, "fit", fit)
+    given = ["snapshot_link", "--model", "gcn", *TINY, "--seeds", "0,1", "--resume", "there"]
+    assert main(given) == 130
+    out = capsys.readouterr().out
+    assert "gcn_snapshot" in out
+    assert "Interrupted: 1 of 2 trainings are done" in out
+    assert main(["snapshot_link", "--resume", "there"]) == 0
+    assert calls == [0, 1, 1]
+    record = json.loads((tmp_path / "there" / "result.json").read_text())
+    assert [r["seed"] for r in record] == [0, 1]
+
+
+def test_ratings_before_a_step_as_features(main, tmp_path):
+    given = ["edge_cls", "--settings", "tuned", "--model", "evolvegcn_o", *TINY]
+    assert main([*given, "--json", "out.json"]) == 0
+    (result,) = load_results(tmp_path / "out.json")
+    assert result.protocol["features"].startswith("reputation of half-lives")
+
+
 def test_scores_that_know_which_pairs_have_met(main, tmp_path):
     given = ["snapshot_link", "--model", "gcn,met_before", *TINY, "--json", "out.json"]
     more = ["--settings", "pair_history", "--set", "model.pair_history=2"]

@@ -27,6 +27,17 @@ def test_equals_a_sum_over_the_past():
             assert float(x[v, 3]) == any(int(d[v]) for d in degrees[: t + 1])
 
 
+def test_kinds_of_degrees_side_by_side():
+    draw = torch.Generator().manual_seed(1)
+    kinds = [torch.randint(3, (6, 2), generator=draw) for _ in range(4)]
+    found = fading_degrees(kinds, (0, 2))
+    alone = [fading_degrees([k[:, i] for k in kinds], (0, 2)) for i in range(2)]
+    for t, x in enumerate(found):
+        assert torch.equal(x[:, :2], alone[0][t][:, :2])
+        assert torch.equal(x[:, 2:4], alone[1][t][:, :2])
+        assert torch.equal(x[:, 4], torch.maximum(alone[0][t][:, 2], alone[1][t][:, 2]))
+
+
 def test_values_are_multiples_of_the_resolution_and_fade_to_nothing():
     degrees = [torch.tensor([9, 0])] + [torch.zeros(2, dtype=torch.int64)] * 60
     found = fading_degrees(degrees, (1, 4))

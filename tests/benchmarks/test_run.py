@@ -207,6 +207,8 @@ def test_interrupted_says_where_to_go_on(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Children of a shell's background jobs ignore the signal unless told otherwise.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         deadline = time.monotonic() + 200
@@ -217,7 +219,10 @@ def test_interrupted_says_where_to_go_on(tmp_path):
         time.sleep(0.5)
     finally:
         process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=300)
+    try:
+        out, _ = process.communicate(timeout=200)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Interrupted: 1 of 2 trainings are done" in out
     assert "link_pred --resume there" in out

@@ -134,12 +134,13 @@ class _MatrixGRUSteps(torch.autograd.Function):
 
 def _weights(hidden: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor]:
     """M, without its rows of zeros, and U of the candidate."""
-    both, d = hidden[: 2 * hidden.shape[1]], hidden.shape[1]
+    gates = 2 * hidden.shape[1]
+    both, candidate = hidden[:gates], hidden[gates:]
     if own is None:
-        return both, hidden[2 * d :]
+        return both, candidate
     recurrent = own.clone()
-    recurrent[: 2 * d] += both
-    return recurrent, hidden[2 * d :]
+    recurrent[:gates] += both
+    return recurrent, candidate
 
 
 def _passes(*tensors: Tensor) -> tuple[Any, list[Any]]:

@@ -263,12 +263,9 @@ class SnapshotLinkPrediction(SnapshotTask):
     def _negatives(self, step: int, epoch: int) -> Tensor:
         """Pairs ``[2, M]``, in the order in which they were drawn."""
         true, n = self._edges(step + 1), self.num_nodes
-        wanted = self._wanted(step)
-        if wanted == 0:
-            return true[:, :0]
         at = (self.seed, epoch, step)
         known = true[0] * n + true[1]
-        return distinct_pairs(*self._ends(step), known, n, wanted, *at)
+        return distinct_pairs(*self._ends(step), known, n, self._wanted(step), *at)
 
     def _wanted(self, step: int) -> int:
         """As many negatives as asked for, or half of what there is."""

@@ -147,7 +147,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         h = model(query.snapshots)
         rows = row_of(h, query.snapshots[-1])
         logit = _logits(model, h, rows, query, query.src, query.dst)
-        scores = torch.stack([logit, query.label.to(logit.dtype)], dim=1)
+        scores = torch.stack([logit, query.label.to(logit.dtype)]).t()  # columns without gaps
         if not query.whole:
             return scores
         if self.sampled is not None:
@@ -176,11 +176,10 @@ class SnapshotLinkPrediction(SnapshotTask):
         """The part of the loss that these rows have, of ``total`` rows."""
         if scores.shape[1] != 2:
             return scores[:, -1].sum() / total
-        logit, label = scores.unbind(1)
+        logit, label = scores[:, 0].float(), scores[:, 1].detach().float()
         none, edge = self.class_weights
-        # Cross-entropy of two classes: log(1 + exp(x)) of the wrong one against the right one.
-        each = F.softplus(logit.float() * (1 - 2 * label))
-        return torch.dot(each, none + (edge - none) * label.float()) / total
+        each = none + (edge - none) * label
+        return F.binary_cross_entropy_with_logits(logit, label, each, reduction="sum") / total
 
     def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
         """Those of the class's docstring for a split, from the rows of its steps."""
@@ -294,7 +293,9 @@ def _logits(
     dst: Tensor,
 ) -> Tensor:
     """Logits of an edge, ``[M]``, of pairs of nodes: the head's, and what their history adds."""
-    one, other = (src, dst) if rows is None else (rows[src], rows[dst])
+    one, other = src, dst
+    if rows is not None:
+        one, other = rows.index_select(0, src), rows.index_select(0, dst)
     logit = model.head.differences(h, one, other)
     met = getattr(model, "pair_history", None)
     return logit if met is None else logit + met(query.snapshots, src, dst)

@@ -63,6 +63,19 @@ def test_both_paths_draw_the_same(n, wanted, seed):
     assert torch.equal(fast, slow)
 
 
+@pytest.mark.parametrize("sizes", [(1, 2), (3, 1), (4096, 7), (65_537, 999_983), (1 << 20, 600)])
+def test_both_paths_draw_the_same_from_lists_of_any_length(sizes):
+    draw = torch.Generator().manual_seed(1)
+    sources, targets = (torch.randint(3000, (size,), generator=draw) for size in sizes)
+    none, seed = torch.zeros(0, dtype=torch.int64), -(2**63)
+    fast = distinct_pairs(sources, targets, none, 3000, 4000, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "use_compiled", lambda *tensors: False)
+        slow = distinct_pairs(sources, targets, none, 3000, 4000, seed)
+    assert fast.shape[1] > 0
+    assert torch.equal(fast, slow)
+
+
 def test_more_pairs_than_fit_into_bits(monkeypatch):
     sources, targets = torch.arange(5), torch.arange(5)
     none = torch.zeros(0, dtype=torch.int64)

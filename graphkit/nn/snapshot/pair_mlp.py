@@ -50,7 +50,8 @@ class PairMLP(nn.Module):
     def differences(self, h: Tensor, src: Tensor, dst: Tensor) -> Tensor:
         """Class 1 against class 0: the difference of their logits, ``[M]``."""
         weight, bias = self._difference
-        return pair_logits(*self.halves(h), src, dst, weight.unsqueeze(0), bias.unsqueeze(0))[:, 0]
+        weight, bias = weight.unsqueeze(0), bias.unsqueeze(0)
+        return pair_logits(*self.halves(h), src, dst, weight, bias).squeeze(1)
 
     @torch.no_grad()
     def margins(self, h: Tensor) -> PairMargins:

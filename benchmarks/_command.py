@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmarks._job import Job
+    from graphkit.engine.result import Result
 
 __all__ = [
     "add_shared",
-    "interrupted",
     "names",
     "open_job",
     "plotting",
     "print_results",
     "seeds",
+    "train",
 ]
 
 _SHARED: dict[str, dict[str, Any]] = {
@@ -111,12 +112,36 @@ def open_job(args: argparse.Namespace, data: str) -> Job:
     return Job.open(args.resume, given, f"results/{args.command}-{data}")
 
 
-def interrupted(args: argparse.Namespace, job: Job, total: int | None = None) -> int:
-    """Say how to go on, and how many of ``total`` trainings are done; the exit code."""
-    done = "" if total is None else f": {len(job.done)} of {total} trainings are done"
-    print(f"\nInterrupted{done}. Go on with")
-    print(f"  python {sys.argv[0]} {args.command} --resume {job.folder}")
-    return 130
+def train(
+    args: argparse.Namespace,
+    job: Job,
+    results: Iterable[Result],
+    report: Callable[[], object],
+    total: int | None = None,
+) -> int:
+    """Train, keep every result as it comes, and report; the exit code.
+
+    Interrupted with Ctrl-C, what is done is reported too, and it is said how to go on.
+
+    Args:
+        args: From the parser.
+        job: Where the results are kept.
+        results: Trains when it is asked for the next one.
+        report: Prints, writes and draws what is done.
+        total: Number of results, to say how many of them are there.
+    """
+    try:
+        for result in results:
+            job.add(result)
+    except KeyboardInterrupt:
+        report()
+        if job.leads:
+            done = "" if total is None else f": {len(job.done)} of {total} trainings are done"
+            print(f"\nInterrupted{done}. Go on with")
+            print(f"  python {sys.argv[0]} {args.command} --resume {job.folder}")
+        return 130
+    report()
+    return 0
 
 
 def print_results(job: Job, json: str | Path | None, note: str | None = None) -> bool:

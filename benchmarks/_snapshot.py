@@ -59,15 +59,13 @@ def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> i
     seeds = _command.seeds(options["seeds"])
     graph = load(options["data"])
     plans = {m: _settings(m, options, task_class, folder, models) for m in models}
-    try:
-        for model, settings in plans.items():
-            for seed in job.waiting(model, seeds):
-                job.add(_train(model, seed, graph, settings, task_class, job))
-    except KeyboardInterrupt:
-        _command.print_results(job, args.json)
-        return _command.interrupted(args, job, len(plans) * len(seeds))
-    _command.print_results(job, args.json)
-    return 0
+    results = (
+        _train(model, seed, graph, settings, task_class, job)
+        for model, settings in plans.items()
+        for seed in job.waiting(model, seeds)
+    )
+    report = functools.partial(_command.print_results, job, args.json)
+    return _command.train(args, job, results, report, len(plans) * len(seeds))
 
 
 def _settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any
@@ -45,15 +46,13 @@ def run(args: argparse.Namespace) -> int:
     names, seeds = _command.names(options["encoder"], "--encoder"), _command.seeds(options["seeds"])
     plans = {name: _settings_of(name, names, options) for name in names}
     graph = load(options["data"])
-    try:
-        for name, settings in plans.items():
-            for seed in job.waiting(name, seeds):
-                job.add(_train(name, seed, graph, settings))
-    except KeyboardInterrupt:
-        _command.print_results(job, args.json)
-        return _command.interrupted(args, job)
-    _command.print_results(job, args.json)
-    return 0
+    results = (
+        _train(name, seed, graph, settings)
+        for name, settings in plans.items()
+        for seed in job.waiting(name, seeds)
+    )
+    report = functools.partial(_command.print_results, job, args.json)
+    return _command.train(args, job, results, report, len(plans) * len(seeds))
 
 
 def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any:

@@ -55,18 +55,13 @@ def run(args: argparse.Namespace) -> int:
     seeds = _command.seeds(options["seeds"])
     plans = _plan(_command.names(options["model"], "--model"), options, data["task"])
     graph = _load(options["data"], data["load"])
-    try:
-        for label, (model, settings) in plans.items():
-            waiting = job.waiting(label, seeds)
-            if waiting:
-                for result in _train(model, label, waiting, graph, splits(graph), settings):
-                    job.add(result)
-    except KeyboardInterrupt:
-        code = _command.interrupted(args, job)
-        _report(job, args, graph)
-        return code
-    _report(job, args, graph)
-    return 0
+    results = (
+        result
+        for label, (model, settings) in plans.items()
+        if (waiting := job.waiting(label, seeds))
+        for result in _train(model, label, waiting, graph, splits(graph), settings)
+    )
+    return _command.train(args, job, results, functools.partial(_report, job, args, graph))
 
 
 def _data(name: str, split: str | None) -> tuple[dict[str, Any], Any]:

@@ -46,15 +46,13 @@ def run(args: argparse.Namespace) -> int:
     options = {**_DEFAULTS, **job.arguments}
     seeds, plans = _command.seeds(options["seeds"]), _plan(options)
     graph = load(options["data"])
-    try:
-        for label, (model, settings) in plans.items():
-            for seed in job.waiting(label, seeds):
-                job.add(_train(label, model, seed, graph, settings, job))
-    except KeyboardInterrupt:
-        _report(job, args, list(plans), options["data"])
-        return _command.interrupted(args, job, len(plans) * len(seeds))
-    _report(job, args, list(plans), options["data"])
-    return 0
+    results = (
+        _train(label, model, seed, graph, settings, job)
+        for label, (model, settings) in plans.items()
+        for seed in job.waiting(label, seeds)
+    )
+    report = functools.partial(_report, job, args, list(plans), options["data"])
+    return _command.train(args, job, results, report, len(plans) * len(seeds))
 
 
 def _report(job: Job, args: argparse.Namespace, labels: list[str], data: str) -> None:

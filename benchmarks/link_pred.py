@@ -69,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
     plans = _plan(models, options)
     graph, note = _graph(options.get("data"), job.arguments.get("resolved"))
     job.arguments["resolved"] = graph.name  # a run that goes on stays with its data
-    try:
-        for label, (model, plan) in plans.items():
-            for seed in job.waiting(label, seeds):
-                job.add(_train(model, label, seed, graph, plan(graph.name), options, job))
-    except KeyboardInterrupt:
-        _report(job, note, args)
-        return _command.interrupted(args, job, len(plans) * len(seeds)) if job.leads else 130
-    _report(job, note, args)
-    _leave()
-    return 0
+    results = (
+        _train(model, label, seed, graph, plan(graph.name), options, job)
+        for label, (model, plan) in plans.items()
+        for seed in job.waiting(label, seeds)
+    )
+    report = functools.partial(_report, job, note, args)
+    code = _command.train(args, job, results, report, len(plans) * len(seeds))
+    if code == 0:
+        _leave()
+    return code
 
 
 def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:

@@ -60,18 +60,16 @@ def run(args: argparse.Namespace) -> int:
     if options["split"] is None:
         public = hasattr(registry.get("dataset", options["data"]), "public_split")
         options["split"] = "public" if public else "random"
-    try:
-        for label, (model, settings) in plans.items():
-            waiting = job.waiting(label, range(options["runs"]))
-            for at in range(0, len(waiting), options["group"]):
-                seeds = waiting[at : at + options["group"]]
-                for result in _train(model, label, seeds, graph, settings, options):
-                    job.add(result)
-    except KeyboardInterrupt:
-        _report(job, args, options)
-        return _command.interrupted(args, job, len(plans) * options["runs"])
-    _report(job, args, options)
-    return 0
+    group = options["group"]
+    results = (
+        result
+        for label, (model, settings) in plans.items()
+        for waiting in [job.waiting(label, range(options["runs"]))]
+        for at in range(0, len(waiting), group)
+        for result in _train(model, label, waiting[at : at + group], graph, settings, options)
+    )
+    report = functools.partial(_report, job, args, options)
+    return _command.train(args, job, results, report, len(plans) * options["runs"])
 
 
 def _plan(models: list[str], options: dict[str, Any]) -> Plans:

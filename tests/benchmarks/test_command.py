@@ -58,17 +58,36 @@ def test_a_run_goes_on_with_its_own_arguments(tmp_path):
         _command.open_job(arguments(resume=str(tmp_path), model="mlp"), "cora")
 
 
-def test_interrupted(capsys, monkeypatch):
+def some(results):
+    """Results, and then Ctrl-C."""
+    yield from results
+    raise KeyboardInterrupt
+
+
+def test_what_was_trained_is_kept_and_reported(job_with_results):
+    job, seen = job_with_results, []
+    results, job.done = list(job.done), []
+    code = _command.train(arguments(), job, iter(results), lambda: seen.append(list(job.done)), 2)
+    assert code == 0
+    assert seen == [results]
+    assert len(json.loads((job.folder / "result.json").read_text())) == 2
+
+
+@pytest.mark.parametrize("total, said", [(4, ": 1 of 4 trainings are done"), (None, "")])
+def test_interrupted(job_with_results, capsys, monkeypatch, total, said):
     monkeypatch.setattr("sys.argv", ["run.py"])
-    job = _command.open_job(arguments(resume="there"), "cora")
-    assert _command.interrupted(arguments(), job, 4) == 130
-    assert _command.interrupted(arguments(), job) == 130
+    job, reported = job_with_results, []
+    results, job.done = list(job.done)[:1], []
+    report = functools.partial(reported.append, 1)
+    assert _command.train(arguments(), job, some(results), report, total) == 130
+    assert reported == [1]
+    assert job.done == results
     assert capsys.readouterr().out == (
-        "\nInterrupted: 0 of 4 trainings are done. Go on with\n"
-        "  python run.py node_cls --resume there\n"
-        "\nInterrupted. Go on with\n"
-        "  python run.py node_cls --resume there\n"
+        f"\nInterrupted{said}. Go on with\n  python run.py node_cls --resume {job.folder}\n"
     )
+    monkeypatch.setattr(job, "leads", False)
+    assert _command.train(arguments(), job, some([]), report) == 130
+    assert capsys.readouterr().out == ""
 
 
 def test_results_are_printed_and_copied(job_with_results, tmp_path, capsys):

@@ -117,7 +117,7 @@ def train(
     job: Job,
     results: Iterable[Result],
     report: Callable[[], object],
-    total: int | None = None,
+    total: int,
 ) -> int:
     """Train, keep every result as it comes, and report; the exit code.
 
@@ -128,16 +128,16 @@ def train(
         job: Where the results are kept.
         results: Trains when it is asked for the next one.
         report: Prints, writes and draws what is done.
-        total: Number of results, to say how many of them are there.
+        total: How many results there will be.
     """
     try:
         for result in results:
             job.add(result)
     except KeyboardInterrupt:
+        job.begin()  # the arguments, to go on with: the first training may not have come to that
         report()
         if job.leads:
-            done = "" if total is None else f": {len(job.done)} of {total} trainings are done"
-            print(f"\nInterrupted{done}. Go on with")
+            print(f"\nInterrupted: {len(job.done)} of {total} trainings are done. Go on with")
             print(f"  python {sys.argv[0]} {args.command} --resume {job.folder}")
         return 130
     report()

@@ -79,14 +79,14 @@ class Job:
 
     def checkpoints(self, model: str, seed: int) -> Path:
         """Folder of the checkpoints of a model and a seed whose training begins now."""
-        self._begin()
+        self.begin()
         name = re.sub(r"[^\w.=+-]+", "_", model)
         return self.folder / "checkpoints" / f"{name}-seed{seed}"
 
     def add(self, result: Result) -> None:
         """Keep a result, on disk at once."""
         self.done.append(result)
-        self._begin()
+        self.begin()
         self.save(self.folder / "result.json")
 
     def save(self, path: str | Path) -> None:
@@ -94,7 +94,7 @@ class Job:
         if self.leads and self.done:
             save_results(self.done, path)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Write ``run.json``: not before a training begins, so that a wrong name leaves nothing."""
         path = self.folder / "run.json"
         if self.leads and not path.exists():

@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         if (waiting := job.waiting(label, seeds))
         for result in _train(model, label, waiting, graph, splits(graph), settings)
     )
-    return _command.train(args, job, results, functools.partial(_report, job, args, graph))
+    report = functools.partial(_report, job, args, graph)
+    return _command.train(args, job, results, report, len(plans) * len(seeds))
 
 
 def _data(name: str, split: str | None) -> tuple[dict[str, Any], Any]:

@@ -1,9 +1,9 @@
 """The gates of a matrix GRU as loops: one pass where tensor operations take several.
 
-Arguments are numpy views with rows of ``d`` numbers, one for each of the k columns of the matrix:
-``both`` ``[steps + 1, k, 2 d]`` are the states and, beside each, R times it; ``gates``
-``[steps, k, 2 d]`` Z and R; ``new`` ``[steps, k, d]`` the candidates. Rows are taken out before a
-loop over them, so that it is compiled to vector instructions.
+Arguments are numpy views with a row for each of the k columns of the matrix: ``both``
+``[steps + 1, k, 2 d]`` are the states and, beside each, R times it; ``gates`` ``[steps, k, 2 d]`` Z
+and R; ``new`` ``[steps, k, d]`` the candidates. Rows are taken out before a loop over them, so that
+it is compiled to vector instructions.
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ and the candidate), and U the weights that meet the state, or R times the state 
     H_t &= H_{t-1} + Z \circ (\tilde{H} - H_{t-1})
 
 where M is U for Z and R, and 0 for the candidate; or, where the state is also the input, the
-weights W of the input and that, so that it meets the state in one product. The backward pass
-is written out: the gates need one product with a stacked matrix per step, every weight one product
-over all steps. What remains beside the products is one pass over the numbers before and one after
-each, as compiled loops where there are any. A tanh is :math:`2 \sigma(2 x) - 1`, as exact in
-absolute terms as the product that x comes from, because a sigmoid costs a sixth of it.
+weights W of the input and that. A step then needs two products, of the gates with W + U and of the
+candidate with W and U side by side, for which R times the state lies beside the state. The backward
+pass is written out: one product with all of M and one with the candidate's U per step, and for the
+weights two products over all steps. What remains beside the products is one pass over the numbers
+before and one after each, as compiled loops where there are any. A tanh is
+:math:`2 \sigma(2 x) - 1`, as exact in absolute terms as the product that x comes from, because a
+sigmoid costs a sixth of it.
 """
 
 from __future__ import annotations

@@ -85,9 +85,11 @@ class _PairLogits(torch.autograd.Function):
         ctx.save_for_backward(*given[:5])
         if place is None:
             return out
-        if out.shape[1] == 1:  # numbers one by one are gathered several times faster than rows
-            return out.squeeze(1).index_select(0, place).unsqueeze(1)
-        return out.index_select(0, place)
+        if out.shape[1] > 1:
+            return out.index_select(0, place)
+        found = out.new_empty(len(place), 1)  # numbers are gathered several times faster than rows
+        torch.index_select(out.squeeze(1), 0, place, out=found.squeeze(1))
+        return found
 
     @staticmethod
     @once_differentiable

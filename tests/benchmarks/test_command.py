@@ -73,21 +73,29 @@ def test_what_was_trained_is_kept_and_reported(job_with_results):
     assert len(json.loads((job.folder / "result.json").read_text())) == 2
 
 
-@pytest.mark.parametrize("total, said", [(4, ": 1 of 4 trainings are done"), (None, "")])
-def test_interrupted(job_with_results, capsys, monkeypatch, total, said):
+def test_interrupted(job_with_results, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["run.py"])
     job, reported = job_with_results, []
     results, job.done = list(job.done)[:1], []
     report = functools.partial(reported.append, 1)
-    assert _command.train(arguments(), job, some(results), report, total) == 130
+    assert _command.train(arguments(), job, some(results), report, 4) == 130
     assert reported == [1]
     assert job.done == results
     assert capsys.readouterr().out == (
-        f"\nInterrupted{said}. Go on with\n  python run.py node_cls --resume {job.folder}\n"
+        "\nInterrupted: 1 of 4 trainings are done. Go on with\n"
+        f"  python run.py node_cls --resume {job.folder}\n"
     )
     monkeypatch.setattr(job, "leads", False)
-    assert _command.train(arguments(), job, some([]), report) == 130
+    assert _command.train(arguments(), job, some([]), report, 4) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_interrupted_before_anything_is_done_a_run_still_goes_on_as_asked(tmp_path, capsys):
+    folder = str(tmp_path / "new")
+    job = _command.open_job(arguments(resume=folder, runs=3, model="gcn"), "cora")
+    assert _command.train(arguments(), job, some([]), lambda: None, 3) == 130
+    job = _command.open_job(arguments(resume=folder), "cora")
+    assert job.arguments == {"runs": 3, "model": "gcn"}
 
 
 def test_results_are_printed_and_copied(job_with_results, tmp_path, capsys):

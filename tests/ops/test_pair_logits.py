@@ -28,6 +28,14 @@ def test_equals_tensor_operations_and_their_gradient(classes, width, pairs):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("classes", [1, 2])
+@pytest.mark.parametrize("pairs", [1, 300])
+def test_the_result_may_be_changed_in_place(classes, pairs):
+    given = inputs(classes, pairs=pairs)
+    want = pair_logits_reference(*given) + 1
+    torch.testing.assert_close(pair_logits(*given).add_(1), want)
+
+
 def test_float32_and_pairs_that_occur_twice():
     given = inputs(pairs=300, dtype=torch.float32)
     assert len(set(zip(given[2].tolist(), given[3].tolist()))) < 300

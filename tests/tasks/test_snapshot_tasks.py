@@ -357,6 +357,23 @@ def test_loss_and_gradient_without_compiled_loops(monkeypatch):
         torch.testing.assert_close(a, b, rtol=2e-2, atol=1e-4)  # a rounding may change a rank
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_loss_is_a_weighted_cross_entropy_of_two_classes(dtype):
+    torch.manual_seed(0)
+    task = link(class_weights=(0.2, 0.8))
+    label = torch.randint(2, (50,))
+    logits = torch.randn(50, 2, dtype=dtype) * 4
+    scores = torch.stack([logits[:, 1] - logits[:, 0], label.to(dtype)], dim=1).requires_grad_()
+    both = torch.stack([torch.zeros(50), scores[:, 0].float()], dim=1)
+    each = torch.nn.functional.cross_entropy(both, label, reduction="none")
+    want = (each * torch.tensor([0.2, 0.8])[label]).sum() / 70  # not by the sum of the weights
+    got = task.loss(scores, 70)
+    torch.testing.assert_close(got, want)
+    grads = [torch.autograd.grad(loss, scores)[0] for loss in (got, want)]
+    torch.testing.assert_close(*grads)
+    assert (grads[0][:, 1] == 0).all()
+
+
 def test_shares_of_processes_add_up():
     task = link()
     model = model_for(task, EvolveGCNO)

@@ -189,7 +189,7 @@ class PlainLinks:
             loss.backward()
             for optimizer in optimizers:
                 optimizer.step()
-            total += float(loss)
+            total += float(loss.detach())
         return total / len(steps)
 
     @torch.no_grad()

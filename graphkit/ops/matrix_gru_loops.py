@@ -16,8 +16,7 @@ __all__ = ["keep", "mix", "through_candidate", "through_reset"]
 @compiled
 def keep(t, both, gates):  # type: ignore[no-untyped-def]
     """R H beside H."""
-    _, k, d = both.shape
-    d = d // 2
+    k, d = both.shape[1], both.shape[2] // 2
     for i in range(k):
         h, r, out = both[t, i, :d], gates[t, i, d:], both[t, i, d:]
         for j in range(d):

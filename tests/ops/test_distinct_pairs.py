@@ -31,6 +31,14 @@ def path(request, monkeypatch):
         monkeypatch.setattr(module, "use_compiled", lambda *tensors: False)
 
 
+def by_both_paths(*arguments):
+    """The pairs of the compiled loop and those of the tensor operations."""
+    fast = distinct_pairs(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "use_compiled", lambda *tensors: False)
+        return fast, distinct_pairs(*arguments)
+
+
 @pytest.mark.parametrize("n, wanted", [(3, 2), (6, 9), (4, 20), (40, 60), (70, 1)])
 def test_equals_a_loop_with_a_set(path, n, wanted):
     draw = torch.Generator().manual_seed(n + wanted)
@@ -56,10 +64,7 @@ def test_both_paths_draw_the_same(n, wanted, seed):
     draw = torch.Generator().manual_seed(wanted)
     sources, targets = torch.randint(n, (2, 8), generator=draw)
     forbidden = torch.randint(n * n, (4,), generator=draw)
-    fast = distinct_pairs(sources, targets, forbidden, n, wanted, seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "use_compiled", lambda *tensors: False)
-        slow = distinct_pairs(sources, targets, forbidden, n, wanted, seed)
+    fast, slow = by_both_paths(sources, targets, forbidden, n, wanted, seed)
     assert torch.equal(fast, slow)
 
 
@@ -68,10 +73,7 @@ def test_both_paths_draw_the_same_from_lists_of_any_length(sizes):
     draw = torch.Generator().manual_seed(1)
     sources, targets = (torch.randint(3000, (size,), generator=draw) for size in sizes)
     none, seed = torch.zeros(0, dtype=torch.int64), -(2**63)
-    fast = distinct_pairs(sources, targets, none, 3000, 4000, seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "use_compiled", lambda *tensors: False)
-        slow = distinct_pairs(sources, targets, none, 3000, 4000, seed)
+    fast, slow = by_both_paths(sources, targets, none, 3000, 4000, seed)
     assert fast.shape[1] > 0
     assert torch.equal(fast, slow)
 

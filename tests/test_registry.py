@@ -81,3 +81,28 @@ def test_every_kind_opens() -> None:
         for entry in registry.entries(kind):
             assert registry.get(kind, entry.name) is entry.make
             assert entry.doc, f"{kind} {entry.name} has no docstring"
+
+
+def test_names_are_chosen_by_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert registry.names("model", view="static") == ["appnp", "dagnn", "gcn", "mlp"]
+    chosen = registry.entries("model", view="signal", tasks="recording_classification")
+    assert [e.name for e in chosen] == ["sequence_classifier"]
+    assert chosen[0].facts["tasks"] == ("window_classification", "recording_classification")
+    for entry in registry.entries("model"):
+        assert entry.facts["view"] in registry.VIEWS, entry.name
+        for task in entry.facts["tasks"]:
+            assert entry.has(tasks=task)
+    with pytest.raises(UnknownNameError, match=r"no view named 'streams'\. Did you mean 'stream'"):
+        registry.names("model", view="streams")
+    with pytest.raises(UnknownNameError, match="no fact about a model named 'views'"):
+        registry.names("model", views="stream")
+    with pytest.raises(UnknownNameError, match="no fact about a dataset"):
+        registry.register("dataset", "x", view="stream")
+
+
+def test_find_imports_nothing(room: Path) -> None:
+    assert registry.registered("sequence_encoder") == []
+    make = registry.get("sequence_encoder", "gla")
+    assert registry.find(make).name == "gla"
+    assert registry.find(make, "model") is None
+    assert registry.find(Path) is None

@@ -16,7 +16,7 @@ from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 __all__ = ["EdgeClassification"]
 
 
-@register("task", "edge_classification")
+@register("task", "edge_classification", view="snapshot")
 class EdgeClassification(SnapshotClassification):
     r"""Classify the edges of each step from the embeddings of their ends after that step.
 

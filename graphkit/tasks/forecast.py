@@ -26,7 +26,7 @@ __all__ = ["Forecast"]
 _ERRORS = ("mae", "rmse", "mape", "wape")
 
 
-@register("task", "forecast")
+@register("task", "forecast", view="signal")
 class Forecast(SignalTask):
     r"""Forecast the next ``horizon`` readings of every node from the last ``history`` ones.
 

@@ -38,7 +38,7 @@ _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
 _SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of more than two classes
 
 
-@register("task", "graph_classification")
+@register("task", "graph_classification", view="signal")
 class GraphClassification(SignalTask):
     r"""Tell the class of windows of a signal whose parts (trials, clips) have labels.
 

@@ -29,7 +29,7 @@ _SPLITS = ("train", "val", "test")
 _KEPT = 1 << 20  # largest number of scores whose targets and weights are kept
 
 
-@register("task", "link_prediction")
+@register("task", "link_prediction", view="stream")
 class LinkPrediction(GraphTask):
     r"""Score the true destination of each event above others, knowing only earlier events.
 

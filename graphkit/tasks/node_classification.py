@@ -81,7 +81,7 @@ class _OneBatch:
             yield self.query
 
 
-@register("task", "node_classification")
+@register("task", "node_classification", view="static")
 class NodeClassification(GraphTask):
     r"""Tell the class of nodes of a graph that stands still, some of whose classes are known.
 

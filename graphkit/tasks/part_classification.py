@@ -22,7 +22,7 @@ __all__ = ["PartClassification"]
 _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 
 
-@register("task", "part_classification")
+@register("task", "part_classification", view="signal")
 class PartClassification(SignalTask):
     """Tell the class of whole parts of a signal, such as clips, each of its own length.
 

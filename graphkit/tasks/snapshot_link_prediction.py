@@ -23,7 +23,7 @@ _METRICS = ("map", "mrr", "mrr_filtered")
 _SAMPLED = ("mrr_sampled", "ap_sampled")
 
 
-@register("task", "snapshot_link_prediction")
+@register("task", "snapshot_link_prediction", view="snapshot")
 class SnapshotLinkPrediction(SnapshotTask):
     r"""Rank all pairs of nodes by whether they have an edge in the next step.
 

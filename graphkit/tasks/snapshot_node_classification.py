@@ -17,7 +17,7 @@ from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 __all__ = ["SnapshotNodeClassification"]
 
 
-@register("task", "snapshot_node_classification")
+@register("task", "snapshot_node_classification", view="snapshot")
 class SnapshotNodeClassification(SnapshotClassification):
     r"""Classify the nodes of each step from their embeddings after that step.
 

@@ -52,7 +52,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 _ACTIVATIONS = {"elu": F.elu, "silu": F.silu}
 
 
-@register("model", "eegnet")
+@register("model", "eegnet", view="signal", tasks=("window_classification",))
 class EEGNet(nn.Module):
     """EEGNet (Lawhern et al. 2018): temporal, spatial and separable convolutions.
 

@@ -107,7 +107,7 @@ class _Dense:
         return torch.baddbmm(add, self.matrix, x)
 
 
-@register("model", "gwnet")
+@register("model", "gwnet", view="signal", tasks=("forecast",))
 class GraphWaveNet(nn.Module):
     r"""Graph WaveNet, a forecaster that learns who depends on whom besides the given graph.
 

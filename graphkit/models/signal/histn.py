@@ -72,7 +72,7 @@ __all__ = ["HiSTN"]
 _SHORT = 5  # taps of the convolutions after the first
 
 
-@register("model", "histn")
+@register("model", "histn", view="signal", tasks=("window_classification",))
 class HiSTN(nn.Module):
     r"""HiSTN (Kuang et al. 2024): electrodes, regions and head of an EEG in about 1,000 weights.
 

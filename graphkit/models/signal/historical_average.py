@@ -16,7 +16,7 @@ __all__ = ["HistoricalAverage"]
 _PERIODS = ("day", "week", "none")
 
 
-@register("model", "ha")
+@register("model", "ha", view="signal", tasks=("forecast",))
 class HistoricalAverage(nn.Module):
     """Historical average: blind to the window, it knows the clock only.
 

@@ -27,7 +27,15 @@ __all__ = ["SequenceClassifier"]
 _FEATURES = ("raw", "skeleton")
 
 
-@register("model", "sequence_classifier")
+@register(
+    "model",
+    "sequence_classifier",
+    view="signal",
+    tasks=(
+        "window_classification",
+        "recording_classification",
+    ),
+)
 class SequenceClassifier(nn.Module):
     r"""Classes of clips of any length, through any sequence encoder.
 

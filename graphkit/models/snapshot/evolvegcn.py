@@ -147,7 +147,12 @@ def _check(snapshots: Sequence[Any], outputs: str) -> None:
         raise GraphError("snapshots", "there is none", expected="at least one snapshot")
 
 
-@register("model", "evolvegcn_o")
+@register(
+    "model",
+    "evolvegcn_o",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class EvolveGCNO(_EvolveGCN):
     r"""EvolveGCN-O: weights that evolve by themselves.
 
@@ -201,7 +206,12 @@ class EvolveGCNO(_EvolveGCN):
         return h
 
 
-@register("model", "evolvegcn_h")
+@register(
+    "model",
+    "evolvegcn_h",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class EvolveGCNH(_EvolveGCN):
     r"""EvolveGCN-H: weights that evolve by what the most telling nodes of each snapshot are like.
 

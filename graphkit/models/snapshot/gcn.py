@@ -22,7 +22,12 @@ from graphkit.registry import register
 __all__ = ["SnapshotGCN"]
 
 
-@register("model", "gcn_snapshot")
+@register(
+    "model",
+    "gcn_snapshot",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class SnapshotGCN(OneByOne):
     """GCN on each snapshot by itself; what came before does not matter.
 

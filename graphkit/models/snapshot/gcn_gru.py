@@ -25,7 +25,12 @@ from graphkit.registry import register
 __all__ = ["GCNGRU"]
 
 
-@register("model", "gcn_gru")
+@register(
+    "model",
+    "gcn_gru",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class GCNGRU(nn.Module):
     """GCN layers, then a GRU over time for every node.
 

@@ -22,7 +22,7 @@ from graphkit.registry import register
 __all__ = ["APPNP"]
 
 
-@register("model", "appnp")
+@register("model", "appnp", view="static", tasks=("node_classification",))
 class APPNP(nn.Module):
     r"""APPNP (Gasteiger et al. 2019): an MLP, then personalised PageRank (PyG's layer).
 

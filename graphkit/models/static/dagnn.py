@@ -37,7 +37,7 @@ from graphkit.registry import register
 __all__ = ["DAGNN", "StackedDAGNN"]
 
 
-@register("model", "dagnn")
+@register("model", "dagnn", view="static", tasks=("node_classification",))
 class DAGNN(nn.Module):
     r"""DAGNN (Liu et al. 2020): deep receptive fields by gated propagation of class scores.
 

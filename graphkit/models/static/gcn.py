@@ -20,7 +20,7 @@ from graphkit.registry import register
 __all__ = ["GCN"]
 
 
-@register("model", "gcn")
+@register("model", "gcn", view="static", tasks=("node_classification",))
 class GCN(nn.Module):
     """GCN (Kipf and Welling 2017): each layer one hop, with weights (PyG's layer).
 

@@ -42,7 +42,7 @@ _MEMORIES = ("unlimited", "time_window")
 _LOGIT = 10.0
 
 
-@register("model", "edgebank")
+@register("model", "edgebank", view="stream", tasks=("link_prediction",))
 class EdgeBank(nn.Module):
     r"""EdgeBank (Poursafaei et al. 2022): remembers the pairs that have interacted.
 

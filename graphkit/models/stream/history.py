@@ -78,7 +78,7 @@ _PAIRINGS = ("head", "tokens", "joint", "none")
 _POOLS = ("last", "mean")
 
 
-@register("model", "history")
+@register("model", "history", view="stream", tasks=("link_prediction",))
 class HistoryLinkPredictor(nn.Module):
     r"""The last events of both nodes through any sequence encoder (GraphMixer, DyGFormer, ...).
 

@@ -108,7 +108,7 @@ class _Reading:
         return dense.view(channels, *self.group.shape)
 
 
-@register("model", "nat")
+@register("model", "nat", view="stream", tasks=("link_prediction",))
 class NAT(nn.Module):
     """NAT (Luo and Li 2022): joint neighbourhoods from per-node dictionaries.
 

@@ -68,7 +68,7 @@ _CELLS = {"gru": nn.GRUCell, "rnn": nn.RNNCell}
 _GAPS = ("query", "last_update")
 
 
-@register("model", "tgn")
+@register("model", "tgn", view="stream", tasks=("link_prediction",))
 class TGN(nn.Module):
     r"""Temporal Graph Network (Rossi et al. 2020): node memory and attention over neighbours.
 

@@ -13,10 +13,12 @@ from graphkit.errors import GraphError
 from graphkit.nn.snapshot.heads import make_head
 from graphkit.nn.snapshot.pair_history import PairHistory
 from graphkit.nn.snapshot.snapshot import Snapshot
+from graphkit.registry import register
 
 __all__ = ["SnapshotPredictor", "detach_state"]
 
 
+@register("layer", "snapshot_predictor")
 class SnapshotPredictor(nn.Module):
     """A snapshot model and a head.
 

@@ -18,6 +18,7 @@ from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
+from graphkit.tasks.answer import Answer
 
 __all__ = ["fit_many"]
 
@@ -56,7 +57,7 @@ def fit_many(
             (the same task for all, if their splits are the same), or
             :class:`graphkit.tasks.GraphClassification`, such as one per subject and fold, whose
             epochs have equally many windows. A task has ``stacked_logits(stack, queries)`` and
-            ``with_truth(logits, query)``.
+            ``answer(logits, query)``.
         seeds: One per run.
         epochs, batch_size, lr, weight_decay, optimizer: As for :func:`graphkit.fit`.
         patience, tolerance, mean_window, device, threads, progress, name: As there.
@@ -152,14 +153,14 @@ class _Run:
     @torch.no_grad()
     def score(self, model: nn.Module, split: str, device: torch.device) -> dict[str, float]:
         model.eval()
-        scores = [self.task.score(model, q) for q in self.stream(split, device).start()]
-        return self.task.metrics(torch.cat(scores), split, final=True)
+        answers = [self.task.score(model, q) for q in self.stream(split, device).start()]
+        return self.task.metrics(answers, split, final=True)
 
-    def update(self, epoch: int, loss: float, scores: Tensor, state: Any) -> None:
-        """Take an epoch's validation scores; keep the weights if it is the best one so far."""
-        val = self.task.metrics(scores, "val")
+    def update(self, epoch: int, loss: float, answer: Answer, state: Any) -> None:
+        """Take an epoch's validation answers; keep the weights if it is the best one so far."""
+        val = self.task.metrics(answer, "val", final=False)
         self.curves["train_loss"].append(loss)
-        self.curves["val_loss"].append(float(self.task.loss(scores, len(scores))))
+        self.curves["val_loss"].append(float(self.task.loss(answer, len(answer))))
         self.curves[f"val_{self.task.selection}"].append(val[self.task.selection])
         if self.selection.update(epoch, val[self.task.selection]):
             self.val = val
@@ -189,9 +190,9 @@ def _train(
                 f"it is not finite after epoch {epoch + 1}",
                 fix="Lower lr.",
             )
-        scores = _validate(stack, going, device)
+        answers = _validate(stack, going, device)
         for row, (run, loss) in enumerate(zip(going, losses.tolist())):
-            run.update(epoch, loss, scores[row], lambda row=row: stack.state_of(row))
+            run.update(epoch, loss, answers[row], lambda row=row: stack.state_of(row))
         seconds = (time.perf_counter() - began) / len(going)
         for run in going:
             run.epoch_s.append(seconds)
@@ -234,7 +235,7 @@ def _train_epoch(
         logits = going[0].task.stacked_logits(stack, queries)
         losses = torch.stack(
             [
-                run.task.loss(run.task.with_truth(logits[row], query), len(query))
+                run.task.loss(run.task.answer(logits[row], query), len(query))
                 for row, (run, query) in enumerate(zip(going, queries))
             ]
         )
@@ -246,19 +247,19 @@ def _train_epoch(
 
 
 @torch.no_grad()
-def _validate(stack: nn.Module, going: list[_Run], device: torch.device) -> list[Tensor]:
-    """Validation scores of every run."""
+def _validate(stack: nn.Module, going: list[_Run], device: torch.device) -> list[Answer]:
+    """Validation answers of every run."""
     stack.eval()
     streams = [run.stream("val", device).start() for run in going]
-    found: list[list[Tensor]] = [[] for _ in going]
+    found: list[list[Answer]] = [[] for _ in going]
     last = [None] * len(going)
     for queries in itertools.zip_longest(*streams):
         last = [q if q is not None else old for q, old in zip(queries, last)]  # one has no more
         logits = going[0].task.stacked_logits(stack, last)
         for row, (run, query) in enumerate(zip(going, queries)):
             if query is not None:
-                found[row].append(run.task.with_truth(logits[row], query))
-    return [torch.cat(scores) for scores in found]
+                found[row].append(run.task.answer(logits[row], query))
+    return [Answer.cat(answers) for answers in found]
 
 
 def _optimizer(stack: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimizer:

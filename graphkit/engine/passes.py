@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit.engine.collect import Collector
 from graphkit.engine.runtime import Runtime, share_gradients
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.task import Stream, Task
 
 __all__ = ["replay", "score_pass", "train_pass"]
@@ -32,7 +34,7 @@ def train_pass(
     A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
     mean over the rows of the pass; it is trained on and not reported.
 
-    ``loss_sum`` collects, on the device, the sum over queries of this process's part of the loss.
+    ``loss_sum`` collects, on the device, the sum over queries of this process's shard of the loss.
     ``before_batch`` and ``after_batch`` are called with the number of batches that are done.
     """
     model.train()
@@ -46,17 +48,17 @@ def train_pass(
         if before_batch is not None:
             before_batch(batch - 1)
         if total:
-            part = query if alone else query.share(runtime.rank, runtime.world)
-            if len(part):
+            shard = query if alone else query.shard(runtime.rank, runtime.world)
+            if len(shard):
                 if mixed:
                     with runtime.autocast():
-                        scores = task.score(model, part)
+                        answer = task.score(model, shard)
                 else:
-                    scores = task.score(model, part)
-                loss = task.loss(scores, total)
+                    answer = task.score(model, shard)
+                loss = task.loss(answer, total)
                 whole = loss
                 if auxiliary is not None:
-                    whole = loss + auxiliary() * (len(part) / total)
+                    whole = loss + auxiliary() * (len(shard) / total)
                 whole.backward()
                 loss_sum.add_(loss.detach(), alpha=total)
             for p in parameters:
@@ -83,28 +85,24 @@ def score_pass(
     runtime: Runtime,
     *,
     after_batch: Callable[[int], None] = lambda batch: None,
-) -> Tensor | None:
+) -> Answer | None:
     """Score every query without learning, observing each batch once it is scored.
 
     Returns:
-        ``[Q, ...]`` the scores of all queries, the same in every process, or ``None`` without any.
+        The answers to all queries, the same in every process, or ``None`` without any.
     """
     model.eval()
     observe = _observer(model)
-    found: Tensor | None = None
+    found = Collector(stream.num_queries)
     for batch, query in enumerate(stream.start(), start=1):
-        part = query if runtime.world == 1 else query.share(runtime.rank, runtime.world)
-        if len(part):
+        shard = query if runtime.world == 1 else query.shard(runtime.rank, runtime.world)
+        if len(shard):
             with runtime.autocast():
-                scores = task.score(model, part)
-            if found is None:
-                found = _room_for(stream.num_queries, scores)
-            found[part.first : part.first + len(part)] = scores
+                answer = task.score(model, shard)
+            found.add(shard.first, answer)
         observe(query.events)
         after_batch(batch)
-    if runtime.world > 1 and stream.num_queries:
-        found = _gather(found, stream.num_queries, runtime)
-    return found
+    return found.answer(runtime)
 
 
 @torch.no_grad()
@@ -130,21 +128,3 @@ def _observer(model: nn.Module) -> Callable[[Any], None]:
     if observe is None:
         return lambda events: None
     return torch.no_grad()(observe)
-
-
-def _room_for(queries: int, scores: Tensor) -> Tensor:
-    dtype = scores.dtype if scores.dtype == torch.float64 else torch.float32
-    return torch.zeros((queries, *scores.shape[1:]), dtype=dtype, device=scores.device)
-
-
-def _gather(found: Tensor | None, queries: int, runtime: Runtime) -> Tensor:
-    """All rows in every process. A process that had no rows learns the shape from the others."""
-    shape = torch.zeros(8, dtype=torch.long, device=runtime.device)
-    if found is not None:
-        shape[: found.dim()] = torch.tensor(found.shape)
-    torch.distributed.all_reduce(shape, op=torch.distributed.ReduceOp.MAX)
-    if found is None:
-        sizes = [s for s in shape.tolist() if s]
-        dtype = torch.float64 if runtime.precision == "64-true" else torch.float32
-        found = torch.zeros(sizes or [queries], dtype=dtype, device=runtime.device)
-    return runtime.sum_(found)

@@ -163,7 +163,7 @@ class Run:
             replay(self.model, self.task.history(split), self.batch_size, self.runtime.device)
         self.progress.begin(f"epoch {self.epoch + 1} {split}" if not final else split, len(stream))
         began = time.perf_counter()
-        scores = score_pass(
+        answer = score_pass(
             self.model, self.task, stream, self.runtime, after_batch=self.progress.batch
         )
         self.runtime.wait()
@@ -171,9 +171,9 @@ class Run:
         if not final:
             self.clock.eval_events += stream.num_events
             self.clock.eval_s += seconds
-        metrics = self.task.metrics(scores, split, final=final)
+        metrics = self.task.metrics(answer, split, final=final)
         if self.optimizer is not None and not final:
-            metrics["loss"] = float(self.task.loss(scores, len(scores)))
+            metrics["loss"] = float(self.task.loss(answer, len(answer)))
         return metrics, seconds
 
     def _keep(self, val: dict[str, float]) -> bool:

@@ -13,7 +13,72 @@ from graphkit.engine.runtime import Runtime, share_gradients
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.task import Stream, Task
 
-__all__ = ["replay", "score_pass", "train_pass"]
+__all__ = ["Learner", "replay", "reset_state", "score_pass", "train_pass"]
+
+
+class Learner:
+    """A model, its optimiser, and what one optimiser step consists of.
+
+    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
+    mean over the rows of the pass; it is trained on and not reported.
+
+    Args:
+        model: Switched to training.
+        optimizer: Of its parameters.
+        runtime: Gradients are added up over its processes.
+        clip_norm: Largest norm of the gradient, ``None`` for no limit.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        runtime: Runtime,
+        clip_norm: float | None = None,
+    ) -> None:
+        model.train()
+        self._optimizer, self._runtime, self._clip_norm = optimizer, runtime, clip_norm
+        self._observe = _observer(model)
+        self._auxiliary = getattr(model, "auxiliary_loss", None)
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def backward(self, loss: Tensor, share: float = 1.0) -> None:
+        """The gradient of a loss; of models that are trained together, of the sum of theirs.
+
+        Args:
+            loss: A number, or one for each model.
+            share: Rows of the forward pass among those of the whole batch.
+        """
+        whole = loss
+        if self._auxiliary is not None:
+            whole = loss + self._auxiliary() * share
+        if whole.dim():
+            whole = whole.sum()
+        whole.backward()
+
+    def step(self, events: Any, learn: bool = True) -> None:
+        """Observe the events of a batch and step.
+
+        Args:
+            events: What the model observes, before the step: what it writes belongs to the
+                parameters that scored the batch.
+            learn: Whether anything was asked of the batch.
+        """
+        if not learn:
+            self._observe(events)
+            return
+        parameters = self._parameters
+        for p in parameters:
+            if p.grad is None:  # unused in this batch: the same as zero, in every process
+                p.grad = torch.zeros_like(p)
+        if self._runtime.world > 1:
+            share_gradients(parameters)
+        if self._clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, self._clip_norm)
+        self._observe(events)
+        self._optimizer.step()
+        for p in parameters:
+            p.grad = None  # what zero_grad() does, without its bookkeeping
 
 
 def train_pass(
@@ -31,16 +96,10 @@ def train_pass(
 ) -> None:
     """Score, learn, observe: a batch is scored before the model sees it, and never after.
 
-    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
-    mean over the rows of the pass; it is trained on and not reported.
-
     ``loss_sum`` collects, on the device, the sum over queries of this process's shard of the loss.
     ``before_batch`` and ``after_batch`` are called with the number of batches that are done.
     """
-    model.train()
-    observe = _observer(model)
-    auxiliary = getattr(model, "auxiliary_loss", None)
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    learner = Learner(model, optimizer, runtime, clip_norm)
     alone = runtime.world == 1
     mixed = runtime.precision == "bf16-mixed"
     for batch, query in enumerate(stream.start(first), start=first + 1):
@@ -56,24 +115,9 @@ def train_pass(
                 else:
                     answer = task.score(model, shard)
                 loss = task.loss(answer, total)
-                whole = loss
-                if auxiliary is not None:
-                    whole = loss + auxiliary() * (len(shard) / total)
-                whole.backward()
+                learner.backward(loss, len(shard) / total)
                 loss_sum.add_(loss.detach(), alpha=total)
-            for p in parameters:
-                if p.grad is None:  # unused in this batch: the same as zero, in every process
-                    p.grad = torch.zeros_like(p)
-            if not alone:
-                share_gradients(parameters)
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, clip_norm)
-        # Before the step: what the model writes belongs to the parameters that scored the batch.
-        observe(query.events)
-        if total:
-            optimizer.step()
-            for p in parameters:
-                p.grad = None  # what zero_grad() does, without its bookkeeping
+        learner.step(query.events, learn=total > 0)
         after_batch(batch)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -47,11 +47,12 @@ def fit_many(
     """Train each model on its task as :func:`graphkit.fit` would, all of them in one job.
 
     The models' class has ``stack(models, seeds)``, which makes one module of them: parameters
-    with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)`` and
-    ``keep(rows)``; :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
+    with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)``,
+    ``keep(rows)`` and, where the models have one, ``auxiliary_loss()`` to ``[r]``;
+    :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
     :class:`graphkit.nn.stacking.Stack` another. A run that has stopped leaves the stack. The
     numbers are those of single runs with the same seeds, but for the order in which floating point
-    sums are taken.
+    sums are taken. Under ``torchrun`` every process trains all runs.
 
     Args:
         models: One model per run, of equal sizes, as drawn from the run's seed. Each is left with
@@ -93,7 +94,7 @@ def fit_many(
     }
     with threads_set(threads) as used_threads:
         reset_peak_rss()
-        runtime = Runtime.start(device)
+        runtime = replace(Runtime.start(device), world=1)  # a process trains all runs, whole
         runs = [
             _Run(
                 runtime.place(model),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.engine.files import write_atomically, write_text
 from graphkit.errors import GraphError, MissingFileError
+from graphkit.files import sweep, write_atomically, write_text
 
 __all__ = ["SCHEMA", "read_folder", "write_folder"]
 
@@ -65,11 +64,11 @@ def write_folder(
         "files": files,
     }
     write_text(folder / _INDEX, json.dumps(index, indent=1, allow_nan=False) + "\n")
-    _sync(folder)
     named = {file["file"] for file in files.values()}
     for path in folder.iterdir():
-        left = path.suffix == _SUFFIX and path.name not in named
-        if left or (path.name.startswith(".") and path.name.endswith(".tmp")):
+        if _is_hidden(path):
+            sweep(folder / path.name.partition(".tmp-")[2])
+        elif path.suffix == _SUFFIX and path.name not in named:
             path.unlink(missing_ok=True)
     return folder
 
@@ -116,7 +115,7 @@ def _check_target(folder: Path) -> None:
     others = [
         path.name
         for path in folder.iterdir()
-        if path.name != _INDEX and path.suffix != _SUFFIX and not path.name.endswith(".tmp")
+        if path.name != _INDEX and path.suffix != _SUFFIX and not _is_hidden(path)
     ]
     if others:
         raise GraphError(
@@ -125,6 +124,11 @@ def _check_target(folder: Path) -> None:
             expected="a new or empty folder, or one with a saved predictor",
             got=", ".join(sorted(others)[:3]),
         )
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file belongs to a writer under way, or to one that was killed."""
+    return path.name.startswith(".") and ".tmp-" in path.name
 
 
 def _own(value: Tensor) -> Tensor:
@@ -191,13 +195,3 @@ def _read_tensors(folder: Path, told: dict[str, Any]) -> dict[str, Tensor]:
 
 def _damaged(path: Path, problem: str) -> GraphError:
     return GraphError("folder", f"'{path}' is damaged ({problem})", fix="Save the predictor again.")
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

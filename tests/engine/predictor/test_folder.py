@@ -54,7 +54,7 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
 def test_saving_again_leaves_no_old_file(tmp_path: Path) -> None:
     folder = write(tmp_path / "f")
     before = {path.name for path in folder.iterdir()}
-    (folder / ".predictor.json.1.tmp").write_text("of a writer that was killed")
+    (folder / ".99999999-newabc.tmp-model-1.safetensors").write_text("of a writer that was killed")
     changed = {"model": {"weight": torch.zeros(2)}, "data": TENSORS["data"]}
     write_folder(folder, {"number": 2}, changed)
     after = {path.name for path in folder.iterdir()}

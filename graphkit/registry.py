@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from graphkit import renamed
 from graphkit.arguments import remember_arguments
 from graphkit.errors import GraphError, UnknownNameError
 
@@ -154,8 +155,11 @@ def get(kind: str, name: str) -> Callable[..., Any]:
 
     Raises:
         UnknownNameError: The name is not registered; the message holds the closest ones.
+        GraphError: It is an old name that was given up (:mod:`graphkit.renamed`).
     """
     room = _open_room(kind)
+    if name not in room:
+        name = renamed.registered(kind, name)
     if name not in room:
         raise UnknownNameError(kind, name, room)
     return room[name].make

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when first used: what is imported, when, and what is refused."""
+"""Packages whose names are imported when first used: what is imported, when; what is refused."""
 
 from __future__ import annotations
 
@@ -130,6 +130,6 @@ def test_models_lists_every_registered_class_and_its_file() -> None:
     from graphkit import models, registry
 
     ours = [e for e in registry.entries("model") if e.make.__module__.startswith("graphkit.")]
-    assert models.REGISTERED == {entry.name: entry.make.__module__ for entry in ours}
+    assert {entry.name: entry.make.__module__ for entry in ours} == models.REGISTERED
     for entry in ours:
         assert getattr(models, entry.make.__name__) is entry.make

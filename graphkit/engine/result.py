@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from graphkit.engine.files import write_text
 from graphkit.errors import GraphError
+from graphkit.files import write_text
 
 __all__ = ["SCHEMA", "Result", "load_results", "save_results"]
 

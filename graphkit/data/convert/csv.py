@@ -13,10 +13,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from graphkit.data.atomic import whole_file
 from graphkit.data.convert.labels import labels_from_json, labels_to_json
 from graphkit.data.convert.pandas import from_pandas, to_pandas
 from graphkit.errors import GraphError, MissingFileError
+from graphkit.files import whole_file
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph

@@ -19,7 +19,7 @@ Paper and code differ in the graph convolution. Equations 3 and 6 of the paper r
 of DCRNN before it, applies the transposed matrices, given and learnt: node v gathers
 :math:`\sum_u P_{uv} x_u`, from the nodes whose edges lead to it. The published figures are those of
 the code, which is the default here and what the equation above says; ``transposed=False`` is the
-paper's form. The graph is used as it is given: that of the authors' data has self loops.
+paper's form. Self loops are neither added to the given graph nor taken out, in either.
 
 Departures, none of which changes the function:
 

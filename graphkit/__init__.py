@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from graphkit.datasets import list_datasets, load
     from graphkit.encoders import list_encoders
-    from graphkit.engine import Result, evaluate, fit, fit_many, seed_everything
+    from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything
     from graphkit.models import list_models
     from graphkit.tasks import (
         EdgeClassification,
@@ -64,6 +64,7 @@ __all__ = [
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
     # training and use
+    "Predictor",
     "Result",
     "evaluate",
     "fit",

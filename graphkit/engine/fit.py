@@ -185,7 +185,7 @@ def fit(
         while run.epoch < last and not run.kept.selection.exhausted:
             run.one_epoch()
         test = run.test()
-        return Result(
+        result = Result(
             task=task.name,
             dataset=task.dataset,
             model=name or model_name(model),
@@ -199,6 +199,7 @@ def fit(
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
             curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
         )
+        return result.of_run(model, task, batch_size)
 
 
 def model_name(model: nn.Module) -> str:

@@ -133,7 +133,7 @@ def fit_many(
                     metrics={"val": run.kept.val, "test": test},
                     timing={"epoch_s": run.epoch_s, "peak_rss_mb": peak_rss_mb()},
                     curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
-                )
+                ).of_run(run.model, run.task, batch_size)
             )
         return results
 

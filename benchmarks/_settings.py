@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = [
@@ -68,6 +69,8 @@ def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
             if part not in (*_PARTS, "published"):
                 known = (*_PARTS, "published", "note")
                 raise UnknownNameError(f"part of {path.name}, {name}", part, known)
+            if part != "published":
+                values = {renamed.setting(_scopes(part, model), k): v for k, v in values.items()}
             getattr(settings, part).update(values)
     return settings
 
@@ -165,6 +168,8 @@ def apply(
         scope, dot, name = key.partition(".")
         if not dot:
             name = key
+            if not any(names and name in names for names in known.values()):
+                name = renamed.setting(("fit", "task", *_scopes("model", model)), name)
             scope = next((s for s in ("fit", "task") if name in known[s]), "model")
             elsewhere = any(n is None or name in n for m, n in others.items() if m != model)
             if (
@@ -182,10 +187,17 @@ def apply(
             continue
         elif scope not in known:
             raise UnknownNameError("--set scope", scope, [*known, *others])
+        if dot and name not in (known[scope] or ()):
+            name = renamed.setting(_scopes(scope, model), name)
         if known[scope] is not None and name not in known[scope]:
             bare = fit_names | task_names | (model_names or set()) if not dot else known[scope]
             raise UnknownNameError(f"setting of {model if scope == 'model' else scope}", name, bare)
         getattr(settings, scope)[name] = value
+
+
+def _scopes(part: str, model: str) -> tuple[str, ...]:
+    """Where an old name of a setting may be listed."""
+    return (part, model) if part == "model" else (part,)
 
 
 def _value(text: str) -> Any:

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from graphkit.tasks import (
         EdgeClassification,
         Forecast,
-        GraphClassification,
         LinkPrediction,
         NodeClassification,
-        PartClassification,
+        RecordingClassification,
         SnapshotLinkPrediction,
         SnapshotNodeClassification,
+        WindowClassification,
         list_tasks,
     )
 
@@ -57,12 +57,12 @@ __all__ = [
     # tasks
     "EdgeClassification",
     "Forecast",
-    "GraphClassification",
     "LinkPrediction",
     "NodeClassification",
-    "PartClassification",
+    "RecordingClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
+    "WindowClassification",
     # training and use
     "Predictor",
     "Result",

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from graphkit import recipe
 from graphkit.data.inputs import check_count
-from graphkit.engine.fit import check_model, check_task, model_name
+from graphkit.engine.compatible import check_match, check_model, check_task
+from graphkit.engine.model_name import model_name
 from graphkit.engine.predictor.folder import read_folder, write_folder
 from graphkit.engine.predictor.pretrained import frozen_elsewhere, own_state, restore_state
 from graphkit.errors import GraphError, UnknownNameError
@@ -96,6 +97,7 @@ class Predictor:
     ) -> None:
         check_task(task)
         check_model(model)
+        check_match(model, task)
         if type(self) is not _kind_for(task):
             raise GraphError(
                 "task",

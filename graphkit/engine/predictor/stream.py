@@ -68,7 +68,7 @@ class StreamPredictor(Predictor):
         if before is None:
             past = _seen(self.model, graph)
         else:
-            past = task.history(before)
+            past = task.past(before)
             replay(self.model, past, self.batch_size, self.device)
         self._pairs = PairTable(graph.num_nodes, graph.t.dtype)
         self._now: int | float | None = None

@@ -25,7 +25,6 @@ from graphkit.nn.stream import PairTable
 __all__ = ["Observed", "StreamPredictor"]
 
 _LATE = ("raise", "insert", "drop")
-_BATCH = ("edge_attr", "edge_weight", "edge_type")  # columns of a batch beside ends and times
 _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
 
@@ -113,6 +112,7 @@ class StreamPredictor(Predictor):
         table: Any,
         *,
         observe: bool = False,
+        against: Any = None,
         nodes: pd.DataFrame | None = None,
         late: str = "raise",
         time_unit: str | None = None,
@@ -125,6 +125,8 @@ class StreamPredictor(Predictor):
                 observed.
             observe: Take the rows for events that have happened: they need times and features,
                 every batch of them is scored and then observed, and new nodes are admitted.
+            against: Labels of further destinations for each row, ``[rows, C]``, to be scored at the
+                same time as the row's own: negatives, or candidates to rank it among.
             nodes: Features of new nodes, see :meth:`observe`.
             late: What to do about events that are too late, see :meth:`observe`.
             time_unit: Unit of times that are numbers; by default that of the graph.
@@ -132,50 +134,77 @@ class StreamPredictor(Predictor):
         Returns:
             One row per row of ``table``, in its order and with its index: source, destination and
             time, ``score`` (a logit) and ``probability`` (its sigmoid: how likely the pair is an
-            event rather than a negative as in training). Scores of dropped events are NaN.
+            event rather than a negative as in training). With ``against`` also ``score_1`` to
+            ``score_C``. Scores of dropped events are NaN.
 
         Raises:
             GraphError: A column is missing or does not fit, a node is not known (with ``observe``
                 it is admitted), or a time is earlier than that of the last event observed.
         """
         source = SourceTable.of(table, self._schema)
+        kept = np.ones(len(source), dtype=bool)
         if observe:
             kept = self._in_time(source, late, time_unit)
+            others = self._others(against, kept)
             events = self._admit(source.frame[kept], nodes, time_unit)
-            scores = self._go_on(events, scored=True)
+            scores = self._go_on(events, others[events.order])
         else:
-            kept = np.ones(len(source), dtype=bool)
+            others = self._others(against, kept)
             events = self._schema.read(
                 source.frame, labels=self._labels, need=(), time="optional", time_unit=time_unit
             )
-            scores = self._score_pairs(events)
+            scores = self._score_pairs(events, others[events.order])
         return self._answer(source, kept, events, scores)
 
-    def _score_pairs(self, events: EventTable) -> Tensor:
-        """Scores ``[E]``, a bounded number of pairs at a time."""
+    def _others(self, against: Any, kept: np.ndarray) -> Tensor:
+        """int64 ``[kept rows, C]``, ids of the destinations that rows are compared with."""
+        if against is None:
+            return torch.empty(int(kept.sum()), 0, dtype=torch.int64)
+        rows = against.to_numpy() if isinstance(against, pd.DataFrame) else against
+        shape = np.shape(rows)
+        if len(shape) != 2 or shape[0] != len(kept):
+            raise GraphError(
+                "against",
+                "not labels of destinations for each row",
+                expected=f"[{len(kept)}, C]",
+                got=list(shape),
+            )
+        flat = [label for row in rows for label in as_list(row)]
+        ids = self._labels.ids(flat, "against", side=1).reshape(shape)
+        return torch.from_numpy(ids[kept])
+
+    def _score_pairs(self, events: EventTable, others: Tensor) -> Tensor:
+        """Scores ``[E, 1 + C]``, a bounded number of pairs at a time."""
         t = events.t
         if t is None:
             t = self._time_of(None).expand(len(events))
         else:
             self._check_times(t.numpy(), self._schema.t)
+        dst = torch.cat([events.dst.unsqueeze(1), others], dim=1)
+        rows = max(1, _ROWS // dst.shape[1])
         parts = [
-            self.model.score(*(v.to(self.device) for v in chunk))
-            for chunk in zip(*(v.split(_ROWS) for v in (events.src, events.dst, t)))
+            self.model.score(*(v.to(self.device) for v in chunk)).float().cpu()
+            for chunk in zip(events.src.split(rows), dst.split(rows), t.split(rows))
+            if len(chunk[0])
         ]
-        return torch.cat(parts).float().cpu() if parts else torch.empty(0)
+        return torch.cat(parts) if parts else torch.empty(dst.shape)
 
     def _answer(
         self, source: SourceTable, kept: np.ndarray, events: EventTable, scores: Tensor
     ) -> pd.DataFrame:
         """Scores beside the columns of the table that they are about, in its order."""
-        schema, found = self._schema, torch.full((len(kept),), torch.nan)
+        schema, found = self._schema, torch.full((len(kept), scores.shape[1]), torch.nan)
         found[torch.from_numpy(kept)] = events.in_rows(scores)
         keys = {"src": schema.src, "dst": schema.dst}
         if schema.t is not None and source.has(schema.t, "t"):
             keys["t"] = schema.t
-        answer = pd.DataFrame({name: source.column(name, key) for key, name in keys.items()})
-        answer["score"], answer["probability"] = found.numpy(), found.sigmoid().numpy()
-        return answer
+        columns = {name: source.column(name, key) for key, name in keys.items()}
+        columns["score"], columns["probability"] = (
+            found[:, 0].numpy(),
+            found[:, 0].sigmoid().numpy(),
+        )
+        columns |= {f"score_{c}": found[:, c].numpy() for c in range(1, scores.shape[1])}
+        return pd.DataFrame(columns, index=source.frame.index)
 
     # ---------------------------------------------------------------- observe
     @torch.no_grad()
@@ -306,24 +335,32 @@ class StreamPredictor(Predictor):
             )
         return read.columns["x"][[place[label] for label in new]]
 
-    def _go_on(self, events: EventTable, scored: bool = False) -> Tensor | None:
-        """Observe events batch by batch, scoring each batch first if asked to."""
+    def _go_on(self, events: EventTable, others: Tensor | None = None) -> Tensor:
+        """Observe events batch by batch; with ``others`` each batch is scored first.
+
+        Returns:
+            Scores ``[E, 1 + C]`` of the events and of the other destinations, if there are any.
+        """
         scores = []
         columns = {"src": events.src, "dst": events.dst, "t": events.t}
-        columns |= {n: getattr(events, n) for n in self._needed() if n in _BATCH}
+        columns |= {n: getattr(events, n) for n in self._needed()}
         columns["event_id"] = torch.arange(len(events))
+        device = self.device
         for start in range(0, len(events), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            batch = EventBatch(**{n: v[rows].to(self.device) for n, v in columns.items()})
-            if scored:
+            batch = EventBatch(**{n: v[rows].to(device) for n, v in columns.items()})
+            if others is not None:
+                dst = torch.cat([batch.dst.unsqueeze(1), others[rows].to(device)], dim=1)
                 earlier = {"earlier": batch} if self._within_batch else {}
-                scores.append(self.model.score(batch.src, batch.dst, batch.t, **earlier))
+                scores.append(self.model.score(batch.src, dst, batch.t, **earlier).float().cpu())
             self.model.observe(batch)
             self._pairs.insert(events.src[rows], events.dst[rows], events.t[rows])
             last = events.t[rows][-1].item()
             self._now = last if self._now is None else max(self._now, last)
         self._destinations = with_new_ids(self._destinations, events.dst)
-        return torch.cat(scores).float().cpu() if scores else torch.empty(0)
+        if others is None or not scores:
+            return torch.empty(len(events), 1 + (0 if others is None else others.shape[1]))
+        return torch.cat(scores)
 
     # ---------------------------------------------------------------- recommend
     @torch.no_grad()

@@ -1,0 +1,9 @@
+"""predict."""
+
+
+def add_arguments(parser):
+    pass
+
+
+def run(args):
+    return 0

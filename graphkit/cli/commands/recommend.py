@@ -1,0 +1,9 @@
+"""recommend."""
+
+
+def add_arguments(parser):
+    pass
+
+
+def run(args):
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from graphkit.data.inputs import (
     check_length,
     first_row,
 )
+from graphkit.data.names import as_class_names, as_column_names, as_time_zone
 from graphkit.data.parts import PartColumn, as_parts, as_signal_part
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -84,7 +86,12 @@ class Columns:
     signal_part: Tensor | None = None
     parts: dict[str, PartColumn] | None = None
     node_names: np.ndarray | None = None
+    node_space: Tensor | None = None
     name: str | None = None
+    column_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    class_names: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    dates: bool = False
+    time_zone: str | None = None
     tables: Tables | None = None
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -145,9 +152,14 @@ def build_columns(
     node_events: Any = None,
     num_nodes: int | None = None,
     node_names: Any = None,
+    node_space: Any = None,
     time_unit: TimeUnit | str = "s",
+    dates: bool = False,
+    time_zone: Any = None,
     sort: bool = True,
     name: str | None = None,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
     **optional: Any,
 ) -> Columns:
     """Check every column, sort the events by time (ties keep their order) and freeze the result.
@@ -192,7 +204,9 @@ def build_columns(
 
     if node_names is not None and not hasattr(node_names, "__len__"):
         node_names = list(node_names)
-    num_nodes, mend = _count_nodes(num_nodes, src, dst, changes, nodes, signal, node_names)
+    num_nodes, mend = _count_nodes(
+        num_nodes, src, dst, changes, nodes, signal, node_names, node_space
+    )
     for column, value in nodes.items():
         check = as_types if column == "node_type" else as_features
         nodes[column] = check(value, column, num_nodes, "num_nodes")
@@ -201,11 +215,25 @@ def build_columns(
     if changes is not None:
         check_ids(changes.node, "node_events.node", num_nodes, mend)
         changes = _sort_node_events(changes, sort)
+    node_space = as_node_space(node_space, num_nodes, src, dst)
     if node_names is not None:
-        node_names = as_labels(node_names, "node_names", num_nodes)
+        node_names = as_labels(node_names, "node_names", num_nodes, node_space)
+    named = {**events, **nodes, **signal}
+    if changes is not None:
+        named |= {k: getattr(changes, k) for k in ("x", "y") if nodes[k] is None}
+    column_names = as_column_names(column_names, named)
+    label_columns = {f"parts.{key}": column for key, column in (parts or {}).items()}
+    y = tuple(v for v in (nodes["y"], None if changes is None else changes.y) if v is not None)
+    class_names = as_class_names(
+        class_names, label_columns | {"edge_y": events["edge_y"], "y": y or None}
+    )
+    time_zone = as_time_zone(time_zone)
+    clocks = [t, signal["signal_t"], None if changes is None else changes.t]
+    dates = _check_dates(dates or time_zone is not None, unit, clocks)
 
     changed = None if changes is None else changes.node
-    _check_one_device(src=src, dst=dst, t=t, node_events=changed, **events, **nodes, **signal)
+    homes = {"node_events": changed, "node_space": node_space} | events | nodes | signal
+    _check_one_device(src=src, dst=dst, t=t, **homes)
     descents = t[1:] < t[:-1]
     if bool(descents.any()):
         if not sort:
@@ -230,7 +258,12 @@ def build_columns(
         time_unit=unit,
         node_events=changes,
         node_names=node_names,
+        node_space=node_space,
         name=name,
+        column_names=column_names,
+        class_names=class_names,
+        dates=dates,
+        time_zone=time_zone,
         parts=parts,
         tables=Tables(**events),
         **events,
@@ -350,10 +383,11 @@ def _count_nodes(
     nodes: dict[str, Any],
     signal: dict[str, Tensor | None],
     node_names: Any,
+    node_space: Any,
 ) -> tuple[int, str]:
     """The number of nodes, and what to do about an id that is not below it."""
     mend = "Raise num_nodes, or leave it out to infer it."
-    per_node = {**nodes, "node_names": node_names}
+    per_node = {**nodes, "node_names": node_names, "node_space": node_space}
     sizes = {k: len(v) for k, v in per_node.items() if v is not None and not _is_scalar(v)}
     if signal["signal"] is not None:
         sizes["signal"] = signal["signal"].shape[1]
@@ -374,6 +408,51 @@ def _count_nodes(
             fix="Give one row of the signal per node.",
         )
     return max(count, 1), mend
+
+
+def as_node_space(value: Any, num_nodes: int, src: Tensor, dst: Tensor) -> Tensor | None:
+    """Which of two id spaces a node is in: bool ``[N]``, false for sources.
+
+    Raises:
+        GraphError: Not truth values, of another length, or an event does not go from a node of the
+            first space to one of the second.
+    """
+    if value is None:
+        return None
+    space = as_tensor(value, "node_space", own=True)
+    if space.dtype != torch.bool or space.dim() != 1:
+        raise GraphError(
+            "node_space",
+            "not truth values",
+            expected=f"bool [{num_nodes}], true for destinations",
+            got=f"{str(space.dtype).removeprefix('torch.')} {list(space.shape)}",
+        )
+    check_length("node_space", space.numel(), num_nodes, "num_nodes")
+    for column, ids, wrong in (("src", src, space[src]), ("dst", dst, ~space[dst])):
+        if bool(wrong.any()):
+            row = first_row(wrong)
+            raise GraphError(
+                column,
+                "a node is in the other space",
+                row=row,
+                expected=f"a {'source' if column == 'src' else 'destination'}",
+                got=int(ids[row]),
+                fix="Sources and destinations of a bipartite graph have separate ids.",
+            )
+    return space
+
+
+def _check_dates(dates: bool, unit: TimeUnit, clocks: list[Tensor | None]) -> bool:
+    broken = any(t is not None and t.numel() and t.is_floating_point() for t in clocks)
+    if dates and (unit.nanoseconds is None or broken):
+        raise GraphError(
+            "dates",
+            "such times are no dates",
+            expected="int64 times in a unit with a length",
+            got=f"{'float64' if broken else 'int64'} times in '{unit}'",
+            fix="Leave dates= and time_zone= out.",
+        )
+    return bool(dates)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -58,9 +58,20 @@ class TemporalGraph:
             numbers ``[P, ...]``, or text ``[P]``.
         num_nodes: ``N``; inferred if left out.
         node_names: ``[N]`` original labels of the nodes.
+        node_space: bool ``[N]`` of a bipartite graph whose sources and destinations have separate
+            labels: false for sources, true for destinations. A column and not a border, so that
+            sources that are born later get the next ids and no destination is renumbered.
         time_unit: What one tick is: ``"ns" "us" "ms" "s" "m" "h" "d" "w"`` or ``"step"``.
+        dates: Ticks count from 1970-01-01 UTC, so that times can be written as dates.
+        time_zone: Zone in which dates are written, such as ``"Europe/Berlin"``; implies ``dates``.
+            Ticks are UTC all the same.
         sort: Sort unsorted events (stable: ties keep their order) instead of raising.
         name: A name for tables and plots.
+        column_names: Names of the source columns: one for ``"src"``, ``"dst"``, ``"t"``, one per
+            value of a row for ``"edge_attr"``, ``"edge_weight"``, ``"edge_type"``, ``"edge_y"``,
+            ``"x"``, ``"y"``, ``"node_type"``, one per channel for ``"signal"``.
+        class_names: Names of the classes of ``"y"``, ``"edge_y"`` and ``"parts.<column>"``: the
+            class ``i`` is called ``class_names[key][i]``; -1 is a label that is not known.
 
     Raises:
         GraphError: NaN or infinite time, a negative id, an id not below ``num_nodes``, columns of
@@ -96,9 +107,14 @@ class TemporalGraph:
         parts: Mapping[str, Any] | None = None,
         num_nodes: int | None = None,
         node_names: Any = None,
+        node_space: Any = None,
         time_unit: TimeUnit | str = "s",
+        dates: bool = False,
+        time_zone: Any = None,
         sort: bool = True,
         name: str | None = None,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
     ) -> None:
         given = {k: v for k, v in locals().items() if k != "self"}
         built = build_columns(**given)
@@ -225,6 +241,31 @@ class TemporalGraph:
         return self._columns.node_names
 
     @property
+    def node_space(self) -> Tensor | None:
+        """bool ``[N]``, true for destinations of a bipartite graph with two id spaces."""
+        return self._columns.node_space
+
+    @property
+    def num_src_nodes(self) -> int | None:
+        """Number of sources of a graph with two id spaces, or ``None`` if it has one.
+
+        They are ``0 .. num_src_nodes - 1`` when a graph is built from a table; after
+        :meth:`append` only ``node_space`` says which nodes are sources.
+        """
+        space = self._columns.node_space
+        return None if space is None else int((~space).sum())
+
+    @property
+    def column_names(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the source columns, as far as they are known."""
+        return MappingProxyType(self._columns.column_names)
+
+    @property
+    def class_names(self) -> Mapping[str, tuple[Any, ...]]:
+        """Names of the classes of ``"y"``, ``"edge_y"`` and ``"parts.<column>"``."""
+        return MappingProxyType(self._columns.class_names)
+
+    @property
     def node_events(self) -> NodeEvents | None:
         """Node data that change over time, within this slice, or ``None``."""
         changes = self._columns.node_events
@@ -285,6 +326,16 @@ class TemporalGraph:
     def time_unit(self) -> TimeUnit:
         """What one tick of :attr:`t` is."""
         return self._columns.time_unit
+
+    @property
+    def dates(self) -> bool:
+        """Whether ticks count from 1970-01-01 UTC, so that times can be written as dates."""
+        return self._columns.dates
+
+    @property
+    def time_zone(self) -> str | None:
+        """Zone in which dates are written; ticks are UTC."""
+        return self._columns.time_zone
 
     @property
     def name(self) -> str | None:

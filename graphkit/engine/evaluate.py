@@ -61,6 +61,6 @@ def evaluate(
             replay(model, task.history(split), batch_size, runtime.device)
         bar = Progress(type(model).__name__, progress and runtime.leads)
         bar.begin(split, len(stream))
-        scores = score_pass(model, task, stream, runtime, after_batch=bar.batch)
+        answer = score_pass(model, task, stream, runtime, after_batch=bar.batch)
         bar.end()
-        return task.metrics(scores, split, final=True)
+        return task.metrics(answer, split, final=True)

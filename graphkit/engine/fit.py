@@ -12,6 +12,7 @@ from graphkit.data import TemporalGraph
 from graphkit.data.inputs import check_count
 from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
+from graphkit.engine.kept import kept_for
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
@@ -19,7 +20,6 @@ from graphkit.engine.run import Run
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
-from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
 from graphkit.tasks.task import Task
 
@@ -163,13 +163,7 @@ def fit(
             optimizer=make_optimizer(optimizer, parameters, lr, weight_decay)
             if parameters
             else None,
-            selection=Selection(
-                patience,
-                tolerance,
-                mean_window,
-                settled=epochs // 2,
-                mode=getattr(task, "selection_mode", "max"),
-            ),
+            kept=kept_for(task, epochs, patience, tolerance, mean_window),
             schedule=curve,
             progress=Progress(name or model_name(model), progress and runtime.leads),
             cadence=Cadence(checkpoint_every),
@@ -188,7 +182,7 @@ def fit(
         if resume:
             run.resume()
         last = epochs if parameters else 1
-        while run.epoch < last and not run.selection.exhausted:
+        while run.epoch < last and not run.kept.selection.exhausted:
             run.one_epoch()
         test = run.test()
         return Result(
@@ -201,9 +195,9 @@ def fit(
             device=device_name(runtime.device),
             threads=used_threads,
             protocol=task.protocol(),
-            metrics={"val": run.val_metrics, "test": test},
+            metrics={"val": run.kept.val, "test": test},
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
-            curves={**run.curves, "best_epoch": run.selection.best_epoch},
+            curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphkit.registry import names
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.forecast import Forecast
 from graphkit.tasks.graph_classification import GraphClassification
@@ -20,4 +21,10 @@ __all__ = [
     "PartClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
+    "list_tasks",
 ]
+
+
+def list_tasks() -> list[str]:
+    """Names of all registered tasks, sorted."""
+    return names("task")

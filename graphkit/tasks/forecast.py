@@ -18,6 +18,7 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
@@ -208,33 +209,36 @@ class Forecast(SignalTask):
             ahead = ahead + usual[..., list(self.target_channels)]
         return placed.target_scaler.inverse(ahead)
 
-    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
-        """Forecast and truth, ``[B, 2, T, N, C']``; NaN where the truth is not known."""
-        pred = self.forecast(model, query)
-        truth = query.y.to(pred.dtype)
-        if query.y_mask is not None:
-            truth = truth.masked_fill(~query.y_mask, torch.nan)
-        return torch.stack([pred, truth], dim=1)
+    def score(self, model: nn.Module, query: WindowQuery) -> Answer:
+        """Forecast and truth in original units, ``[B, T, N, C']`` each; ``mask`` is false where the
+        truth is not known."""
+        return Answer(self.forecast(model, query), query.y, query.y_mask)
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share of these windows in the masked mean absolute error of ``total`` windows."""
-        pred, truth = scores[:, 0].float(), scores[:, 1].float()
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these windows to the masked mean absolute error of ``total`` ones."""
+        # Contiguous: a sum is taken in one order, however the model lays out its output.
+        pred, truth = answer.prediction.float().contiguous(), answer.target.float()
         valid = ~truth.isnan()
+        if answer.mask is not None:
+            valid = valid & answer.mask
         error = (pred - torch.where(valid, truth, 0)).abs() * valid
         return error.sum() / (total * self._expected)
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """Errors averaged over the steps ahead, and at the chosen ones.
 
         Raises:
             GraphError: A forecast is NaN.
         """
-        if scores.shape[0] == 0:
+        answer = Answer.cat(answers)
+        if len(answer) == 0:
             return {}
-        pred, truth = scores[:, 0], scores[:, 1]
+        pred = answer.prediction
         if bool(pred.isnan().any()):
-            raise GraphError("scores", "a forecast is NaN", fix="Lower lr, or give clip_norm.")
-        errors = forecast_errors(pred, truth)
+            raise GraphError("prediction", "a forecast is NaN", fix="Lower lr, or give clip_norm.")
+        errors = forecast_errors(pred, answer.target.to(pred.dtype), answer.mask)
         found = {name: float(errors[name].nanmean()) for name in _ERRORS}
         for step in self.horizons:
             found |= {f"{name}@{step}": float(errors[name][step - 1]) for name in _ERRORS}

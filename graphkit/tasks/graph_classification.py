@@ -16,6 +16,7 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery, shuffled
@@ -47,11 +48,11 @@ class GraphClassification(SignalTask):
     Validation and test go through every window at a fixed stride, once: no metric depends on a
     draw. Training goes through all windows in a new order each epoch, or draws them balanced.
 
-    Scores ``[Q, C + 1]`` are logits and, in the last column, the class. Metrics are taken over all
-    classes, whether they occur or not: ``accuracy``, ``balanced_accuracy``, ``f1_weighted``,
-    ``log_likelihood``, and for more than two classes ``top2``, ``tri_p``, ``seq2hr``,
-    ``adjacency`` and ``adjacency_first`` (:mod:`graphkit.metrics.ordinal`). With ``vote`` the same
-    with the prefix ``vote_``, the log probabilities of a part's windows being averaged first.
+    Metrics are taken over all classes, whether they occur or not: ``accuracy``,
+    ``balanced_accuracy``, ``f1_weighted``, ``log_likelihood``, and for more than two classes
+    ``top2``, ``tri_p``, ``seq2hr``, ``adjacency`` and ``adjacency_first``
+    (:mod:`graphkit.metrics.ordinal`). With ``vote`` the same with the prefix ``vote_``, the log
+    probabilities of a part's windows being averaged first.
 
     Args:
         graph: With a ``signal``, its parts and their labels, such as ``load("eeg_eye_state")``.
@@ -191,7 +192,7 @@ class GraphClassification(SignalTask):
             x=x.to(device),
             y=labels[part].to(device),
             x_mask=w.x_mask.to(device) if masked else None,
-            part=part,
+            part=part.to(device),
             first=first,
         )
 
@@ -217,18 +218,17 @@ class GraphClassification(SignalTask):
         short = [max(sizes) - size for size in sizes]
         return stack(torch.stack([_longer(q.x, s) for q, s in zip(queries, short)]))
 
-    def with_truth(self, logits: Tensor, query: WindowQuery) -> Tensor:
-        """Logits of a query's windows (and of none behind) with the class in a last column."""
-        logits = logits[: len(query)]
-        return torch.cat([logits, query.y.unsqueeze(1).to(logits.dtype)], dim=1)
+    def answer(self, logits: Tensor, query: WindowQuery) -> Answer:
+        """The answer to a query, from logits of its windows (and of padding behind them)."""
+        return Answer(logits[: len(query)], query.y, group=query.part)
 
-    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
-        """Logits, and the class in the last column, ``[B, C + 1]``."""
-        return self.with_truth(self.logits(model, query), query)
+    def score(self, model: nn.Module, query: WindowQuery) -> Answer:
+        """Logits ``[B, C]``, classes ``[B]``, and the recording of each window as its group."""
+        return self.answer(self.logits(model, query), query)
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share of these rows in the mean loss of ``total`` rows."""
-        logits, y = scores[:, :-1], scores[:, -1].long()
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean loss of ``total`` rows."""
+        logits, y = answer.prediction, answer.target
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         if self.loss_name == "earth_mover":
@@ -242,14 +242,18 @@ class GraphClassification(SignalTask):
             each = each * self._weight.to(each)[y]
         return each.sum() / max(total, 1)
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
-        """All metrics over the windows of a split, and over its parts with ``vote``."""
-        if scores.shape[0] == 0:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """All metrics over the windows of a split, and with ``vote`` over its recordings, which the
+        groups of the answers name."""
+        answer = Answer.cat(answers).to("cpu")
+        if len(answer) == 0:
             return {}
-        logits, y = scores[:, :-1].cpu(), scores[:, -1].long().cpu()
+        logits, y = answer.prediction, answer.target
         found = self._all(logits, y)
         if self.vote:
-            part, row = self._parts_of(split).unique(return_inverse=True)
+            part, row = answer.group.unique(return_inverse=True)
             voted = torch.zeros(len(part), self.num_classes, dtype=torch.float64)
             voted.index_add_(0, row, logits.double().log_softmax(1))
             voted /= row.bincount().unsqueeze(1)

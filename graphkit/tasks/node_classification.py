@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.node_splits import (
     RANDOM_OPTIONS,
@@ -53,7 +54,7 @@ class NodeQuery:
     def __len__(self) -> int:
         return self.node.shape[0]
 
-    def share(self, rank: int, world: int) -> NodeQuery:
+    def shard(self, rank: int, world: int) -> NodeQuery:
         """The contiguous rows that belong to one of ``world`` processes."""
         a, b = len(self) * rank // world, len(self) * (rank + 1) // world
         return NodeQuery(self.node[a:b], self.y[a:b], self.graph, self.first + a)
@@ -89,8 +90,7 @@ class NodeClassification(GraphTask):
     likelihood of the training nodes' classes, the mean over them. The epoch is chosen by the log
     likelihood of the validation nodes (as in most papers on these data), or by accuracy.
 
-    Scores ``[Q, C]`` are logits with that of the true class in column 0 (and that of class 0 in its
-    place). A node whose best logits tie counts as the share of ties that would be right.
+    A node whose best logits tie counts as the share of ties that would be right.
 
     Args:
         graph: With ``x`` and ``y`` (negative: no label), such as ``load("cora")``.
@@ -168,9 +168,10 @@ class NodeClassification(GraphTask):
         return True
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: NodeQuery) -> Tensor:
-        """Logits ``[Q, C]`` of the nodes, the true class in column 0."""
-        return self.truth_first(self.logits(model, query), query)
+    def score(self, model: nn.Module, query: NodeQuery) -> Answer:
+        """Logits ``[Q, C]`` of the nodes that are asked about, classes in their own columns, and
+        their classes."""
+        return self.answer(self.logits(model, query), query)
 
     def logits(self, model: nn.Module, query: NodeQuery) -> Tensor:
         """Logits of all nodes, ``[N, C]``, classes in their own columns."""
@@ -185,37 +186,34 @@ class NodeClassification(GraphTask):
         """Logits ``[r, N, C]`` of a stack of models, all of which look at the one graph."""
         return self.logits(stack, queries[0])
 
-    def with_truth(self, logits: Tensor, query: NodeQuery) -> Tensor:
-        """Scores from logits of all nodes: :meth:`truth_first`."""
-        return self.truth_first(logits, query)
+    def answer(self, logits: Tensor, query: NodeQuery) -> Answer:
+        """The answer to a query, from logits ``[N, C]`` of all nodes."""
+        return Answer(logits[query.node], query.y)
 
-    def truth_first(self, logits: Tensor, query: NodeQuery) -> Tensor:
-        """The rows ``[Q, C]`` of the asked nodes with the true class and class 0 swapped."""
-        rows = logits[query.node]
-        columns = torch.arange(rows.shape[1], device=rows.device).repeat(len(query), 1)
-        columns.scatter_(1, query.y.unsqueeze(1), 0)
-        columns[:, 0] = query.y
-        return rows.gather(1, columns)
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean negative log likelihood of ``total`` rows."""
+        logits = answer.prediction
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        return -_log_likelihood(logits, answer.target).sum() / max(total, 1)
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share of these rows in the mean negative log likelihood of ``total`` rows."""
-        if scores.dtype in (torch.float16, torch.bfloat16):
-            scores = scores.float()
-        return -F.log_softmax(scores, dim=1)[:, 0].sum() / max(total, 1)
-
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """``accuracy`` and ``log_likelihood`` (the mean, natural logarithm).
 
         Raises:
-            GraphError: A score is NaN.
+            GraphError: A logit is NaN.
         """
-        if scores.shape[0] == 0:
+        answer = Answer.cat(answers)
+        logits, y = answer.prediction, answer.target
+        if len(answer) == 0:
             return {}
-        if bool(scores.isnan().any()):
-            raise GraphError("scores", "a score is NaN", fix="Lower lr.")
-        best = scores.max(dim=1, keepdim=True).values == scores
-        right = best[:, 0].double() / best.sum(dim=1)
-        log = F.log_softmax(scores.double(), dim=1)[:, 0]
+        if bool(logits.isnan().any()):
+            raise GraphError("prediction", "a logit is NaN", fix="Lower lr.")
+        best = logits.max(dim=1, keepdim=True).values == logits
+        right = best.gather(1, y.unsqueeze(1)).squeeze(1).double() / best.sum(dim=1)
+        log = _log_likelihood(logits.double(), y)
         return {"accuracy": float(right.mean()), "log_likelihood": float(log.mean())}
 
     # ---------------------------------------------------------------- record
@@ -283,6 +281,18 @@ class NodeClassification(GraphTask):
         for part in self.split:
             digest.update(part.numpy().tobytes() + b"|")
         return digest.hexdigest()[:16]
+
+
+def _log_likelihood(logits: Tensor, y: Tensor) -> Tensor:
+    """Log probability of the true class of each row, ``[Q]``.
+
+    The normalisation adds the true class up first: the order of a floating point sum shows in its
+    last bits, and recorded runs were made in this one.
+    """
+    columns = torch.arange(logits.shape[1], device=logits.device).repeat(len(y), 1)
+    columns.scatter_(1, y.unsqueeze(1), 0)
+    columns[:, 0] = y
+    return F.log_softmax(logits.gather(1, columns), dim=1)[:, 0]
 
 
 def _check_columns(graph: TemporalGraph) -> None:

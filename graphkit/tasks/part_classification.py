@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from graphkit.data.window_splits import WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
@@ -30,8 +32,7 @@ class PartClassification(SignalTask):
     its answer may depend on the padding. For windows of one length within parts, see
     ``GraphClassification``.
 
-    Scores ``[Q, C + 1]`` are logits and, in the last column, the class. Metrics: ``accuracy``,
-    ``balanced_accuracy``, ``log_likelihood``.
+    Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
 
     Args:
         graph: With a ``signal`` in parts that have labels, such as ``load("jhmdb")``.
@@ -102,28 +103,30 @@ class PartClassification(SignalTask):
             x=x.to(device),
             y=self.labels[index].to(device),
             x_mask=seen.to(device),
-            part=self.parts.part[index],
+            part=self.parts.part[index].to(device),
             first=first,
         )
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: WindowQuery) -> Tensor:
-        """Logits, and the class in the last column, ``[B, C + 1]``."""
-        logits = model(query.x, None, query.x_mask)
-        return torch.cat([logits, query.y.unsqueeze(1).to(logits.dtype)], 1)
+    def score(self, model: nn.Module, query: WindowQuery) -> Answer:
+        """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
+        return Answer(model(query.x, None, query.x_mask), query.y, group=query.part)
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share of these rows in the mean cross entropy of ``total`` rows."""
-        logits = scores[:, :-1]
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean cross entropy of ``total`` rows."""
+        logits = answer.prediction
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
-        return F.cross_entropy(logits, scores[:, -1].long(), reduction="sum") / max(total, 1)
+        return F.cross_entropy(logits, answer.target, reduction="sum") / max(total, 1)
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
-        """All metrics over the parts of a split."""
-        if scores.shape[0] == 0:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """All metrics over the recordings of a split."""
+        answer = Answer.cat(answers).to("cpu")
+        if len(answer) == 0:
             return {}
-        logits, y = scores[:, :-1].cpu(), scores[:, -1].long().cpu()
+        logits, y = answer.prediction, answer.target
         return {
             "accuracy": ordinal.top_k_accuracy(logits, y, 1),
             "balanced_accuracy": ordinal.balanced_accuracy(logits, y),

@@ -233,7 +233,7 @@ class SnapshotQuery:
     def __len__(self) -> int:
         return self.rows
 
-    def share(self, rank: int, world: int) -> SnapshotQuery:
+    def shard(self, rank: int, world: int) -> SnapshotQuery:
         """The part of one of ``world`` processes: some of the pairs; of ranked steps, every
         ``world``-th one."""
         changes = dict(vars(self))

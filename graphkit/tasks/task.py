@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from graphkit.tasks.answer import Answer
+
 __all__ = ["Stream", "Task"]
 
 
 class Stream(Protocol):
-    """Batches of one split, each with ``len()``, ``first``, ``events``, ``share(rank, world)``."""
+    """Batches of one split, each with ``len()``, ``first``, ``events``, ``shard(rank, world)``."""
 
     def __len__(self) -> int: ...
 
@@ -62,17 +64,22 @@ class Task(Protocol):
         :meth:`history`; if not, the engine resets the model and replays it."""
         ...
 
-    def score(self, model: nn.Module, query: Any) -> Tensor:
-        """The model's answer, one row per query."""
+    def score(self, model: nn.Module, query: Any) -> Answer:
+        """The model's :class:`~graphkit.tasks.answer.Answer`, one row per query: predictions, and
+        the truth they are compared with."""
         ...
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share that these rows have in the mean loss over ``total`` rows: the losses of the
-        parts of a batch add up to the loss of the batch."""
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean loss over ``total`` rows: the losses of the
+        shards of a batch add up to the loss of the batch."""
         ...
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
-        """Metrics of all rows of a split at once."""
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """Metrics of all rows of a split at once, from one answer or from those of its batches.
+
+        With ``final`` everything that is reported; without, what selects the epoch."""
         ...
 
     def identity(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
 from graphkit.nn.ordinal_smooth import ordinal_loss
 from graphkit.registry import get
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.label_correction import modal_labels
 
@@ -111,21 +112,21 @@ def test_balanced_draws():
 
 def test_losses(twin):
     logits, y = torch.randn(9, 5), torch.randint(5, (9,))
-    scores = torch.cat([logits, y.unsqueeze(1).float()], 1)
+    answer = Answer(logits, y)
     tasks = {
         kind: GraphClassification(twin, history=40, loss=kind, smoothing=0.7)
         for kind in ("cross_entropy", "ordinal", "earth_mover")
     }
     expected = F.cross_entropy(logits, y)
-    torch.testing.assert_close(tasks["cross_entropy"].loss(scores, 9), expected)
-    torch.testing.assert_close(tasks["ordinal"].loss(scores, 9), ordinal_loss(logits, y, 0.7))
+    torch.testing.assert_close(tasks["cross_entropy"].loss(answer, 9), expected)
+    torch.testing.assert_close(tasks["ordinal"].loss(answer, 9), ordinal_loss(logits, y, 0.7))
     for task in tasks.values():  # parts of a batch add up to the batch
-        halves = task.loss(scores[:4], 9) + task.loss(scores[4:], 9)
-        torch.testing.assert_close(halves, task.loss(scores, 9))
+        halves = task.loss(answer[:4], 9) + task.loss(answer[4:], 9)
+        torch.testing.assert_close(halves, task.loss(answer, 9))
     weighted = GraphClassification(twin, history=40, class_weights=True)
     counts = weighted._y("train").bincount(minlength=5).float()
     expected = (F.cross_entropy(logits, y, reduction="none") * (counts.max() / counts)[y]).mean()
-    torch.testing.assert_close(weighted.loss(scores, 9), expected)
+    torch.testing.assert_close(weighted.loss(answer, 9), expected)
 
 
 def test_metrics_and_the_vote_of_a_part(twin):
@@ -133,10 +134,11 @@ def test_metrics_and_the_vote_of_a_part(twin):
     stream = task.stream("test", 16)
     logits = torch.randn(stream.num_queries, 5)
     y = torch.cat([q.y for q in stream])
-    found = task.metrics(torch.cat([logits, y.unsqueeze(1).float()], 1), "test")
+    part = task.eval_windows.part[task.index[2]]
+    assert torch.equal(part, torch.cat([q.part for q in stream]))
+    found = task.metrics(Answer(logits, y, group=part))
     assert found["seq2hr"] == seq2hr(logits, y)
     assert found["accuracy"] == pytest.approx(float((logits.argmax(1) == y).float().mean()))
-    part = task.eval_windows.part[task.index[2]]
     votes, truth = [], []
     for p in part.unique():
         votes.append(logits[part == p].double().log_softmax(1).mean(0))
@@ -256,3 +258,19 @@ def test_refuses(twin):
     )  # fmt: skip
     with pytest.raises(GraphError, match="one class only"):
         GraphClassification(alike, history=40, num_classes=2)
+
+
+def test_votes_of_training_recordings_follow_the_order_of_their_windows(twin):
+    """Training windows come shuffled: a vote is of the windows of a recording all the same."""
+    task = GraphClassification(twin, history=64, stride=64, vote=True, seed=5)
+    y = twin.parts["y"]
+
+    class Truth(torch.nn.Module):
+        def forward(self, x, covariates=None, mask=None):
+            return F.one_hot(y[self.part], 5).float()
+
+    model, answers = Truth(), []
+    for query in task.stream("train", 50):
+        model.part = query.part
+        answers.append(task.score(model, query))
+    assert task.metrics(answers, "train")["vote_accuracy"] == 1.0

@@ -12,6 +12,7 @@ from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
 from graphkit.tasks import PartClassification
+from graphkit.tasks.answer import Answer
 
 
 def sticks(clips=60, seed=0, classes=3, masked=False):
@@ -95,15 +96,15 @@ def test_training_parts_are_changed_and_others_are_not():
 def test_loss_and_metrics_by_hand():
     task = PartClassification(sticks())
     logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [3.0, 1.0, 0.0]])
-    y = torch.tensor([0.0, 2.0, 0.0])
-    scores = torch.cat([logits, y[:, None]], 1)
-    each = [-logits[i].log_softmax(0)[int(y[i])].item() for i in range(3)]
-    parts = task.loss(scores[:1], 3) + task.loss(scores[1:], 3)
+    y = torch.tensor([0, 2, 0])
+    answer = Answer(logits, y)
+    each = [-logits[i].log_softmax(0)[y[i]].item() for i in range(3)]
+    parts = task.loss(answer[:1], 3) + task.loss(answer[1:], 3)
     assert parts.item() == pytest.approx(sum(each) / 3)
-    found = task.metrics(scores, "test")
+    found = task.metrics(answer)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["log_likelihood"] == pytest.approx(-sum(each) / 3)
-    assert task.metrics(scores[:0], "test") == {}
+    assert task.metrics(answer[:0]) == {}
 
 
 def test_learns_which_joint_swings():

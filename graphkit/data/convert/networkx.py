@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from graphkit.data.convert.left_out import warn_left_out
-from graphkit.data.convert.pandas import time_ticks
+from graphkit.data.convert.dates import read_times
+from graphkit.data.names import facts_from_json, facts_to_json
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def from_networkx(
     times = [0] * len(rows)
     if time is not None:
         times = _gather(rows, time, "edge", "Pass time=None for a static graph.")
-    t, unit = time_ticks(pd.DataFrame({"t": times}), "t", time_unit or meta.get("time_unit"))
+    facts = facts_from_json(meta)
+    when = read_times(pd.Series(times), "t", time_unit or facts.pop("time_unit", None),
+                      columns.pop("time_zone", facts.pop("time_zone", None)))  # fmt: skip
+    columns.setdefault("dates", when.dates or facts.pop("dates"))
     given = {"edge_attr": edge_attr, "edge_weight": edge_weight, "edge_type": edge_type,
              "edge_y": edge_y}  # fmt: skip
     for name, chosen in given.items():

@@ -10,7 +10,7 @@ from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
 from graphkit.nn.snapshot.one_by_one import OneByOne
 from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
-from graphkit.nn.snapshot.predictor import SnapshotPredictor, detach_state
+from graphkit.nn.snapshot.predictor import RankedStep, SnapshotPredictor, detach_state
 from graphkit.nn.snapshot.snapshot import Snapshot, as_snapshot, out_degree
 from graphkit.nn.snapshot.summarize import TopKSummary
 
@@ -27,6 +27,7 @@ __all__ = [
     "PairHistory",
     "PairMLP",
     "PairMargins",
+    "RankedStep",
     "Snapshot",
     "SnapshotPredictor",
     "TopKSummary",

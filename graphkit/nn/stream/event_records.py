@@ -17,7 +17,7 @@ class EventRecords(NamedTuple):
         owner: int64 ``[R]``, the node whose record it is.
         other: int64 ``[R]``, the other end of the event.
         t: ``[R]``, time of the event, dtype as given.
-        event_id: int64 ``[R]``.
+        event_id: int64 ``[R]``, as given: an id, or the event's number in the stream.
         node: int64 ``[U]``, the distinct owners, ascending.
         group: int64 ``[R]``, row of ``node`` that a record belongs to.
         count: int64 ``[U]``, records per owner.

@@ -1,0 +1,458 @@
+"""Labels of nodes and their ids: typed, growing, in one or two spaces."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from graphkit.data.inputs import label_array
+from graphkit.errors import GraphError
+
+if TYPE_CHECKING:
+    from graphkit.data.temporal_graph import TemporalGraph
+
+__all__ = ["Labels", "label_values", "labels_from_json", "labels_to_json"]
+
+_CLOSE = 5_000  # names that a message compares with a wrong one: comparing all would take minutes
+
+
+class Labels:
+    """Which label has which id, and the labels that are still to come.
+
+    A label is text, a number or anything else that can be a key of a dict; ``7`` and ``"7"`` are
+    two labels. Without names the ids are their own labels. In a graph with two id spaces
+    (``bipartite=True``) one label may stand for a source and for a destination.
+
+    Args:
+        names: Labels by id, ``[N]``; ``None`` if the ids are the labels.
+        space: bool ``[N]``, true for destinations; ``None`` for one space.
+        num_nodes: ``N``, if there are no names.
+
+    Raises:
+        GraphError: A label occurs twice in its space.
+    """
+
+    def __init__(
+        self,
+        names: Any = None,
+        space: Any = None,
+        *,
+        num_nodes: int | None = None,
+    ) -> None:
+        self._array = names if isinstance(names, np.ndarray) else None
+        self._names = None if names is None else _items(names)
+        self._space = None if space is None else [bool(side) for side in _items(space)]
+        known = self._names if self._names is not None else self._space
+        self._count = len(known) if known is not None else int(num_nodes or 0)
+        self._places: tuple[dict[Any, int], dict[Any, int]] = ({}, {})
+        for node, label in enumerate(self._names or ()):
+            if self._places[self._side(node)].setdefault(label, node) != node:
+                raise GraphError("node_names", "a name is used twice", row=node, got=repr(label))
+
+    @classmethod
+    def of(cls, graph: TemporalGraph) -> Labels:
+        """The labels of a graph's nodes."""
+        return cls(graph.node_names, graph.node_space, num_nodes=graph.num_nodes)
+
+    # ---------------------------------------------------------------- facts
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of labels, ``N``."""
+        return self._count
+
+    @property
+    def named(self) -> bool:
+        """Whether nodes have names; otherwise ids are the labels."""
+        return self._names is not None
+
+    @property
+    def names(self) -> np.ndarray | None:
+        """``[N]`` labels by id, or ``None`` if the ids are the labels."""
+        if self._names is None:
+            return None
+        if self._array is not None and len(self._array) == self._count:
+            return self._array
+        if self._array is not None and self._array.dtype == object:
+            return _object_array(self._names)
+        return label_array(self._names)
+
+    @property
+    def space(self) -> Tensor | None:
+        """bool ``[N]``, true for destinations, or ``None`` for one space."""
+        return None if self._space is None else torch.tensor(self._space, dtype=torch.bool)
+
+    def label(self, node: int) -> Any:
+        """The label of a node."""
+        return int(node) if self._names is None else self._names[node]
+
+    def labels(self, nodes: Any) -> list[Any]:
+        """The labels of several nodes."""
+        return [self.label(node) for node in _items(nodes)]
+
+    def copy(self) -> Labels:
+        """An independent copy."""
+        other = object.__new__(Labels)
+        other.__dict__.update(self.__dict__)
+        other._names = None if self._names is None else list(self._names)
+        other._space = None if self._space is None else list(self._space)
+        other._places = (dict(self._places[0]), dict(self._places[1]))
+        return other
+
+    def __repr__(self) -> str:
+        kind = "names" if self.named else "ids"
+        return f"Labels({self._count} {kind}{', two spaces' if self._space is not None else ''})"
+
+    # ---------------------------------------------------------------- look up
+    def ids(
+        self,
+        values: Any,
+        column: str = "node",
+        *,
+        side: int = 0,
+        admit: bool = False,
+        rows: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The ids of one column of labels, int64; see :meth:`match`.
+
+        Args:
+            side: In two spaces, 0 for a source and 1 for a destination.
+        """
+        return self.match([values], [column], sides=[side], admit=admit, rows=rows)[0]
+
+    def match(
+        self,
+        ends: Sequence[Any],
+        columns: Sequence[str],
+        *,
+        sides: Sequence[int] = (0, 1),
+        admit: bool = False,
+        rows: np.ndarray | None = None,
+    ) -> list[np.ndarray]:
+        """The ids of the labels of events.
+
+        Args:
+            ends: Columns of labels of equal length, such as sources and destinations.
+            columns: Their names, for messages.
+            sides: In two spaces, 0 for a column of sources and 1 for one of destinations.
+            admit: Give a label that is not known yet the next id. New labels are numbered in
+                order of rows, and within a row in order of columns.
+            rows: Row numbers for messages, if the columns are not in the caller's order.
+
+        Returns:
+            int64 ids, one array per column.
+
+        Raises:
+            GraphError: A label is missing, cannot be a label, or is not known (the message names
+                the closest ones). Nothing is admitted then.
+        """
+        coded = []
+        for values, column in zip(ends, columns):
+            array = label_values(values, column, rows)
+            codes, uniques = pd.factorize(array)
+            coded.append((codes, np.asarray(uniques).tolist()))
+        if self._names is None:
+            return self._match_ids(coded, columns, sides, admit, rows)
+        found, unknown = [], []
+        for which, (codes, uniques) in enumerate(coded):
+            places = self._places[sides[which] if self._space is not None else 0]
+            place = np.array([places.get(label, -1) for label in uniques], dtype=np.int64)
+            found.append((codes, uniques, place))
+            new = np.flatnonzero(place < 0)
+            if len(new):
+                first = np.unique(codes, return_index=True)[1]  # codes are 0, 1, ... and all occur
+                unknown += [(int(first[code]), which, code) for code in new]
+        unknown.sort()
+        if unknown and not admit:
+            row, which, code = unknown[0]
+            raise self._unknown(
+                columns[which], int(row if rows is None else rows[row]), found[which][1][code],
+                sides[which],
+            )  # fmt: skip
+        for _, which, code in unknown:
+            found[which][2][code] = self._add(found[which][1][code], sides[which])
+        return [place[codes] for codes, _, place in found]
+
+    def _add(self, label: Any, side: int) -> int:
+        side = side if self._space is not None else 0
+        node = self._places[side].setdefault(label, self._count)
+        if node == self._count:
+            self._names.append(label)
+            if self._space is not None:
+                self._space.append(bool(side))
+            self._count += 1
+        return node
+
+    def _match_ids(
+        self,
+        coded: list[tuple[np.ndarray, list[Any]]],
+        columns: Sequence[str],
+        sides: Sequence[int],
+        admit: bool,
+        rows: np.ndarray | None,
+    ) -> list[np.ndarray]:
+        """Ids that are their own labels."""
+        grown, new_space = self._count, {}
+        for (codes, uniques), column, side in zip(coded, columns, sides):
+            for code, label in enumerate(uniques):
+                whole = isinstance(label, int) and 0 <= label < 2**62
+                fits = whole and (admit or label < self._count)
+                if fits and self._space is not None:
+                    known = (
+                        self._space[label] if label < self._count else new_space.get(label, side)
+                    )
+                    new_space[label] = bool(side)
+                    fits = bool(known) == bool(side)
+                if not fits:
+                    row = int(np.argmax(codes == code))
+                    raise GraphError(
+                        column,
+                        "not the id of a node"
+                        if self._space is None
+                        else f"not the id of a {'destination' if side else 'source'}",
+                        row=int(row if rows is None else rows[row]),
+                        expected=f"an integer from 0 to {self._count - 1}"
+                        if not admit
+                        else "an integer from 0",
+                        got=repr(label),
+                        fix="The nodes of this graph have no names: ids are their labels.",
+                    )
+                grown = max(grown, label + 1)
+        if self._space is not None:
+            gap = next((n for n in range(self._count, grown) if n not in new_space), None)
+            if gap is not None:
+                raise GraphError(
+                    columns[0],
+                    "a new id leaves a gap of nodes that are in neither space",
+                    expected=f"new ids {self._count}, {self._count + 1}, ...",
+                    got=f"no node {gap}",
+                )
+            self._space += [new_space[node] for node in range(self._count, grown)]
+        self._count = grown
+        return [np.array(uniques, dtype=np.int64)[codes] for codes, uniques in coded]
+
+    def _unknown(self, column: str, row: int, label: Any, side: int) -> GraphError:
+        names = self._places[side if self._space is not None else 0]
+        hint = "Add it to the known labels (node_names), or admit new ones."
+        other = str(label) if not isinstance(label, str) else _number(label)
+        if other in names:
+            kinds = ("text", "a number") if isinstance(label, str) else ("a number", "text")
+            hint = f"{kinds[0].capitalize()} here, but the label {other!r} is {kinds[1]}."
+        elif isinstance(label, str):
+            same = [n for n in names if isinstance(n, str)]
+            folded = [n for n in same if n.strip().casefold() == label.strip().casefold()]
+            close = folded[:3] or difflib.get_close_matches(label, same[:_CLOSE], n=3)
+            if close:
+                hint = f"Did you mean {' or '.join(map(repr, close))}?"
+        known = f"{len(names)} names"
+        if self._space is not None:
+            known = f"{len(names)} {'destinations' if side else 'sources'}"
+        return GraphError(
+            column,
+            "there is no node with this label",
+            row=row,
+            expected=f"one of {known}",
+            got=repr(label),
+            fix=hint,
+        )
+
+    def _side(self, node: int) -> int:
+        return 0 if self._space is None else int(self._space[node])
+
+    # ---------------------------------------------------------------- JSON
+    def to_json(self) -> dict[str, Any]:
+        """The labels as values that JSON can hold.
+
+        Raises:
+            GraphError: A label is neither text nor a number, such as a tuple.
+        """
+        return {
+            "names": labels_to_json(self.names),
+            "space": None if self._space is None else [int(side) for side in self._space],
+            "num_nodes": self._count,
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Labels:
+        """What :meth:`to_json` kept."""
+        return cls(labels_from_json(saved["names"]), saved["space"], num_nodes=saved["num_nodes"])
+
+
+def label_values(values: Any, column: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """Labels of any origin, of one row each, without passing through float.
+
+    Args:
+        values: A column of pandas, an array, a tensor or a list.
+        column: Name for messages.
+        rows: Row numbers for messages, if they are not ``0, 1, ...``.
+
+    Returns:
+        int64 (uint64 above ``2**63 - 1``) if all labels are whole numbers, float64 if they are
+        other numbers, and an object array of Python values otherwise.
+
+    Raises:
+        GraphError: A label is missing, a truth value, infinite, not hashable, or a float that may
+            have lost an integer (``2**53`` and more).
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    if not isinstance(values, (pd.Series, pd.Index, np.ndarray)):
+        values = _object_array(list(values))
+    series = pd.Series(values)
+    missing = series.isna().to_numpy()
+    if missing.any():
+        raise _bad(column, "a node is missing", missing, series, rows, "a label or an id",
+                   "Drop rows with missing nodes: events.dropna(subset=[...]).")  # fmt: skip
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        categories = label_values(series.cat.categories, column)
+        return categories[series.cat.codes.to_numpy()]
+    if pd.api.types.is_bool_dtype(series.dtype):
+        raise _bad(column, "truth values are not labels of nodes", ~missing, series, rows,
+                   "text or integers", "Turn them into text or integers.")  # fmt: skip
+    if pd.api.types.is_integer_dtype(series.dtype):
+        unsigned = pd.api.types.is_unsigned_integer_dtype(series.dtype)
+        return _signed(series.to_numpy(dtype=np.uint64 if unsigned else np.int64))
+    if pd.api.types.is_float_dtype(series.dtype):
+        return _floats(series.to_numpy(dtype=np.float64), series, column, rows)
+    if isinstance(series.dtype, pd.StringDtype):
+        return series.to_numpy(dtype=object)
+    return _objects(series.astype(object), column, rows)
+
+
+def labels_to_json(names: np.ndarray | None) -> dict[str, Any] | None:
+    """Labels as values that JSON can hold.
+
+    Raises:
+        GraphError: A label is neither text nor a number, so that it would come back changed.
+    """
+    if names is None:
+        return None
+    items = names.tolist()
+    row = next((i for i, item in enumerate(items) if type(item) not in (str, int, float)), None)
+    if row is not None:
+        raise GraphError(
+            "node_names",
+            "this label cannot be written",
+            row=row,
+            expected="text or a number",
+            got=repr(items[row]),
+            fix="Turn labels into text when the graph is built.",
+        )
+    return {"dtype": names.dtype.str, "items": items}
+
+
+def labels_from_json(saved: dict[str, Any] | None) -> np.ndarray | None:
+    """What :func:`labels_to_json` kept."""
+    if saved is None:
+        return None
+    if saved["dtype"] == "|O":
+        return _object_array(saved["items"])
+    return np.array(saved["items"], dtype=np.dtype(saved["dtype"]))
+
+
+def _items(values: Any) -> list[Any]:
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _object_array(items: Iterable[Any]) -> np.ndarray:
+    items = list(items)
+    out = np.empty(len(items), dtype=object)
+    for row, item in enumerate(items):  # out[:] = items would take tuples apart
+        out[row] = item
+    return out
+
+
+def _signed(array: np.ndarray) -> np.ndarray:
+    """Unsigned integers as int64 if they fit."""
+    if array.dtype == np.uint64 and (not array.size or array.max() < 2**63):
+        return array.astype(np.int64)
+    return array
+
+
+def _floats(
+    array: np.ndarray, series: pd.Series, column: str, rows: np.ndarray | None
+) -> np.ndarray:
+    infinite = np.isinf(array)
+    if infinite.any():
+        raise _bad(column, "a label is not finite", infinite, series, rows, "a finite number")
+    whole = array == np.floor(array)
+    coarse = whole & (np.abs(array) >= 2**53)
+    if coarse.any():
+        raise _bad(column, "a float does not hold ids of this size exactly", coarse, series, rows,
+                   "integers or text",
+                   "Read the column again from its source as int64 or text.")  # fmt: skip
+    return array.astype(np.int64) if whole.all() else array
+
+
+def _objects(series: pd.Series, column: str, rows: np.ndarray | None) -> np.ndarray:
+    items = series.to_list()
+    kinds = {type(item) for item in items}
+    if any(issubclass(kind, (bool, np.bool_)) for kind in kinds):
+        wrong = np.array([isinstance(item, (bool, np.bool_)) for item in items])
+        raise _bad(column, "truth values are not labels of nodes", wrong, series, rows,
+                   "text or integers", "Turn them into text or integers.")  # fmt: skip
+    plain = (np.number, np.str_, np.bytes_)
+    if any(issubclass(kind, plain) for kind in kinds):
+        items = [item.item() if isinstance(item, plain) else item for item in items]
+        kinds = {type(item) for item in items}
+    if any(issubclass(kind, float) for kind in kinds):
+        floats = np.array([float(v) if isinstance(v, float) else 0.0 for v in items])
+        _floats(floats, series, column, rows)
+        if all(issubclass(kind, (float, Integral)) for kind in kinds):
+            whole = not (floats != np.floor(floats)).any()
+            items = [int(v) for v in items] if whole else items
+            kinds = {int} if whole else kinds
+    if kinds and all(issubclass(kind, Integral) for kind in kinds):
+        low, high = min(items), max(items)
+        if -(2**63) <= low and high < 2**63:
+            return np.array(items, dtype=np.int64)
+        return (
+            np.array(items, dtype=np.uint64) if 0 <= low and high < 2**64 else _object_array(items)
+        )
+    for row, item in enumerate(items):
+        try:
+            hash(item)
+        except TypeError:
+            wrong = np.arange(len(items)) == row
+            raise _bad(column, "a label is not hashable", wrong, series, rows, None,
+                       "Use text, a number or a tuple.") from None  # fmt: skip
+    return _object_array(items)
+
+
+def _bad(
+    column: str,
+    problem: str,
+    wrong: np.ndarray,
+    series: pd.Series,
+    rows: np.ndarray | None,
+    expected: str | None,
+    fix: str | None = None,
+) -> GraphError:
+    row = int(np.argmax(wrong))
+    return GraphError(
+        str(column),
+        problem,
+        row=row if rows is None else int(rows[row]),
+        expected=expected,
+        got=repr(series.iloc[row]),
+        fix=fix,
+    )
+
+
+def _number(text: str) -> Any:
+    """The number that a text spells, or the text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return int(value) if math.isfinite(value) and value == int(value) else value

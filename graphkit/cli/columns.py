@@ -137,7 +137,7 @@ def _text(look: ColumnLook, texts: pd.Series, column: pd.Series) -> ColumnLook:
             bad_row=_earlier(look.bad_row, row),
             low=examples["low"],
             high=_cut(str(column.iloc[row])),
-            note=f"{int((~numeric).sum())} rows are no numbers",
+            note=f"{int((~numeric).sum()):,} not numbers",
         )
     dates = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
     if dates.notna().mean() > 0.5:
@@ -146,7 +146,7 @@ def _text(look: ColumnLook, texts: pd.Series, column: pd.Series) -> ColumnLook:
         if len(wrong):
             row = _first(wrong, column)
             found = replace(found, bad_row=_earlier(look.bad_row, row),
-                            note=f"{len(wrong)} rows are no dates")  # fmt: skip
+                            note=f"{len(wrong):,} not dates")  # fmt: skip
         return found
     if words(look.name) & _TIME_WORDS and _are_dates(values[:1000]):
         return replace(look, kind="texts of dates", **examples)

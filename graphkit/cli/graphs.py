@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphkit.cli.tables import is_parquet, read_table
-from graphkit.errors import GraphError, MissingFileError
+from graphkit.cli.tables import first_line, is_parquet, read_table
+from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,17 +68,17 @@ def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
     if columns.bipartite:
         options["bipartite"] = True
     names = (columns.src, columns.dst, columns.time)
-    if is_parquet(path):
-        frame = read_table(path)
-        if columns.dates:
-            frame = with_dates(frame, columns.time)
-        return TemporalGraph.from_pandas(frame, *names, **options)
-    if not path.is_file():
-        raise MissingFileError(path)
-    return TemporalGraph.from_csv(path, *names, sep=columns.sep, dates=columns.dates, **options)
+    if not is_parquet(path) and first_line(path).startswith("# graphkit "):
+        return TemporalGraph.from_csv(path, *names, dates=columns.dates, **options)
+    frame = read_table(path, sep=columns.sep)
+    if columns.dates:
+        frame = with_dates(frame, columns.time)
+    return TemporalGraph.from_pandas(frame, *names, **options)
 
 
-def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
+def readings_graph(
+    path: Path, columns: TableColumns, edges: Path | None = None
+) -> TemporalGraph:
     """A table with one row per time and one column per sensor, and a table of links.
 
     Args:
@@ -88,42 +88,48 @@ def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None)
         edges: Links between sensors, by the names of their columns.
 
     Raises:
-        GraphError: A column is missing or not numeric, a time is missing or occurs twice, or a
-            link names no sensor.
+        GraphError: A column is missing or not numeric, times do not increase, or a link names no
+            sensor.
     """
     import numpy as np
 
     from graphkit.data import TemporalGraph
-    from graphkit.data.convert.pandas import time_ticks
+    from graphkit.data.convert.dates import read_times
+    from graphkit.data.convert.node_tables import wide_table
+    from graphkit.data.convert.pandas import find_column
 
     frame = read_table(path, sep=columns.sep, index=True)
     if columns.dates:
         frame = with_dates(frame, columns.time)
-    times, unit = time_ticks(frame, columns.time, columns.time_unit)
-    late = np.flatnonzero(np.diff(times) <= 0)
+    find_column(frame, columns.time)
+    wide = wide_table(frame, None, columns.time)
+    times = read_times(wide.times, columns.time, columns.time_unit)
+    late = np.flatnonzero(~(np.diff(times.values) > 0))
     if len(late):
         row = int(late[0]) + 1
         raise GraphError(
             columns.time,
             "times of readings must increase",
             row=row,
-            expected=f"later than {frame[columns.time].iloc[row - 1]}",
-            got=frame[columns.time].iloc[row],
+            expected=f"later than {wide.times.iloc[row - 1]}",
+            got=wide.times.iloc[row],
             fix="Sort the rows by time, and keep one row per time.",
         )
     sensors = [name for name in frame.columns if name != columns.time]
     if not sensors:
         raise GraphError(str(path), "there is no reading", expected="one column per sensor")
-    values = np.stack([_readings(frame[name], name) for name in sensors], axis=1)
     links = {"src": [], "dst": [], "t": []}
     if edges is not None:
         links = _links(edges, columns, sensors)
     return TemporalGraph(
         **links,
-        signal=values[:, :, None],
-        signal_t=times,
+        signal=wide.values.astype(np.float32),
+        signal_t=times.values,
         node_names=sensors,
-        time_unit=unit,
+        time_unit=times.unit,
+        dates=times.dates,
+        time_zone=times.zone,
+        column_names={"t": columns.time},
         name=path.name.partition(".")[0],
     )
 
@@ -134,33 +140,11 @@ def with_dates(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     Raises:
         GraphError: A text is no date.
     """
-    import pandas as pd
+    from graphkit.data.convert.dates import parse_dates
 
     if column not in frame.columns or frame[column].dtype.kind in "Mm":
         return frame
-    try:
-        return frame.assign(**{column: pd.to_datetime(frame[column], format="ISO8601")})
-    except ValueError as error:
-        raise GraphError(column, f"a time is no ISO date: {error}") from error
-
-
-def _readings(column: pd.Series, name: str) -> Any:
-    """Readings of one sensor as float32; NaN where one is missing."""
-    import numpy as np
-    import pandas as pd
-
-    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "bc":
-        bad = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
-        row = int(bad.argmax()) if bad.any() else 0
-        raise GraphError(
-            name,
-            "a reading is not a number",
-            row=row,
-            expected="numbers; an empty field where a reading is missing",
-            got=repr(column.iloc[row]),
-            fix="Leave out columns that hold no readings.",
-        )
-    return column.to_numpy(dtype=np.float32, na_value=np.nan)
+    return frame.assign(**{column: parse_dates(frame[column], column)})
 
 
 def _links(path: Path, columns: TableColumns, sensors: list[str]) -> dict[str, Any]:

@@ -44,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if problems:
         print("\ntrain would refuse:")
         print("\n".join(f"  {problem}" for problem in problems))
-        return 2
-    print(f"\nTrain with:\n  {layout.command(args.file, sep)}")
-    return 0
+    if not layout.missing:
+        lead = "Once that is changed, train with" if problems else "Train with"
+        print(f"\n{lead}:\n  {layout.command(args.file, sep)}")
+    return 2 if problems else 0
 
 
 def _separator(path: Path) -> str:

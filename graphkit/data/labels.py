@@ -193,6 +193,15 @@ class Labels:
             self._count += 1
         return node
 
+    def forget(self, count: int) -> None:
+        """Take back the labels from number ``count`` on, such as those of refused events."""
+        for node in range(count, self._count if self._names is not None else count):
+            del self._places[self._side(node)][self._names[node]]
+        for column in (self._names, self._space):
+            if column is not None:
+                del column[count:]
+        self._count = count
+
     def _match_ids(
         self,
         coded: list[tuple[np.ndarray, list[Any]]],
@@ -414,10 +423,10 @@ def _objects(series: pd.Series, column: str, rows: np.ndarray | None) -> np.ndar
             kinds = {int} if whole else kinds
     if kinds and all(issubclass(kind, Integral) for kind in kinds):
         low, high = min(items), max(items)
-        if -(2**63) <= low and high < 2**63:
+        if low >= -(2**63) and high < 2**63:
             return np.array(items, dtype=np.int64)
         return (
-            np.array(items, dtype=np.uint64) if 0 <= low and high < 2**64 else _object_array(items)
+            np.array(items, dtype=np.uint64) if low >= 0 and high < 2**64 else _object_array(items)
         )
     for row, item in enumerate(items):
         try:

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data.convert.left_out import warn_left_out
 from graphkit.data.convert.dates import read_times
-from graphkit.data.names import facts_from_json, facts_to_json
+from graphkit.data.convert.left_out import warn_left_out
+from graphkit.data.names import facts_from_json
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:

@@ -120,6 +120,7 @@ class Training:
     ) -> tuple[Result, Any]:
         """Train and test; the result and its predictor."""
         from graphkit import fit, registry, seed_everything
+        from graphkit.engine.predictor import Predictor
 
         task = registry.get("task", self.task_name)(graph, **self.task)
         seed_everything(seed)
@@ -138,7 +139,7 @@ class Training:
             name=self.model_name,
         )
         result.settings |= {"model": self.model, "task": self.task}
-        return result, result.predictor
+        return result, Predictor(model, task, batch_size=self.fit.get("batch_size"))
 
     def next_steps(self, folder: Path) -> str:
         """Commands that use the saved model."""

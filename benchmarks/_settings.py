@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphkit import renamed
 from graphkit.cli.settings_text import (
     apply,
     known_settings,
     optional_parameters,
     parse,
     parse_sweep,
+    scopes,
 )
 from graphkit.errors import GraphError, UnknownNameError
 
@@ -73,6 +75,8 @@ def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
             if part not in (*_PARTS, "published"):
                 known = (*_PARTS, "published", "note")
                 raise UnknownNameError(f"part of {path.name}, {name}", part, known)
+            if part != "published":
+                values = {renamed.setting(scopes(part, model), k): v for k, v in values.items()}
             getattr(settings, part).update(values)
     return settings
 

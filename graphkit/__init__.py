@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from graphkit.data import EventBatch, NodeEvents, TemporalGraph, TimeUnit
     from graphkit.datasets import list_datasets, load
     from graphkit.encoders import list_encoders
-    from graphkit.engine import Result, evaluate, fit, fit_many, seed_everything
+    from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything
     from graphkit.models import list_models
     from graphkit.tasks import (
         EdgeClassification,
         Forecast,
-        GraphClassification,
         LinkPrediction,
         NodeClassification,
-        PartClassification,
+        RecordingClassification,
         SnapshotLinkPrediction,
         SnapshotNodeClassification,
+        WindowClassification,
         list_tasks,
     )
 
@@ -57,13 +57,14 @@ __all__ = [
     # tasks
     "EdgeClassification",
     "Forecast",
-    "GraphClassification",
     "LinkPrediction",
     "NodeClassification",
-    "PartClassification",
+    "RecordingClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
+    "WindowClassification",
     # training and use
+    "Predictor",
     "Result",
     "evaluate",
     "fit",

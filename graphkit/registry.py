@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from graphkit import renamed
 from graphkit.arguments import remember_arguments
 from graphkit.errors import GraphError, UnknownNameError
 
@@ -161,10 +162,15 @@ def get(kind: str, name: str) -> Callable[..., Any]:
 
     Raises:
         UnknownNameError: The name is not registered; the message holds the closest ones.
+        GraphError: It is an old name that was given up (:mod:`graphkit.renamed`).
     """
     table, room = _open_room(kind), _entries[kind]
     if name in table:
         importlib.import_module(table[name])
+    if name not in room:
+        name = renamed.registered(kind, name)
+        if name in table:
+            importlib.import_module(table[name])
     if name not in room:
         raise UnknownNameError(kind, name, {*room, *table})
     return room[name].make

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any, Protocol
 
+from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "optional_parameters",
     "parse",
     "parse_sweep",
+    "scopes",
 ]
 
 
@@ -117,6 +119,8 @@ def apply(
         scope, dot, name = key.partition(".")
         if not dot:
             name = key
+            if not any(names and name in names for names in known.values()):
+                name = renamed.setting(("fit", "task", *scopes("model", model)), name)
             scope = next((s for s in ("fit", "task") if name in known[s]), "model")
             elsewhere = any(n is None or name in n for m, n in others.items() if m != model)
             if (
@@ -134,10 +138,17 @@ def apply(
             continue
         elif scope not in known:
             raise UnknownNameError("--set scope", scope, [*known, *others])
+        if dot and name not in (known[scope] or ()):
+            name = renamed.setting(scopes(scope, model), name)
         if known[scope] is not None and name not in known[scope]:
             bare = fit_names | task_names | (model_names or set()) if not dot else known[scope]
             raise UnknownNameError(f"setting of {model if scope == 'model' else scope}", name, bare)
         getattr(settings, scope)[name] = value
+
+
+def scopes(part: str, model: str) -> tuple[str, ...]:
+    """Where an old name of a setting may be listed."""
+    return (part, model) if part == "model" else (part,)
 
 
 def _value(text: str) -> Any:

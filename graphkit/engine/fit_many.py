@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.engine.collect import Collector
+from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
-from graphkit.engine.fit import model_name
 from graphkit.engine.kept import Kept, check_loss, figures, kept_for
+from graphkit.engine.keywords import says_keywords
+from graphkit.engine.model_name import model_name
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.passes import Learner, score_pass
 from graphkit.engine.progress import Progress
@@ -26,6 +28,7 @@ from graphkit.tasks.answer import Answer
 __all__ = ["fit_many"]
 
 
+@says_keywords
 def fit_many(
     models: Sequence[nn.Module],
     tasks: Sequence[Any],
@@ -59,7 +62,7 @@ def fit_many(
             the weights of its chosen epoch, which are those that are tested.
         tasks: One per run, of one kind: :class:`graphkit.tasks.NodeClassification` on one graph
             (the same task for all, if their splits are the same), or
-            :class:`graphkit.tasks.GraphClassification`, such as one per subject and fold, whose
+            :class:`graphkit.tasks.WindowClassification`, such as one per subject and fold, whose
             epochs have equally many windows. A task has ``stacked_logits(stack, queries)`` and
             ``answer(logits, query)``.
         seeds: One per run.
@@ -72,10 +75,15 @@ def fit_many(
 
     Raises:
         GraphError: There are not as many tasks and seeds as models, the models cannot be stacked,
-            or a loss is no longer finite.
+            a model is not one for its task, or a loss is no longer finite.
+        TypeError: There is no such argument; the message says the right one.
     """
     if not len(models) == len(tasks) == len(seeds) or not models:
         raise GraphError("models", "one task and one seed for each", got=len(models))
+    for model, task in zip(models, tasks):
+        check_model(model)
+        check_task(task)
+        check_match(model, task)
     kind = type(models[0])
     if not hasattr(kind, "stack"):
         raise GraphError("models", f"{kind.__name__} has no stack()", fix="Use graphkit.fit.")
@@ -133,7 +141,7 @@ def fit_many(
                     metrics={"val": run.kept.val, "test": test},
                     timing={"epoch_s": run.epoch_s, "peak_rss_mb": peak_rss_mb()},
                     curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
-                )
+                ).of_run(run.model, run.task, batch_size)
             )
         return results
 

@@ -32,7 +32,7 @@ def node_importance(
 
     Args:
         model: A trained model.
-        task: A :class:`~graphkit.tasks.GraphClassification`.
+        task: A :class:`~graphkit.tasks.WindowClassification`.
         groups: Nodes that fall silent together, such as ``hierarchy.partition``; each node by
             itself if ``None``.
         split: The windows that are asked about.

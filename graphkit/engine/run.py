@@ -97,7 +97,7 @@ class Run:
         if self.batch == 0:
             reset_state(self.model)
         if self.optimizer is None:
-            replay(self.model, self.task.history("val"), self.batch_size, self.runtime.device)
+            replay(self.model, self.task.past("val"), self.batch_size, self.runtime.device)
             return None, 0.0
         stream = self.task.stream(
             "train", self.batch_size, epoch=self.epoch, device=self.runtime.device
@@ -143,7 +143,7 @@ class Run:
         if stream.num_queries == 0:
             return {}, 0.0
         if not self.task.continues(split):
-            replay(self.model, self.task.history(split), self.batch_size, self.runtime.device)
+            replay(self.model, self.task.past(split), self.batch_size, self.runtime.device)
         self.progress.begin(f"epoch {self.epoch + 1} {split}" if not final else split, len(stream))
         began = time.perf_counter()
         answer = score_pass(

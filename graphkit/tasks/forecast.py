@@ -76,7 +76,7 @@ class Forecast(SignalTask):
         UnknownNameError: No such scaler, covariate, selection or kind of edges.
     """
 
-    name = "forecast"
+    name = kind = "forecast"
     selection_mode = "min"
 
     def __init__(

@@ -21,6 +21,8 @@ class GraphTask:
 
     Attributes:
         name: Registered name.
+        view: The view of the graph that its models read, ``"stream"``, ``"snapshot"``,
+            ``"signal"`` or ``"static"``.
         dataset: Name of the graph, for results.
 
     Raises:
@@ -28,6 +30,7 @@ class GraphTask:
     """
 
     name: ClassVar[str]
+    view: ClassVar[str]
 
     def __init__(self, graph: TemporalGraph) -> None:
         check_graph(graph)

@@ -73,6 +73,8 @@ class LinkPrediction(GraphTask):
     """
 
     name = "link_prediction"
+    view = "stream"
+    calls = ("score",)
     selection = "ap"
 
     def __init__(
@@ -148,7 +150,7 @@ class LinkPrediction(GraphTask):
             drawn.append((sampler, num))
         return QueryStream(self._events(split), drawn, batch_size, asked, device)
 
-    def history(self, split: str) -> list[TemporalGraph]:
+    def past(self, split: str) -> list[TemporalGraph]:
         """The splits before this one; with held-out nodes, before the test, all their events,
         those that training never saw among them."""
         if split not in _SPLITS:

@@ -110,6 +110,8 @@ class NodeClassification(GraphTask):
     """
 
     name = "node_classification"
+    view = "static"
+    calls = ("forward",)
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class NodeClassification(GraphTask):
             self._placed[device] = self._place(device)
         return _OneBatch(self._placed[device][split])
 
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """Nothing: there is no stream."""
         return []
 

@@ -37,6 +37,7 @@ class SnapshotClassification(SnapshotTask):
 
     subject: str
     ahead = 0
+    calls = ("logits",)
     selection = "f1"
 
     def __init__(

@@ -77,6 +77,7 @@ class SnapshotLinkPrediction(SnapshotTask):
 
     name = "snapshot_link_prediction"
     ahead = 1
+    calls = ("link_logits", "rank")
     num_classes = 2
 
     def __init__(

@@ -25,6 +25,7 @@ class SnapshotTask(GraphTask):
         ahead: Steps between the embeddings and the step that they answer for.
     """
 
+    view = "snapshot"
     ahead: ClassVar[int]
 
     def __init__(self, graph: TemporalGraph, timeline: Timeline) -> None:
@@ -48,7 +49,7 @@ class SnapshotTask(GraphTask):
         return self.timeline.mode
 
     # ---------------------------------------------------------------- what is asked
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """The steps that a carried state has gone through; nothing for windows."""
         return self.timeline.before(split)
 

@@ -32,12 +32,15 @@ class Task(Protocol):
 
     Attributes:
         name: Registered name.
+        view: The view of the graph that its models read, one of :data:`graphkit.registry.VIEWS`. A
+            task may also have ``calls``, the methods of a model that its ``score`` calls.
         dataset: Name of the graph, for results.
         selection: The validation metric that chooses the epoch; larger is better, unless the task
             has ``selection_mode = "min"``.
     """
 
     name: str
+    view: str
     dataset: str
     selection: str
 
@@ -54,14 +57,14 @@ class Task(Protocol):
         only; ``final`` asks for everything that is reported, not only what selects the epoch."""
         ...
 
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """The events that a model may know before the split begins: stretches, each a
         ``TemporalGraph``, that are batched one by one, as the run goes through them."""
         ...
 
     def continues(self, split: str) -> bool:
         """Whether a model that has just gone through the split before knows exactly
-        :meth:`history`; if not, the engine resets the model and replays it."""
+        :meth:`past`; if not, the engine resets the model and replays it."""
         ...
 
     def score(self, model: nn.Module, query: Any) -> Answer:

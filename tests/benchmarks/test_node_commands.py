@@ -82,3 +82,16 @@ def test_snapshot_node(main, monkeypatch, tmp_path, capsys):
     assert "micro F1" in capsys.readouterr().out
     assert main([*given, "--set", "histry=3"]) == 2
     assert "Did you mean 'history'" in capsys.readouterr().err
+
+
+def test_models_of_another_view_are_refused(main, capsys):
+    """Before anything is loaded, and with the names of those that would do."""
+    for command, model, right in (
+        ("node_cls", "nat", "appnp or dagnn or gcn or mlp"),
+        ("snapshot_node", "met_before", "evolvegcn_h or evolvegcn_o or gcn_gru or gcn_snapshot"),
+        ("snapshot_link", "dagnn", "met_before"),
+    ):
+        assert main([command, "--model", model]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"run.py {command}: '--model': '{model}' does not")
+        assert right in said

@@ -12,7 +12,7 @@ def by_hand(model, task, split, batch_size):
     model.eval()
     model.reset_state()
     with torch.no_grad():
-        for stretch in task.history(split):
+        for stretch in task.past(split):
             for batch in stretch.batches(size=batch_size):
                 model.observe(batch)
         answers = []

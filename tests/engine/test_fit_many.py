@@ -9,7 +9,7 @@ from graphkit.data.window_splits import BlockSplit
 from graphkit.engine import fit, fit_many, seed_everything
 from graphkit.errors import GraphError
 from graphkit.nn.stacking import Stack
-from graphkit.tasks import GraphClassification
+from graphkit.tasks import WindowClassification
 
 
 class Leaning(nn.Module):
@@ -36,7 +36,7 @@ class Leaning(nn.Module):
 def tasks():
     twin = graphkit.load("eeg_twin", num_subjects=3, num_clips=6, seconds=5)
     return [
-        GraphClassification(
+        WindowClassification(
             twin, history=64, split=BlockSplit(5, i), windows_per_epoch=90, seed=i, scaler="none"
         )
         for i in (1, 3)

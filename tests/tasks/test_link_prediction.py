@@ -40,9 +40,9 @@ def test_split_by_time(graph):
     expected = graph.split(val=0.2, test=0.1)
     assert [len(p) for p in task.split] == [len(p) for p in expected]
     assert task.split.train.t_max < task.split.val.t_min
-    assert [len(g) for g in task.history("test")] == [len(expected.train), len(expected.val)]
-    assert [len(g) for g in task.history("val")] == [len(expected.train)]
-    assert task.history("train") == []
+    assert [len(g) for g in task.past("test")] == [len(expected.train), len(expected.val)]
+    assert [len(g) for g in task.past("val")] == [len(expected.train)]
+    assert task.past("train") == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,7 +175,7 @@ def test_inductive_protocol(graph):
         assert not held & set(columns(task, split).flatten().tolist()), "not even as a negative"
     full = graph.split()
     assert len(task.split.test) == len(full.test)
-    assert [len(g) for g in task.history("test")] == [len(full.train), len(full.val)]
+    assert [len(g) for g in task.past("test")] == [len(full.train), len(full.val)]
     assert not task.continues("test")
     assert task.continues("val")
     stream = task.stream("test", 50)
@@ -250,7 +250,7 @@ def test_refusals(graph):
     with pytest.raises(GraphError, match="batch_size"):
         LinkPrediction(graph).stream("train", 0)
     task = LinkPrediction(graph)
-    for call in (task.history, lambda split: task.stream(split, 10)):
+    for call in (task.past, lambda split: task.stream(split, 10)):
         with pytest.raises(UnknownNameError, match="Did you mean 'val'"):
             call("valid")
 

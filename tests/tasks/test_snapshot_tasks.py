@@ -258,7 +258,7 @@ def test_a_carried_state_is_that_of_the_whole_timeline(make):
     model = model_for(task, make).eval()
     snapshots = task.timeline.snapshots()
     want = model.encoder(snapshots, outputs="all")[0]
-    for stretch in task.history("val"):
+    for stretch in task.past("val"):
         for snapshot in stretch.batches(1):
             model.observe(snapshot.to("cpu"))
     for query in task.stream("val"):

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.stream import Observed
+from graphkit.engine.predictor.stream import Observed, StreamPredictor
 
-__all__ = ["Observed", "Predictor"]
+__all__ = ["Observed", "Predictor", "StreamPredictor"]

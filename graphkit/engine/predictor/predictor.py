@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from graphkit import recipe
 from graphkit.data.inputs import check_count
-from graphkit.engine.fit import check_model, check_task, model_name
+from graphkit.engine.compatible import check_match, check_model, check_task
+from graphkit.engine.model_name import model_name
 from graphkit.engine.predictor.folder import read_folder, write_folder
 from graphkit.engine.predictor.pretrained import frozen_elsewhere, own_state, restore_state
 from graphkit.errors import GraphError, UnknownNameError
@@ -71,9 +72,16 @@ class Predictor:
     tasks: ClassVar[tuple[str, ...]]
     """Registered names of the tasks that it serves."""
 
+    _kinds: ClassVar[dict[str, type[Predictor]]] = {}
+
     model: nn.Module
     task_name: str
     batch_size: int
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "kind" in vars(cls):
+            Predictor._kinds[cls.kind] = cls
 
     def __new__(cls, model: Any = None, task: Any = None, *_: Any, **__: Any) -> Predictor:
         if cls is Predictor:
@@ -90,6 +98,7 @@ class Predictor:
     ) -> None:
         check_task(task)
         check_model(model)
+        check_match(model, task)
         if type(self) is not _kind_for(task):
             raise GraphError(
                 "task",
@@ -205,7 +214,7 @@ class Predictor:
         """
         facts, groups = read_folder(folder)
         try:
-            told, kind = facts["model"], _kinds()[facts["kind"]]
+            told, kind = facts["model"], Predictor._kinds[facts["kind"]]
             predictor: Predictor = object.__new__(kind)
             predictor.batch_size, predictor.dataset = facts["batch_size"], facts["dataset"]
             predictor.task_name, predictor.model_name = facts["task"], told["name"]
@@ -264,20 +273,14 @@ class Predictor:
         return f"{type(self).__name__}({self.model_name}, {self.task_name}, {self.dataset})"
 
 
-def _kinds() -> dict[str, type[Predictor]]:
-    from graphkit.engine.predictor.kinds import KINDS
-
-    return {kind.kind: kind for kind in KINDS}
-
-
 def _kind_for(task: Any) -> type[Predictor]:
-    for kind in _kinds().values():
+    for kind in Predictor._kinds.values():
         if task.name in kind.tasks:
             return kind
     raise GraphError(
         "task",
         f"there is no predictor for '{task.name}'",
-        expected=f"one of {', '.join(sorted(t for k in _kinds().values() for t in k.tasks))}",
+        expected=f"one of {', '.join(sorted(t for k in Predictor._kinds.values() for t in k.tasks))}",
     )
 
 

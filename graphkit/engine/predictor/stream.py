@@ -18,6 +18,7 @@ from graphkit.data.schema import EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.passes import replay
 from graphkit.engine.predictor.predictor import Predictor
+from graphkit.engine.predictor.ranked import as_list, best, ranked_table, with_new_ids
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.stream import PairTable
 
@@ -67,7 +68,7 @@ class StreamPredictor(Predictor):
         if before is None:
             past = _seen(self.model, graph)
         else:
-            past = task.history(before)
+            past = task.past(before)
             replay(self.model, past, self.batch_size, self.device)
         self._pairs = PairTable(graph.num_nodes, graph.t.dtype)
         self._now: int | float | None = None
@@ -331,9 +332,7 @@ class StreamPredictor(Predictor):
             self._pairs.insert(events.src[rows], events.dst[rows], events.t[rows])
             last = events.t[rows][-1].item()
             self._now = last if self._now is None else max(self._now, last)
-        fresh = events.dst.unique()
-        if len(fresh):
-            self._destinations = torch.cat([self._destinations, fresh]).unique()
+        self._destinations = with_new_ids(self._destinations, events.dst)
         return torch.cat(scores).float().cpu() if scores else torch.empty(0)
 
     # ---------------------------------------------------------------- recommend
@@ -369,30 +368,23 @@ class StreamPredictor(Predictor):
                 than the last event observed.
         """
         k, tile = check_count(k, "k"), check_count(tile, "tile")
-        asked = _as_list(nodes)
+        asked = as_list(nodes)
         src = torch.from_numpy(self._labels.ids(asked, self._schema.src, side=0))
         candidates = self._destinations
         if among is not None:
-            ids = self._labels.ids(_as_list(among), self._schema.dst, side=1)
+            ids = self._labels.ids(as_list(among), self._schema.dst, side=1)
             candidates = torch.from_numpy(ids).unique()
         t = self._time_of(at)
-        rows = []
-        for position, node in enumerate(src.tolist()):
+        found = []
+        for node in src.tolist():
             mine = candidates
             if not met:
                 mine = mine[self._pairs(torch.full_like(mine, node), mine)[0] == 0]
             if among is None:
                 mine = mine[mine != node]
-            scores = self._score_one(node, mine, t, tile)
-            best = scores.sort(descending=True, stable=True).indices[:k]
-            for rank, (other, score) in enumerate(
-                zip(mine[best].tolist(), scores[best].tolist()), start=1
-            ):
-                rows.append((asked[position], rank, self._labels.label(other), score))
-        table = pd.DataFrame(rows, columns=[self._schema.src, "rank", self._schema.dst, "score"])
-        table["score"] = table["score"].astype("float32")
-        table["probability"] = torch.from_numpy(table["score"].to_numpy()).sigmoid().numpy()
-        return table
+            found.append(best(mine, self._score_one(node, mine, t, tile), k))
+        names = (self._schema.src, self._schema.dst)
+        return ranked_table(names, asked, found, self._labels)
 
     def _score_one(self, node: int, candidates: Tensor, t: Tensor, tile: int) -> Tensor:
         """Scores of one source with many destinations."""
@@ -430,7 +422,7 @@ class StreamPredictor(Predictor):
             ids = torch.arange(len(self._labels))
         else:
             ids = torch.from_numpy(
-                self._labels.ids(_as_list(nodes), "nodes", side=int(side == "dst"))
+                self._labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
             )
         t = self._time_of(at)
         parts = [
@@ -479,10 +471,3 @@ def _seen(model: nn.Module, graph: TemporalGraph) -> list[TemporalGraph]:
         return []
     end = clock.now.cpu().to(graph.t.dtype)
     return [graph[: int(torch.searchsorted(graph.t, end, right=True))]]
-
-
-def _as_list(values: Any) -> list[Any]:
-    """One label or several as a list."""
-    if isinstance(values, (str, bytes, tuple)) or not hasattr(values, "__iter__"):
-        return [values]
-    return values.tolist() if hasattr(values, "tolist") else list(values)

@@ -154,11 +154,11 @@ class EdgeBank(NodeTables):
         events = EventColumns.of(batch)
         if len(events) == 0:
             return
-        self.stream_clock.check(events.t)
+        self.stream_clock.number(events)  # refuses late ones
         self.pairs.insert(*self._ends(events.src, events.dst), events.t)
         if self.times is not None:
             self.times.append(events.t)
-        self.stream_clock.advance(events.t)
+        self.stream_clock.advance(events)
 
     def _ends(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         for ids in (u, v):  # the key of an id out of range is that of another pair

@@ -328,7 +328,7 @@ class HistoryLinkPredictor(NodeTables):
             return rows
         ahead = None
         if earlier is not None:
-            ahead = self.stream_clock.num_events, earlier.edge_attr[earlier.order()]
+            ahead = self.stream_clock.num_events, earlier.edge_attr
         return rows._replace(features=functools.partial(self.features, ahead=ahead))
 
     def _referred(self) -> Tensor:
@@ -446,7 +446,7 @@ class HistoryLinkPredictor(NodeTables):
         now = self.stream_clock.num_events
         if self.features is not None:
             number = torch.arange(len(events), device=now.device) + (now - len(events))
-            self.features.append(number, events.edge_attr[events.order()])
+            self.features.append(number, events.edge_attr)
         if self.activity is not None:
             value = self.activity(records.node, now)
             column = records.sent.long()

@@ -346,7 +346,7 @@ class NAT(NodeTables):
         self.self_vector.index_copy_(
             0, reading.rows.node[row], reading.self_vector.index_select(0, row)
         )
-        self.stream_clock.advance(events.t)
+        self.stream_clock.advance(events)
         if self.features is not None:
             self.features.append(number, events.edge_attr)
         self._memo = None

@@ -63,7 +63,7 @@ from graphkit.nn.stream import (
     feature_width,
     refuse_feature_table,
 )
-from graphkit.nn.stream.event_records import event_records
+from graphkit.nn.stream.event_records import grouped_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.message_store import MessageStore
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors
@@ -247,18 +247,18 @@ class TGN(NodeTables):
         if len(events) == 0:
             return
         number = self.stream_clock.number(events)
-        records = event_records(events.src, events.dst, events.t, number)
+        records = grouped_records(events.src, events.dst, events.t, number)
         nodes = records.node
         check_node_ids(nodes, self.num_nodes)
         memory, last_update = self._updated_memory(nodes)
         self.memory[nodes] = memory.to(self.memory.dtype)
         self.updated[nodes] |= self.messages.count[nodes] > 0
         self.last_update[nodes] = pack_time(last_update, self.time_dtype)
-        first = pack_time(events.t.min(), self.time_dtype)
+        first = pack_time(events.t[0], self.time_dtype)
         self.start.copy_(torch.where(self.stream_clock.num_events > 0, self.start, first))
         self.messages.write(records)
         self.neighbors.write(records)
-        self.stream_clock.advance(events.t)
+        self.stream_clock.advance(events)
         if self.features is not None:
             self.features.append(number, events.edge_attr)
 

@@ -74,10 +74,9 @@ class EventFeatures(nn.Module):
         return self.number.shape[0]
 
     def reset_state(self) -> None:
-        """Drops all features and gives their memory back."""
+        """Drops all features; the memory stays for those of the next pass."""
         with torch.inference_mode(False):
-            self.number = self.number.new_empty(0)
-            self.value = self.value.new_empty(0, self.channels)
+            self.number, self.value = self.number[:0], self.value[:0]
         self._gaps, self.place, self._next_look = False, None, _FEW
 
     def forward(self, number: Tensor, ahead: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -105,21 +104,20 @@ class EventFeatures(nn.Module):
         """Adds the features of the events that come next.
 
         Args:
-            number: int64 ``[B]``, consecutive numbers in any order, above all those held.
+            number: int64 ``[B]``, one after the other, above all those held.
             value: ``[B, F]``.
         """
         added = number.shape[0]
         if len(self) + added > self._room() and len(self) >= self._next_look:
             self._drop()
         held = len(self)
-        order = torch.argsort(number)
-        self.number = grow_rows(self.number, held + added)
-        self.value = grow_rows(self.value, held + added)
-        self.number[held:] = number[order]
-        self.value[held:] = value[order].to(self.value.dtype)
+        self.number = grow_rows(self.number, held + added, fill=None)
+        self.value = grow_rows(self.value, held + added, fill=None)
+        self.number[held:] = number
+        self.value[held:] = value
         if self.place is not None:
             span = self.place.shape[0]
-            self.place = grow_rows(self.place, span + added)
+            self.place = grow_rows(self.place, span + added, fill=None)
             self.place[span:] = torch.arange(held, held + added, device=number.device)
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphkit.errors import UnknownNameError
 from graphkit.nn.stream.event_batch import EventColumns
-from graphkit.nn.stream.event_records import EventRecords, event_records
+from graphkit.nn.stream.event_records import EventRecords, grouped_records
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
 from graphkit.nn.stream.stream_clock import StreamClock
 
@@ -101,9 +101,8 @@ class EventHistory(nn.Module):
             when, part = torch.unique(t, return_inverse=True)
             parts = when.numel()
         elif earlier is not None:
-            times = earlier.t.sort().values
-            when, part = None, torch.searchsorted(times, t.contiguous())  # events before t
-            parts = times.numel() + 1
+            when, part = None, torch.searchsorted(earlier.t, t.contiguous())  # events before t
+            parts = len(earlier) + 1
         else:
             node, row_of = torch.unique(nodes, return_inverse=True)
             recent = self.recent(node)
@@ -115,7 +114,7 @@ class EventHistory(nn.Module):
         ahead, now = None, self.stream_clock.num_events
         if earlier is not None:
             records = self.records(earlier)
-            times = earlier.t.sort().values
+            times = earlier.t
             before = part if when is None else torch.searchsorted(times, when)[part]
             ahead = _ahead(records, torch.searchsorted(times, records.t), node, before)
             now = (now + before).unsqueeze(1)
@@ -132,8 +131,7 @@ class EventHistory(nn.Module):
         Raises:
             GraphError: As :meth:`StreamClock.number`.
         """
-        given = (events.src, events.dst, events.t, events.event_id, self.stream_clock.num_events)
-        columns = tuple(column for column in given if column is not None)
+        columns = (*events.given, self.stream_clock.num_events)
         versions = tuple(column._version for column in columns)
         known = self._grouped
         if (
@@ -142,7 +140,7 @@ class EventHistory(nn.Module):
             or any(a is not b for a, b in zip(columns, known[0]))
         ):
             number = self.stream_clock.number(events)
-            records = event_records(events.src, events.dst, events.t, number)
+            records = grouped_records(events.src, events.dst, events.t, number)
             known = self._grouped = columns, versions, records
         return known[2]
 
@@ -152,7 +150,7 @@ class EventHistory(nn.Module):
         records = self.records(events)
         self._grouped = None
         self.recent.write(records)
-        self.stream_clock.advance(events.t)
+        self.stream_clock.advance(events)
         return records
 
     def extra_repr(self) -> str:

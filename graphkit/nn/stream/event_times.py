@@ -42,7 +42,7 @@ class EventTimes(nn.Module):
     def append(self, t: Tensor) -> None:
         """Appends the times ``[B]`` of a batch, none earlier than those before."""
         held = len(self)
-        self.time = grow_rows(self.time, held + t.numel())
+        self.time = grow_rows(self.time, held + t.numel(), fill=None)
         self.time[held:] = pack_time(t.sort().values, self.time_dtype)
 
     def at(self, rank: int) -> Tensor:

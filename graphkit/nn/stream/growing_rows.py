@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ __all__ = ["grow_rows"]
 
 
 @torch.no_grad()
-def grow_rows(table: Tensor, num_rows: int, fill: float = 0) -> Tensor:
+def grow_rows(table: Tensor, num_rows: int, fill: float | None = 0) -> Tensor:
     r"""The table with more rows: the old ones bit for bit, then rows of ``fill``.
 
     The result is the beginning of a storage that doubles when it is full, so that growing row by
@@ -22,7 +23,7 @@ def grow_rows(table: Tensor, num_rows: int, fill: float = 0) -> Tensor:
     Args:
         table: ``[R, ...]``, contiguous.
         num_rows: At least ``R``; a table that has as many already is returned as it is.
-        fill: What new rows hold.
+        fill: What new rows hold; ``None`` if they are written next.
 
     Shapes:
         - **input:** :math:`(R, \ldots)`
@@ -31,8 +32,8 @@ def grow_rows(table: Tensor, num_rows: int, fill: float = 0) -> Tensor:
     held, *shape = table.shape
     if num_rows <= held:
         return table
-    # Not under torch.inference_mode: its tensors could not be written to afterwards.
-    with torch.inference_mode(False):
+    # Tensors of torch.inference_mode could not be written to afterwards.
+    with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext():
         row_bytes = math.prod(shape) * table.element_size()
         room = table.untyped_storage().nbytes() // row_bytes if row_bytes else 0
         if room >= num_rows and table.storage_offset() == 0 and not table.is_inference():
@@ -41,5 +42,6 @@ def grow_rows(table: Tensor, num_rows: int, fill: float = 0) -> Tensor:
             storage = table.new_empty((max(num_rows, 2 * held), *shape))
             storage[:held] = table
             grown = storage[:num_rows]
-        grown[held:] = fill
+        if fill is not None:
+            grown[held:] = fill
     return grown

@@ -55,45 +55,36 @@ class StreamClock(nn.Module):
         t = self.now if t is None else torch.as_tensor(t, device=nodes.device)
         return t.expand(nodes.shape)
 
-    def check(self, t: Tensor) -> None:
-        """Refuses the times ``[B]`` of events that are to be observed next.
+    @torch.no_grad()
+    def number(self, events: EventColumns) -> Tensor:
+        """int64 ``[B]``, the numbers of the events that are to be observed next; writes nothing.
 
         Raises:
             GraphError: An event is earlier than the latest one observed (looked at on the CPU only,
                 as a GPU would have to be waited for), or float times reach a model for integer
                 times.
         """
-        t = unpack_time(pack_time(t, self.time_dtype), self.time_dtype)
-        if self.accepts_late or t.device.type != "cpu" or t.numel() == 0:
-            return
-        first = t.min()
-        if first < self.now and self.num_events > 0:
-            raise GraphError(
-                "t",
-                "an event is earlier than the latest one observed",
-                expected=f">= {self.now.item()}",
-                got=first.item(),
-                fix="Observe events in the order of time: sort them, or call reset_state() and "
-                "observe the stream from its beginning.",
-            )
+        first = self._exact(events.t[:1])
+        if len(events) and not self.accepts_late and first.device.type == "cpu":
+            latest = self.now
+            if first < latest and self.num_events > 0:
+                raise GraphError(
+                    "t",
+                    "an event is earlier than the latest one observed",
+                    expected=f">= {latest.item()}",
+                    got=first.item(),
+                    fix="Observe events in the order of time: sort them, or call reset_state() and "
+                    "observe the stream from its beginning.",
+                )
+        return torch.arange(len(events), device=self.num_events.device) + self.num_events
 
     @torch.no_grad()
-    def number(self, events: EventColumns) -> Tensor:
-        """int64 ``[B]``, the numbers of events that are to be observed next; writes nothing.
-
-        Raises:
-            GraphError: As :meth:`check`.
-        """
-        self.check(events.t)
-        order = events.order()
-        number = torch.empty_like(order)
-        number[order] = torch.arange(order.numel(), device=order.device)
-        return number + self.num_events
-
-    @torch.no_grad()
-    def advance(self, t: Tensor) -> None:
-        """Counts events with times ``t [B]``, ``B >= 1``."""
-        latest = unpack_time(pack_time(t, self.time_dtype), self.time_dtype).max()
+    def advance(self, events: EventColumns) -> None:
+        """Counts events that have been observed, at least one."""
+        latest = self._exact(events.t[-1])
         latest = torch.where(self.num_events > 0, torch.maximum(self.now, latest), latest)
         self.last_time.copy_(pack_time(latest, self.time_dtype))
-        self.num_events += t.numel()
+        self.num_events += len(events)
+
+    def _exact(self, t: Tensor) -> Tensor:
+        return unpack_time(pack_time(t, self.time_dtype), self.time_dtype)

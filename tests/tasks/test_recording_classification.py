@@ -11,7 +11,7 @@ from graphkit.data.window_splits import PartSplit
 from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
-from graphkit.tasks import PartClassification
+from graphkit.tasks import RecordingClassification
 from graphkit.tasks.answer import Answer
 
 
@@ -43,7 +43,7 @@ def sticks(clips=60, seed=0, classes=3, masked=False):
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_part_once_and_whole(masked):
     graph = sticks(masked=masked)
-    task = PartClassification(graph, seed=1)
+    task = RecordingClassification(graph, seed=1)
     for split in ("train", "val", "test"):
         seen = []
         for query in task.stream(split, 7, epoch=2).start():
@@ -66,7 +66,7 @@ def test_every_part_once_and_whole(masked):
 
 def test_training_parts_are_changed_and_others_are_not():
     graph = sticks()
-    task = PartClassification(graph, stretch=0.5, mirror=True, noise=0.0, seed=1)
+    task = RecordingClassification(graph, stretch=0.5, mirror=True, noise=0.0, seed=1)
     index = task.index.train[:20]
     x, seen = task.parts[index]
     query = task.query(index, "train", first=0, epoch=3)
@@ -88,13 +88,13 @@ def test_training_parts_are_changed_and_others_are_not():
         turned += any(b for _, b in places)
     assert 3 < turned < 17
     assert torch.equal(task.query(index, "val").x, x)
-    noisy = PartClassification(graph, noise=0.1).query(index, "train")
+    noisy = RecordingClassification(graph, noise=0.1).query(index, "train")
     assert not noisy.x[~noisy.x_mask].any()
     assert (noisy.x - x)[noisy.x_mask].std().item() == pytest.approx(0.1, rel=0.1)
 
 
 def test_loss_and_metrics_by_hand():
-    task = PartClassification(sticks())
+    task = RecordingClassification(sticks())
     logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [3.0, 1.0, 0.0]])
     y = torch.tensor([0, 2, 0])
     answer = Answer(logits, y)
@@ -108,7 +108,7 @@ def test_loss_and_metrics_by_hand():
 
 
 def test_learns_which_joint_swings():
-    task = PartClassification(sticks(clips=80))
+    task = RecordingClassification(sticks(clips=80))
     torch.manual_seed(0)
     model = SequenceClassifier.from_task(task, encoder="gru", hidden_channels=16, dropout=0.0)
     result = fit(
@@ -120,20 +120,20 @@ def test_learns_which_joint_swings():
 
 def test_splits_and_errors():
     graph = sticks()
-    by_parts = PartClassification(graph, split=PartSplit("part", test=0.2, val=0.2))
+    by_parts = RecordingClassification(graph, split=PartSplit("part", test=0.2, val=0.2))
     assert [len(i) for i in by_parts.index] == [36, 12, 12]
     with pytest.raises(UnknownNameError, match="selection"):
-        PartClassification(graph, selection="f1")
+        RecordingClassification(graph, selection="f1")
     with pytest.raises(GraphError, match="not a share"):
-        PartClassification(graph, stretch=0)
+        RecordingClassification(graph, stretch=0)
     plain = TemporalGraph([0], [1], [0], signal=torch.zeros(4, 2, 1))
     with pytest.raises(GraphError, match="signal_part"):
-        PartClassification(plain)
+        RecordingClassification(plain)
     odd = TemporalGraph(
         [0], [1], [0], signal=torch.zeros(4, 2, 1), signal_part=[0, 0, 1, 1],
         parts={"y": [0, 1], "split": ["train", "dev"]},
     )  # fmt: skip
     with pytest.raises(GraphError, match=r"row 1: no kind of part.*'dev'"):
-        PartClassification(odd)
+        RecordingClassification(odd)
     with pytest.raises(GraphError, match="no part is left"):
         GivenSplit(val=0.0).split(WholeParts(graph))

@@ -14,8 +14,8 @@ from graphkit.metrics.ordinal import seq2hr, tri_p
 from graphkit.nn.ordinal_smooth import ordinal_loss
 from graphkit.registry import get
 from graphkit.tasks.answer import Answer
-from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.label_correction import modal_labels
+from graphkit.tasks.window_classification import WindowClassification
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_ten_folds_of_blocks_share_no_sample(twin):
     tested = torch.zeros(twin.signal.shape[0], dtype=torch.int64)
     block = (torch.arange(twin.signal.shape[0]) % 640) * 10 // 640
     for fold, split in enumerate(block_folds(10)):
-        task = GraphClassification(twin, history=40, stride=1, eval_stride=8, split=split)
+        task = WindowClassification(twin, history=40, stride=1, eval_stride=8, split=split)
         rows = [
             w.covered(i)
             for w, i in zip((task.windows, task.eval_windows, task.eval_windows), task.index)
@@ -54,7 +54,7 @@ def test_ten_folds_of_blocks_share_no_sample(twin):
 
 
 def test_windows_have_the_labels_of_their_parts(twin):
-    task = GraphClassification(twin, history=128, split=PartSplit("subject", [1], [2]))
+    task = WindowClassification(twin, history=128, split=PartSplit("subject", [1], [2]))
     for split, subject in (("val", 2), ("test", 1), ("train", 0)):
         seen = []
         for query in task.stream(split, 7):
@@ -72,7 +72,7 @@ def test_windows_have_the_labels_of_their_parts(twin):
 
 
 def test_a_fitted_scaler_knows_training_rows_only(twin):
-    task = GraphClassification(
+    task = WindowClassification(
         twin, split=PartSplit("subject", [1], [2]), scaler="standard", scale_per="node"
     )
     mine = twin.parts["subject"][twin.signal_part] == 0
@@ -81,14 +81,14 @@ def test_a_fitted_scaler_knows_training_rows_only(twin):
 
 
 def test_orders_and_draws(twin):
-    plain = GraphClassification(twin, history=40, seed=3)
+    plain = WindowClassification(twin, history=40, seed=3)
     first, second = (plain.stream("train", 8, epoch=e).index for e in (0, 1))
     assert not torch.equal(first, second)
     assert torch.equal(first.sort().values, plain.index[0])
     assert torch.equal(first, plain.stream("train", 8, epoch=0).index)
-    some = GraphClassification(twin, history=40, windows_per_epoch=13)
+    some = WindowClassification(twin, history=40, windows_per_epoch=13)
     assert some.stream("train", 8).num_queries == 13
-    many = GraphClassification(twin, history=40, windows_per_epoch=3 * len(plain.index[0]))
+    many = WindowClassification(twin, history=40, windows_per_epoch=3 * len(plain.index[0]))
     counts = many.stream("train", 8).index.bincount()[plain.index[0]]
     assert counts.tolist() == [3] * len(plain.index[0])
     for split in ("val", "test"):  # no draws there
@@ -102,7 +102,7 @@ def test_balanced_draws():
         [], [], [], num_nodes=2, signal=np.zeros((840, 2, 1), dtype=np.float32),
         signal_part=part, parts={"y": [0, 1, 1]},
     )  # fmt: skip
-    task = GraphClassification(
+    task = WindowClassification(
         graph, history=4, stride=1, num_classes=3, balanced=True, windows_per_epoch=6000,
         split=BlockSplit(10, 0),
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_losses(twin):
     logits, y = torch.randn(9, 5), torch.randint(5, (9,))
     answer = Answer(logits, y)
     tasks = {
-        kind: GraphClassification(twin, history=40, loss=kind, smoothing=0.7)
+        kind: WindowClassification(twin, history=40, loss=kind, smoothing=0.7)
         for kind in ("cross_entropy", "ordinal", "earth_mover")
     }
     expected = F.cross_entropy(logits, y)
@@ -123,14 +123,14 @@ def test_losses(twin):
     for task in tasks.values():  # parts of a batch add up to the batch
         halves = task.loss(answer[:4], 9) + task.loss(answer[4:], 9)
         torch.testing.assert_close(halves, task.loss(answer, 9))
-    weighted = GraphClassification(twin, history=40, class_weights=True)
+    weighted = WindowClassification(twin, history=40, class_weights=True)
     counts = weighted._y("train").bincount(minlength=5).float()
     expected = (F.cross_entropy(logits, y, reduction="none") * (counts.max() / counts)[y]).mean()
     torch.testing.assert_close(weighted.loss(answer, 9), expected)
 
 
 def test_metrics_and_the_vote_of_a_part(twin):
-    task = GraphClassification(twin, history=64, split=PartSplit("subject", [1], [2]), vote=True)
+    task = WindowClassification(twin, history=64, split=PartSplit("subject", [1], [2]), vote=True)
     stream = task.stream("test", 16)
     logits = torch.randn(stream.num_queries, 5)
     y = torch.cat([q.y for q in stream])
@@ -146,7 +146,7 @@ def test_metrics_and_the_vote_of_a_part(twin):
     assert found["vote_tri_p"] == tri_p(torch.stack(votes), torch.tensor(truth))
     two = graphkit.load("eeg_twin", num_classes=2)
     model = Constant([0.0, 1.0])
-    assert "seq2hr" not in evaluate(model, GraphClassification(two), progress=False)
+    assert "seq2hr" not in evaluate(model, WindowClassification(two), progress=False)
 
 
 def test_label_correction():
@@ -165,7 +165,7 @@ def test_label_correction():
         signal_part=torch.arange(150) // 10,
         parts={"y": y, "clip": clip, "subject": subject},
     )  # fmt: skip
-    task = GraphClassification(
+    task = WindowClassification(
         graph, history=5, split=PartSplit("subject", [4], [3]), correct_labels="clip"
     )
     assert set(task._y("train").tolist()) == {0, 1, 3}
@@ -174,7 +174,7 @@ def test_label_correction():
 
 
 def test_fit_reports_the_split(twin):
-    task = GraphClassification(twin, split=BlockSplit(5, 1), history=64)
+    task = WindowClassification(twin, split=BlockSplit(5, 1), history=64)
     model = get("model", "histn").from_task(task, kernel_size=5)
     result = fit(model, task, epochs=2, batch_size=64, lr=1e-2, progress=False, patience=None)
     assert result.protocol["split"]["name"] == "blocks"
@@ -187,7 +187,7 @@ def test_fit_reports_the_split(twin):
 
 def test_csp_lda_in_the_engine():
     twin = graphkit.load("eeg_twin", num_classes=2, num_subjects=3, num_clips=6)
-    task = GraphClassification(twin, split=PartSplit("subject", [1], [2]))
+    task = WindowClassification(twin, split=PartSplit("subject", [1], [2]))
     model = get("model", "csp_lda").from_task(task)
     result = fit(model, task, progress=False, batch_size=32)
     assert result.metrics["test"]["balanced_accuracy"] > 0.95
@@ -197,7 +197,7 @@ def test_many_at_once_give_what_each_gives_alone(twin):
     """Subjects and folds, whose validation parts differ in size; one stops early."""
     splits = [PartSplit("subject", [0], [1]), PartSplit("subject", [1], [2]), BlockSplit(4, 2)]
     tasks = [
-        GraphClassification(
+        WindowClassification(
             twin, history=64, split=s, windows_per_epoch=100, seed=i, loss="ordinal"
         )
         for i, s in enumerate(splits)
@@ -219,7 +219,7 @@ def test_many_at_once_give_what_each_gives_alone(twin):
         losses = zip(result.curves["train_loss"], alone.curves["train_loss"], strict=True)
         assert all(a == pytest.approx(b, rel=1e-2) for a, b in losses)
         assert result.protocol == alone.protocol
-    uneven = [GraphClassification(twin, history=64, split=s) for s in splits[1:]]
+    uneven = [WindowClassification(twin, history=64, split=s) for s in splits[1:]]
     with pytest.raises(GraphError, match="windows_per_epoch"):
         fit_many([build(0), build(1)], uneven, seeds=[0, 1], **keys)
 
@@ -231,7 +231,7 @@ def test_missing_readings(twin):
         [], [], [], num_nodes=14, signal=signal, signal_part=twin.signal_part,
         parts={"y": twin.parts["y"]},
     )  # fmt: skip
-    task = GraphClassification(graph, scaler="standard", history=640, stride=640, eval_stride=640,
+    task = WindowClassification(graph, scaler="standard", history=640, stride=640, eval_stride=640,
                                split=PartSplit("part", [1], [2]))  # fmt: skip
     query = task.query(task.index[0][:1], "train")
     assert not bool(query.x_mask[0, 100:110, 3].any())
@@ -240,29 +240,29 @@ def test_missing_readings(twin):
 
 def test_refuses(twin):
     with pytest.raises(UnknownNameError):
-        GraphClassification(twin, loss="hinge")
+        WindowClassification(twin, loss="hinge")
     with pytest.raises(UnknownNameError):
-        GraphClassification(twin, selection="auc")
+        WindowClassification(twin, selection="auc")
     with pytest.raises(UnknownNameError):
-        GraphClassification(twin, history=40, label="mood")
+        WindowClassification(twin, history=40, label="mood")
     with pytest.raises(GraphError, match="out of range"):
-        GraphClassification(twin, history=40, num_classes=3)
+        WindowClassification(twin, history=40, num_classes=3)
     with pytest.raises(GraphError, match="no vote"):
-        GraphClassification(twin, history=40, selection="vote_accuracy")
+        WindowClassification(twin, history=40, selection="vote_accuracy")
     bare = TemporalGraph([], [], [], num_nodes=1, signal=torch.randn(900, 1, 1))
     with pytest.raises(GraphError, match="no parts"):
-        GraphClassification(bare, history=8)
+        WindowClassification(bare, history=8)
     alike = TemporalGraph(
         [], [], [], num_nodes=14, signal=twin.signal, signal_part=twin.signal_part,
         parts={"y": 0 * twin.parts["y"]},
     )  # fmt: skip
     with pytest.raises(GraphError, match="one class only"):
-        GraphClassification(alike, history=40, num_classes=2)
+        WindowClassification(alike, history=40, num_classes=2)
 
 
 def test_votes_of_training_recordings_follow_the_order_of_their_windows(twin):
     """Training windows come shuffled: a vote is of the windows of a recording all the same."""
-    task = GraphClassification(twin, history=64, stride=64, vote=True, seed=5)
+    task = WindowClassification(twin, history=64, stride=64, vote=True, seed=5)
     y = twin.parts["y"]
 
     class Truth(torch.nn.Module):

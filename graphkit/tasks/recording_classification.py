@@ -19,18 +19,18 @@ from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
-__all__ = ["PartClassification"]
+__all__ = ["RecordingClassification"]
 
 _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 
 
-@register("task", "part_classification", view="signal")
-class PartClassification(SignalTask):
+@register("task", "recording_classification", view="signal")
+class RecordingClassification(SignalTask):
     """Tell the class of whole parts of a signal, such as clips, each of its own length.
 
     A batch is as long as its longest part; a model gets what was observed with it, and nothing of
     its answer may depend on the padding. For windows of one length within parts, see
-    ``GraphClassification``.
+    ``WindowClassification``.
 
     Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
 
@@ -49,7 +49,8 @@ class PartClassification(SignalTask):
         UnknownNameError: An unknown metric or column.
     """
 
-    name = "part_classification"
+    name = "recording_classification"
+    kind = "classify"
 
     def __init__(
         self,

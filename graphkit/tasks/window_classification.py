@@ -21,7 +21,7 @@ from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery, shuffled
 
-__all__ = ["GraphClassification"]
+__all__ = ["WindowClassification"]
 
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
 _SCALERS = ("window", "standard", "minmax", "maxabs", "none")
@@ -39,8 +39,8 @@ _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
 _SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of more than two classes
 
 
-@register("task", "graph_classification", view="signal")
-class GraphClassification(SignalTask):
+@register("task", "window_classification", view="signal")
+class WindowClassification(SignalTask):
     r"""Tell the class of windows of a signal whose parts (trials, clips) have labels.
 
     A window has the label of the part that it lies in. The split says which windows train,
@@ -86,7 +86,8 @@ class GraphClassification(SignalTask):
         UnknownNameError: An unknown loss, scaler, selection or column.
     """
 
-    name = "graph_classification"
+    name = "window_classification"
+    kind = "classify"
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphkit.data import EventBatch, NodeEvents, TemporalGraph, TimeUnit
 from graphkit.errors import GraphError
 from graphkit.lazy import lazy_names
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         tasks,
         testing,
     )
+    from graphkit.data import EventBatch, NodeEvents, TemporalGraph, TimeUnit
     from graphkit.datasets import list_datasets, load
     from graphkit.encoders import list_encoders
     from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything

@@ -21,6 +21,7 @@ from graphkit.errors import GraphError, UnknownNameError
 __all__ = ["Predictor"]
 
 _SPLITS = ("train", "val", "test")
+_METHODS = ("score", "recommend", "observe", "forecast", "predict", "embed", "close")
 
 
 class Predictor:
@@ -256,16 +257,16 @@ class Predictor:
         """Close the open step; see the predictors of snapshots."""
         self._not_offered("close")
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """Names of the methods that this kind has, of those in the table above."""
+        return tuple(m for m in _METHODS if getattr(type(self), m) is not getattr(Predictor, m))
+
     def _not_offered(self, method: str) -> NoReturn:
-        mine = [
-            name
-            for name in ("score", "recommend", "observe", "forecast", "predict", "embed", "close")
-            if getattr(type(self), name) is not getattr(Predictor, name)
-        ]
         raise GraphError(
             method,
             f"a predictor of '{self.task_name}' has no {method}()",
-            expected=", ".join(f"{name}()" for name in mine),
+            expected=", ".join(f"{name}()" for name in self.offers),
         )
 
     def __repr__(self) -> str:

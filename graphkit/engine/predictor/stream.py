@@ -105,6 +105,16 @@ class StreamPredictor(Predictor):
         """Number of nodes, those that were observed after training among them."""
         return len(self._labels)
 
+    @property
+    def labels(self) -> Labels:
+        """The labels of the nodes; a copy."""
+        return self._labels.copy()
+
+    @property
+    def schema(self) -> EventSchema:
+        """Names and types of the columns of its tables, and their clock."""
+        return self._schema
+
     # ---------------------------------------------------------------- score
     @torch.no_grad()
     def score(

@@ -27,6 +27,8 @@ VIEWS = ("stream", "snapshot", "signal", "static")
 """The four views of a graph; a model consumes one, a task asks about one."""
 
 # The packages whose import registers the names of a kind; imported when a name is first needed.
+# A package may instead have a table REGISTERED (name -> module): then plain names are listed
+# without importing the modules, and each is imported when its name is first looked up.
 _ROOMS: dict[str, str | tuple[str, ...]] = {
     "model": "graphkit.models",
     "dataset": "graphkit.datasets",
@@ -120,13 +122,18 @@ def names(kind: str, **facts: Any) -> list[str]:
     Example:
         >>> names("model", view="stream", tasks="link_prediction")
     """
+    if not facts:
+        return sorted({*_open_room(kind), *_entries[kind]})
     return [entry.name for entry in entries(kind, **facts)]
 
 
 def entries(kind: str, **facts: Any) -> list[Entry]:
     """Entries of a kind, sorted by name; with facts, those that have them."""
-    room = _open_room(kind)
+    table = _open_room(kind)
     _check_facts(kind, facts)
+    for module in table.values():
+        importlib.import_module(module)
+    room = _entries[kind]
     return [room[name] for name in sorted(room) if room[name].has(**facts)]
 
 
@@ -157,11 +164,15 @@ def get(kind: str, name: str) -> Callable[..., Any]:
         UnknownNameError: The name is not registered; the message holds the closest ones.
         GraphError: It is an old name that was given up (:mod:`graphkit.renamed`).
     """
-    room = _open_room(kind)
+    table, room = _open_room(kind), _entries[kind]
+    if name in table:
+        importlib.import_module(table[name])
     if name not in room:
         name = renamed.registered(kind, name)
+        if name in table:
+            importlib.import_module(table[name])
     if name not in room:
-        raise UnknownNameError(kind, name, room)
+        raise UnknownNameError(kind, name, {*room, *table})
     return room[name].make
 
 
@@ -183,13 +194,14 @@ def _check_facts(kind: str, facts: dict[str, Any]) -> None:
             raise UnknownNameError("view", value, VIEWS)
 
 
-def _open_room(kind: str) -> dict[str, Entry]:
+def _open_room(kind: str) -> dict[str, str]:
+    """Import the packages of a kind; what they leave to be imported by name (name -> module)."""
     _check_kind(kind)
-    rooms = _ROOMS[kind]
+    rooms, table = _ROOMS[kind], {}
     for room in (rooms,) if isinstance(rooms, str) else rooms:
         try:
-            importlib.import_module(room)
+            table |= getattr(importlib.import_module(room), "REGISTERED", {})
         except ModuleNotFoundError as error:
             if error.name is None or not f"{room}.".startswith(f"{error.name}."):
                 raise
-    return _entries[kind]
+    return table

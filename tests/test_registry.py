@@ -76,6 +76,35 @@ def test_absent_room_is_empty_but_a_broken_one_speaks(
         registry.names("sequence_encoder")
 
 
+def test_a_room_with_a_table_imports_one_module_per_name(room: Path) -> None:
+    (room / "__init__.py").write_text(
+        'REGISTERED = {"gla": "some_room.plugin", "gru": "some_room.plugin", "tcn": "some_room.x"}'
+    )
+    (room / "x.py").write_text(
+        "from graphkit.registry import register\n"
+        '@register("sequence_encoder", "tcn")\n'
+        "def tcn(): return 5\n"
+    )
+    assert registry.names("sequence_encoder") == ["gla", "gru", "tcn"]
+    assert "some_room.plugin" not in sys.modules
+    assert registry.get("sequence_encoder", "tcn")() == 5
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'gla'\? Known: gla, gru, tcn\."):
+        registry.get("sequence_encoder", "glaa")
+    assert "some_room.plugin" not in sys.modules
+    assert [entry.name for entry in registry.entries("sequence_encoder")] == ["gla", "gru", "tcn"]
+    assert "some_room.plugin" in sys.modules
+
+
+def test_a_name_of_the_table_cannot_be_taken(room: Path) -> None:
+    (room / "__init__.py").write_text('REGISTERED = {"gla": "some_room.plugin"}')
+
+    @registry.register("sequence_encoder", "gla")
+    class Other: ...
+
+    with pytest.raises(GraphError, match="'gla' is taken by"):
+        registry.get("sequence_encoder", "gla")
+
+
 def test_every_kind_opens() -> None:
     for kind in registry._ROOMS:
         for entry in registry.entries(kind):

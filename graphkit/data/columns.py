@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from graphkit.data.inputs import (
     check_length,
     first_row,
 )
+from graphkit.data.names import as_class_names, as_column_names, as_time_zone, check_dates
+from graphkit.data.node_space import as_node_space
 from graphkit.data.parts import PartColumn, as_parts, as_signal_part
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -84,7 +87,12 @@ class Columns:
     signal_part: Tensor | None = None
     parts: dict[str, PartColumn] | None = None
     node_names: np.ndarray | None = None
+    node_space: Tensor | None = None
     name: str | None = None
+    column_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    class_names: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    dates: bool = False
+    time_zone: str | None = None
     tables: Tables | None = None
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -145,9 +153,14 @@ def build_columns(
     node_events: Any = None,
     num_nodes: int | None = None,
     node_names: Any = None,
+    node_space: Any = None,
     time_unit: TimeUnit | str = "s",
+    dates: bool = False,
+    time_zone: Any = None,
     sort: bool = True,
     name: str | None = None,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
     **optional: Any,
 ) -> Columns:
     """Check every column, sort the events by time (ties keep their order) and freeze the result.
@@ -177,6 +190,14 @@ def build_columns(
         )
 
     nodes = {column: optional.pop(column, None) for column in NODE_COLUMNS}
+    if any(hasattr(v, "iloc") for v in (*nodes.values(), optional.get("signal"))):  # pandas
+        from graphkit.data.convert.node_tables import match_tables
+
+        clock = {"time_unit": unit, "dates": dates, "time_zone": time_zone}
+        found = match_tables(nodes, optional, node_names, num_events, clock, class_names)
+        nodes, node_names, clock, class_names, named = found
+        dates, time_zone = clock["dates"], clock["time_zone"]
+        column_names = named | dict(column_names or {})
     nodes = {k: None if v is None else as_tensor(v, k) for k, v in nodes.items()}
     signal = {column: optional.pop(column, None) for column in SIGNAL_COLUMNS}
     parts = optional.pop("parts", None)
@@ -192,7 +213,9 @@ def build_columns(
 
     if node_names is not None and not hasattr(node_names, "__len__"):
         node_names = list(node_names)
-    num_nodes, mend = _count_nodes(num_nodes, src, dst, changes, nodes, signal, node_names)
+    num_nodes, mend = _count_nodes(
+        num_nodes, src, dst, changes, nodes, signal, node_names, node_space
+    )
     for column, value in nodes.items():
         check = as_types if column == "node_type" else as_features
         nodes[column] = check(value, column, num_nodes, "num_nodes")
@@ -201,11 +224,25 @@ def build_columns(
     if changes is not None:
         check_ids(changes.node, "node_events.node", num_nodes, mend)
         changes = _sort_node_events(changes, sort)
+    node_space = as_node_space(node_space, num_nodes, src, dst)
     if node_names is not None:
-        node_names = as_labels(node_names, "node_names", num_nodes)
+        node_names = as_labels(node_names, "node_names", num_nodes, node_space)
+    named = {**events, **nodes, **signal}
+    if changes is not None:
+        named |= {k: getattr(changes, k) for k in ("x", "y") if nodes[k] is None}
+    column_names = as_column_names(column_names, named)
+    label_columns = {f"parts.{key}": column for key, column in (parts or {}).items()}
+    y = tuple(v for v in (nodes["y"], None if changes is None else changes.y) if v is not None)
+    class_names = as_class_names(
+        class_names, label_columns | {"edge_y": events["edge_y"], "y": y or None}
+    )
+    time_zone = as_time_zone(time_zone)
+    clocks = [t, signal["signal_t"], None if changes is None else changes.t]
+    dates = check_dates(dates or time_zone is not None, unit, clocks)
 
     changed = None if changes is None else changes.node
-    _check_one_device(src=src, dst=dst, t=t, node_events=changed, **events, **nodes, **signal)
+    homes = {"node_events": changed, "node_space": node_space} | events | nodes | signal
+    _check_one_device(src=src, dst=dst, t=t, **homes)
     descents = t[1:] < t[:-1]
     if bool(descents.any()):
         if not sort:
@@ -230,7 +267,12 @@ def build_columns(
         time_unit=unit,
         node_events=changes,
         node_names=node_names,
+        node_space=node_space,
         name=name,
+        column_names=column_names,
+        class_names=class_names,
+        dates=dates,
+        time_zone=time_zone,
         parts=parts,
         tables=Tables(**events),
         **events,
@@ -350,10 +392,11 @@ def _count_nodes(
     nodes: dict[str, Any],
     signal: dict[str, Tensor | None],
     node_names: Any,
+    node_space: Any,
 ) -> tuple[int, str]:
     """The number of nodes, and what to do about an id that is not below it."""
     mend = "Raise num_nodes, or leave it out to infer it."
-    per_node = {**nodes, "node_names": node_names}
+    per_node = {**nodes, "node_names": node_names, "node_space": node_space}
     sizes = {k: len(v) for k, v in per_node.items() if v is not None and not _is_scalar(v)}
     if signal["signal"] is not None:
         sizes["signal"] = signal["signal"].shape[1]

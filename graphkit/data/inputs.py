@@ -24,6 +24,7 @@ __all__ = [
     "check_ids",
     "check_length",
     "first_row",
+    "label_array",
 ]
 
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # torch has few operations for them
@@ -130,16 +131,11 @@ def as_types(value: Any, column: str, rows: int, like: str) -> Tensor | None:
     return value.to(torch.int64).contiguous()
 
 
-def as_labels(value: Any, column: str, rows: int) -> np.ndarray:
-    """Names of the nodes as a read-only vector without repetitions."""
+def as_labels(value: Any, column: str, rows: int, space: Tensor | None = None) -> np.ndarray:
+    """Names of the nodes as a read-only vector without repetitions (within each id space)."""
     if isinstance(value, Iterator):
         value = list(value)
-    if isinstance(value, (list, tuple)) and len({type(label) for label in value}) != 1:
-        labels = _objects(value)  # numpy would turn the numbers among strings into strings
-    elif isinstance(value, (list, tuple)) and isinstance(value[0], tuple):
-        labels = _objects(value)
-    else:
-        labels = np.array(value)
+    labels = label_array(value) if isinstance(value, (list, tuple)) else np.array(value)
     if labels.ndim != 1:
         raise GraphError(
             column,
@@ -149,10 +145,11 @@ def as_labels(value: Any, column: str, rows: int) -> np.ndarray:
             fix="Give one string, number or tuple per node.",
         )
     check_length(column, len(labels), rows, "num_nodes")
-    seen: dict[Any, int] = {}
+    seen: tuple[dict[Any, int], ...] = ({}, {})
+    sides = [0] * rows if space is None else space.int().tolist()
     for row, label in enumerate(labels.tolist()):
         try:
-            first = seen.setdefault(label, row)
+            first = seen[sides[row]].setdefault(label, row)
         except TypeError:
             raise GraphError(
                 column, "a name is not hashable", row=row, got=repr(label), fix="Use a tuple."
@@ -167,6 +164,20 @@ def as_labels(value: Any, column: str, rows: int) -> np.ndarray:
             )
     labels.flags.writeable = False
     return labels
+
+
+def label_array(items: list[Any] | tuple[Any, ...]) -> np.ndarray:
+    """Labels as an array that keeps each of them, and its type, exactly."""
+    kinds = {type(item) for item in items}
+    if kinds == {str} and any(item.endswith("\0") for item in items):
+        return _objects(items)  # numpy's own strings lose a trailing NUL
+    if kinds == {int}:  # numpy would take some for floats
+        low, high = min(items), max(items)
+        if low < -(2**63) or high >= 2**64 or (low < 0 and high >= 2**63):
+            return _objects(items)
+        return np.array(items, dtype=np.int64 if high < 2**63 else np.uint64)
+    # Of several types numpy would make one: strings of the numbers among strings.
+    return _objects(items) if len(kinds) != 1 or kinds == {tuple} else np.array(items)
 
 
 def _objects(values: list[Any] | tuple[Any, ...]) -> np.ndarray:

@@ -26,7 +26,7 @@ from graphkit.data.columns import (
     NodeEvents,
     Tables,
 )
-from graphkit.data.convert.labels import labels_from_json, labels_to_json
+from graphkit.data.names import facts_from_json, facts_to_json, tuples
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 from graphkit.files import whole_directory, whole_file
@@ -54,6 +54,8 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
             the graph has parts that a single table cannot hold.
         MissingPackageError: A table is asked for and pyarrow is missing.
     """
+    from graphkit.data.labels import labels_to_json
+
     path = Path(path)
     if path.suffix in (".parquet", ".arrow"):
         from graphkit.data.tables import write_table
@@ -71,8 +73,8 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "num_nodes": graph.num_nodes,
-        "time_unit": str(graph.time_unit),
         "name": graph.name,
+        **facts_to_json(graph),
         "node_names": labels_to_json(graph.node_names),
         "parts": {
             name: None if isinstance(column, Tensor) else labels_to_json(column)
@@ -116,6 +118,7 @@ def open_graph(path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGr
 
 def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
     """A graph from columns that were checked before they were written."""
+    from graphkit.data.labels import labels_from_json
     from graphkit.data.temporal_graph import TemporalGraph
 
     changes = {k.partition(".")[2]: found.pop(k) for k in [*found] if k.startswith("node_events.")}
@@ -124,10 +127,15 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
         for name, text in facts.get("parts", {}).items()
     }
     events = {name: found.get(name) for name in EVENT_COLUMNS}
+    told = facts_from_json(facts)
     columns = Columns(
         num_nodes=facts["num_nodes"],
         time_unit=TimeUnit(facts["time_unit"]),
         name=facts["name"],
+        column_names=tuples(told.get("column_names")),
+        class_names=tuples(told.get("class_names")),
+        dates=told["dates"],
+        time_zone=told.get("time_zone"),
         node_names=labels_from_json(facts["node_names"]),
         node_events=NodeEvents(**changes) if changes else None,
         parts=parts or None,
@@ -150,7 +158,7 @@ def as_array(value: Tensor) -> np.ndarray:
 
 
 def _arrays(graph: TemporalGraph) -> dict[str, Tensor]:
-    names = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *SIGNAL_COLUMNS)
+    names = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, "node_space", *SIGNAL_COLUMNS)
     arrays = {name: getattr(graph, name) for name in names}
     if graph.node_events is not None:
         changes = graph.node_events

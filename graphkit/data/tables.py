@@ -17,7 +17,8 @@ from torch import Tensor
 
 from graphkit.data import storage
 from graphkit.data.columns import EVENT_COLUMNS
-from graphkit.data.convert.labels import labels_from_json, labels_to_json
+from graphkit.data.labels import labels_from_json, labels_to_json
+from graphkit.data.names import facts_from_json, facts_to_json
 from graphkit.errors import GraphError, require
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def write_table(graph: TemporalGraph, path: Path) -> None:
     facts = {
         "schema": storage.SCHEMA,
         "num_nodes": graph.num_nodes,
-        "time_unit": str(graph.time_unit),
         "name": graph.name,
+        **facts_to_json(graph),
         "node_names": labels_to_json(graph.node_names),
+        "node_space": None if graph.node_space is None else graph.node_space.int().tolist(),
         "columns": {
             name: {"dtype": str(v.dtype).removeprefix("torch."), "shape": list(v.shape[1:])}
             for name, v in columns.items()
@@ -81,12 +83,16 @@ def read_table(path: Path, mmap: bool) -> TemporalGraph:
             "path", f"'{path}' is damaged or no table ({error})", fix="Save it again."
         ) from error
     facts = _facts(table, path)
+    space = facts.get("node_space")
+    space = None if space is None else torch.tensor(space, dtype=torch.bool)
     if path.suffix == ".arrow" and mmap and table.num_rows:
         found = {
             name: _mapped(path, base, table.column(name).chunk(0), told, table.num_rows)
             for name, told in facts["columns"].items()
         }
         found["event_id"] = torch.arange(table.num_rows)
+        if space is not None:
+            found["node_space"] = space
         return storage.assemble(facts, found)
     found = {
         name: _read(table.column(name).combine_chunks(), told)
@@ -94,9 +100,9 @@ def read_table(path: Path, mmap: bool) -> TemporalGraph:
     }
     return TemporalGraph(  # checked again: other programs can write such files
         num_nodes=facts["num_nodes"],
-        time_unit=facts["time_unit"],
-        name=facts["name"],
         node_names=labels_from_json(facts["node_names"]),
+        node_space=space,
+        **facts_from_json(facts),
         **found,
     )
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphkit import registry
 from graphkit.data.inputs import check_count
 from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
 from graphkit.engine.kept import kept_for
 from graphkit.engine.keywords import says_keywords
+from graphkit.engine.model_name import model_name
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
@@ -159,7 +159,7 @@ def fit(
         while run.epoch < last and not run.kept.selection.exhausted:
             run.one_epoch()
         test = run.test()
-        return Result(
+        result = Result(
             task=task.name,
             dataset=task.dataset,
             model=name or model_name(model),
@@ -173,9 +173,4 @@ def fit(
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
             curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
         )
-
-
-def model_name(model: nn.Module) -> str:
-    """The registered name of a model, or its class name; nothing is imported to look it up."""
-    entry = registry.find(type(model), "model")
-    return type(model).__name__ if entry is None else entry.name
+        return result.of_run(model, task, batch_size)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from graphkit.engine.collect import Collector
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
-from graphkit.engine.fit import model_name
 from graphkit.engine.kept import Kept, check_loss, figures, kept_for
 from graphkit.engine.keywords import says_keywords
+from graphkit.engine.model_name import model_name
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.passes import Learner, score_pass
 from graphkit.engine.progress import Progress
@@ -141,7 +141,7 @@ def fit_many(
                     metrics={"val": run.kept.val, "test": test},
                     timing={"epoch_s": run.epoch_s, "peak_rss_mb": peak_rss_mb()},
                     curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
-                )
+                ).of_run(run.model, run.task, batch_size)
             )
         return results
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphkit import renamed
+from graphkit.registry import names
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.forecast import Forecast
@@ -25,7 +26,13 @@ __all__ = [
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
     "WindowClassification",
+    "list_tasks",
 ]
+
+
+def list_tasks() -> list[str]:
+    """Names of all registered tasks, sorted."""
+    return names("task")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.snapshot import Snapshot, as_snapshot, fading_degrees, out_degree
+from graphkit.nn.snapshot import (
+    FLOWS,
+    Snapshot,
+    as_snapshot,
+    check_flow,
+    fading_degrees,
+    out_degree,
+)
 from graphkit.tasks.graph_task import check_graph
 from graphkit.tasks.snapshot_reputations import class_votes, reputations
 
@@ -43,6 +50,8 @@ class Timeline:
             along the timeline.
         bptt: In mode ``"carry"``: steps that a gradient goes back.
         symmetric: Add every event in the other direction.
+        flow: Which way messages go along the edges of a step, see
+            :func:`~graphkit.nn.snapshot.as_snapshot`; no matter where ``symmetric``.
         features: ``"degree"`` for one-hot out-degrees; ``"activity"`` for out-degrees of all steps
             so far that fade with time (:func:`~graphkit.nn.snapshot.fading_degrees`);
             ``"reputation"`` for these and, fading alike, how many events of each class of
@@ -72,6 +81,7 @@ class Timeline:
         mode: str = "window",
         bptt: int = 1,
         symmetric: bool = True,
+        flow: str = FLOWS[0],
         features: str = "degree",
         half_lives: Sequence[float] = (0, 1, 3, 10),
         max_degree: int | None = None,
@@ -93,6 +103,7 @@ class Timeline:
         check_graph(graph)
         self.mode, self.history, self.features = mode, history, features
         self.adj_window = adj_window
+        self.flow = check_flow(flow)
         self._fading = ""
         self.reach = history + 1 if mode == "window" else bptt
         self.num_nodes = graph.num_nodes
@@ -158,7 +169,7 @@ class Timeline:
         key = str(device)
         if key not in self._ready:
             made = (
-                as_snapshot(_Step(x, edge_index, weight))
+                as_snapshot(_Step(x, edge_index, weight), self.flow)
                 for x, (edge_index, weight) in zip(self.x, self._seen)
             )
             self._ready[key] = [snapshot.shared().to(device) for snapshot in made]
@@ -182,6 +193,7 @@ class Timeline:
             "history": self.history,
             "adj_window": self.adj_window,
             "steps_seen": self.reach,
+            "flow": self.flow,
             "features": f"{self.features}{self._fading}, {self.in_channels} channels",
             "train_end": self.train_end,
             "val_end": self.val_end,

@@ -1,155 +1,181 @@
-"""Labels of nodes, of any kind, to ids and back."""
+"""Labels of nodes in tables, of any kind, to ids."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from graphkit.data.inputs import label_array
+from graphkit.data.label_values import label_values, object_array
+from graphkit.data.labels import Labels
 from graphkit.errors import GraphError
 
-__all__ = ["labels_from_json", "labels_to_json", "map_nodes"]
+__all__ = ["MappedNodes", "is_canonical", "map_nodes"]
+
+
+class MappedNodes(NamedTuple):
+    """Ids of the ends of events, and what they are called.
+
+    Attributes:
+        src: int64 ``[E]``.
+        dst: int64 ``[E]``.
+        names: Labels by id, or ``None`` if the labels are the ids.
+        space: bool ``[N]``, true for destinations, or ``None``.
+        numbered: Whether the ids were made here, so that no array of the caller can be in their
+            order.
+    """
+
+    src: np.ndarray
+    dst: np.ndarray
+    names: Any = None
+    space: np.ndarray | None = None
+    numbered: bool = False
 
 
 def map_nodes(
     ends: tuple[pd.Series, pd.Series],
     columns: tuple[Any, Any],
-    ids: str,
-    node_names: Any,
-    num_nodes: int | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Ids of the two ends of events, and the labels by id if they were not ids already.
+    ids: str = "auto",
+    *,
+    node_names: Any = None,
+    num_nodes: int | None = None,
+    bipartite: bool = False,
+    node_space: Any = None,
+) -> MappedNodes:
+    """Ids of the two ends of events. No rule depends on the number of rows.
 
     Args:
         ends: Labels of sources and of destinations.
         columns: Names of the two, for messages.
-        ids: ``"auto"``, ``"as_is"`` or ``"compact"``; see :func:`from_pandas`.
+        ids: ``"auto"``, ``"as_is"``, ``"number"`` or ``"compact"``; see :func:`from_pandas`.
         node_names: Labels by id, if they are known.
         num_nodes: Number of nodes, if it is known.
+        bipartite: Whether sources and destinations have separate ids and labels.
+        node_space: The space of every name in ``node_names``.
 
     Raises:
-        GraphError: A label is missing or unknown, or ids that should be taken as they are are
-            not integers.
+        GraphError: A label is missing or unknown, ids that should be taken as they are are not
+            integers, or labels cannot be told apart.
     """
-    if ids not in ("auto", "as_is", "compact"):
-        raise GraphError("ids", "unknown", expected="'auto', 'as_is' or 'compact'", got=repr(ids))
-    for end, column in zip(ends, columns):
-        missing = end.isna().to_numpy()
-        if missing.any():
-            raise GraphError(
-                str(column),
-                "a node is missing",
-                row=int(np.argmax(missing)),
-                expected="a label or an id",
-                got=repr(end.iloc[int(np.argmax(missing))]),
-                fix="Drop rows with missing nodes: events.dropna(subset=[...]).",
-            )
+    if ids not in ("auto", "as_is", "number", "compact"):
+        raise GraphError("ids", "unknown", expected="'auto', 'as_is' or 'number'", got=repr(ids))
+    arrays = [label_values(end, str(column)) for end, column in zip(ends, columns)]
+    columns = (str(columns[0]), str(columns[1]))
     if node_names is not None:
-        return *_look_up(ends, columns, node_names), np.asarray(node_names)
-    whole = all(_is_whole(end) for end in ends)
-    if ids == "as_is" and not whole:
-        bad = next(i for i, end in enumerate(ends) if not _is_whole(end))
-        raise GraphError(
-            str(columns[bad]),
-            "labels cannot be taken as ids",
-            row=0,
-            expected="integers",
-            got=repr(ends[bad].iloc[0]) if len(ends[bad]) else str(ends[bad].dtype),
-            fix="Use ids='compact' to number the labels.",
-        )
-    if ids == "as_is" or (ids == "auto" and whole and _are_ids(ends, num_nodes)):
-        src, dst = (end.to_numpy(dtype=np.int64) for end in ends)
-        return src, dst, None
-    return _number(ends)
-
-
-def labels_to_json(names: np.ndarray | None) -> dict[str, Any] | None:
-    """Labels as values that JSON can hold.
-
-    Raises:
-        GraphError: A label is neither text nor a number, so that it would come back changed.
-    """
-    if names is None:
-        return None
-    items = names.tolist()
-    row = next((i for i, item in enumerate(items) if type(item) not in (str, int, float)), None)
-    if row is not None:
-        raise GraphError(
-            "node_names",
-            "this label cannot be written",
-            row=row,
-            expected="text or a number",
-            got=repr(items[row]),
-            fix="Turn labels into text when the graph is built.",
-        )
-    return {"dtype": names.dtype.str, "items": items}
-
-
-def labels_from_json(saved: dict[str, Any] | None) -> np.ndarray | None:
-    """What :func:`labels_to_json` kept."""
-    return None if saved is None else np.array(saved["items"], dtype=np.dtype(saved["dtype"]))
-
-
-def _is_whole(end: pd.Series) -> bool:
-    if pd.api.types.is_bool_dtype(end.dtype):
-        return False
-    if pd.api.types.is_float_dtype(end.dtype):  # integers that once had missing values beside them
-        values = end.to_numpy(dtype=np.float64)
-        return bool((values == np.floor(values)).all() and (np.abs(values) < 2**53).all())
-    return pd.api.types.is_integer_dtype(end.dtype)
-
-
-def _are_ids(ends: tuple[pd.Series, pd.Series], num_nodes: int | None) -> bool:
-    if not len(ends[0]):
-        return True
-    if min(end.min() for end in ends) < 0:
-        return False
-    return num_nodes is not None or max(end.max() for end in ends) < 2 * len(ends[0])
-
-
-def _number(ends: tuple[pd.Series, pd.Series]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels = pd.concat(ends, ignore_index=True)
-    codes, names = pd.factorize(labels)
-    names = _array(names)
-    try:
-        order = np.argsort(names, kind="stable")
-    except TypeError:  # labels of kinds that cannot be compared
-        order = np.arange(len(names))
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[order] = np.arange(len(names))
-    codes = rank[codes]
-    return codes[: len(ends[0])], codes[len(ends[0]) :], names[order]
-
-
-def _look_up(
-    ends: tuple[pd.Series, pd.Series], columns: tuple[Any, Any], node_names: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    index = pd.Index(node_names)
-    if not index.is_unique:
-        row = int(np.argmax(index.duplicated()))
-        raise GraphError("node_names", "a name occurs twice", row=row, got=repr(index[row]))
-    found = []
-    for end, column in zip(ends, columns):
-        place = index.get_indexer(pd.Index(end)).astype(np.int64)
-        if (place < 0).any():
-            row = int(np.argmax(place < 0))
+        if bipartite and node_space is None:
             raise GraphError(
-                str(column),
-                "a node is not in node_names",
-                row=row,
-                expected=f"one of {len(index)} names",
-                got=repr(end.iloc[row]),
-                fix="Add it to node_names, or leave node_names out.",
+                "node_space",
+                "names of two id spaces are given, but not which name is in which",
+                expected="bool [N], true for destinations",
+                fix="Pass node_space= beside node_names=.",
             )
-        found.append(place)
-    return found[0], found[1]
+        return MappedNodes(*Labels(node_names, node_space).match(arrays, columns), node_names,
+                           node_space)  # fmt: skip
+    if ids == "as_is":
+        _check_as_is(arrays, columns)
+    whole = all(array.dtype == np.int64 for array in arrays)
+    if bipartite:
+        return _two_spaces(arrays, columns, as_is=ids == "as_is")
+    if ids == "as_is" or (ids == "auto" and whole and num_nodes is not None):
+        return MappedNodes(*arrays)
+    coded = [_factorized(array) for array in arrays]
+    names = _sorted_labels([label for _, uniques in coded for label in uniques], columns)
+    place = {label: node for node, label in enumerate(names)}
+    src, dst = (
+        np.array([place[label] for label in uniques], dtype=np.int64)[codes]
+        for codes, uniques in coded
+    )
+    return MappedNodes(src, dst, label_array(names) if _one_kind(names) else object_array(names),
+                       numbered=True)  # fmt: skip
 
 
-def _array(names: Any) -> np.ndarray:
-    """Labels as a one-dimensional array, tuples as single items."""
-    if getattr(names, "dtype", None) is not None and names.dtype.kind in "iuf":
-        return np.asarray(names)
-    out = np.empty(len(names), dtype=object)
-    out[:] = list(names)
-    return out
+def is_canonical(text: str) -> bool:
+    """Whether a text is what an integer of 64 bits is written as: ``7``, not ``007`` or ``+7``."""
+    digits = text[1:] if text.startswith("-") else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+        return False
+    return (digits[0] != "0" or text == "0") and -(2**63) <= int(text) < 2**63
+
+
+def _two_spaces(arrays: list[np.ndarray], columns: tuple[str, str], *, as_is: bool) -> MappedNodes:
+    """Sources from 0, destinations after them."""
+    if as_is:
+        names = [list(range(int(array.max()) + 1)) if len(array) else [] for array in arrays]
+        src, dst = arrays
+    else:
+        coded = [_factorized(array) for array in arrays]
+        names = [_sorted_labels(uniques, (column,)) for (_, uniques), column in zip(coded, columns)]
+        places = [{label: node for node, label in enumerate(side)} for side in names]
+        src, dst = (
+            np.array([place[label] for label in uniques], dtype=np.int64)[codes]
+            for (codes, uniques), place in zip(coded, places)
+        )
+    together = [*names[0], *names[1]]
+    space = np.repeat([False, True], [len(names[0]), len(names[1])])
+    together = label_array(together) if _one_kind(together) else object_array(together)
+    return MappedNodes(src, dst + len(names[0]), together, space, numbered=True)
+
+
+def _check_as_is(arrays: list[np.ndarray], columns: tuple[str, str]) -> None:
+    for array, column in zip(arrays, columns):
+        if array.dtype == np.int64:
+            negative = array < 0
+            if negative.any():
+                row = int(np.argmax(negative))
+                raise GraphError(
+                    column,
+                    "a node id is negative",
+                    row=row,
+                    expected="ids from 0",
+                    got=int(array[row]),
+                    fix="Use ids='number' to number the labels.",
+                )
+            continue
+        wrong = [type(label) is not int or not 0 <= label < 2**63 for label in array.tolist()]
+        row = wrong.index(True) if any(wrong) else 0
+        raise GraphError(
+            column,
+            "labels cannot be taken as ids",
+            row=row,
+            expected="integers",
+            got=repr(array[row]) if array.dtype == object else str(array[row]),
+            fix="Use ids='number' to number the labels.",
+        )
+
+
+def _factorized(array: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    codes, uniques = pd.factorize(array)
+    return codes, np.asarray(uniques).tolist()
+
+
+def _sorted_labels(labels: list[Any], columns: tuple[str, ...]) -> list[Any]:
+    """Distinct labels in sorted order: numbers, then text, then everything else."""
+    distinct = list(dict.fromkeys(labels))
+    numbers = [label for label in distinct if isinstance(label, (int, float))]
+    texts = [label for label in distinct if isinstance(label, str)]
+    if numbers and texts:
+        _check_told_apart(numbers, texts, columns)
+    others = [label for label in distinct if not isinstance(label, (int, float, str))]
+    with suppress(TypeError):  # labels that cannot be compared stay in order of appearance
+        others = sorted(others)
+    return [*sorted(numbers), *sorted(texts), *others]
+
+
+def _check_told_apart(numbers: list[Any], texts: list[str], columns: tuple[str, ...]) -> None:
+    """Refuse ``7`` beside ``"7"`` or ``"8"``: one node would become two."""
+    spelled = next((text for text in texts if is_canonical(text)), None)
+    if spelled is not None:
+        raise GraphError(
+            columns[0],
+            "some labels are numbers and others are text that spells numbers",
+            expected=f"one type in {' and '.join(map(repr, columns))}",
+            got=f"{numbers[0]!r} and {spelled!r}",
+            fix="Give both columns one type: events[column] = events[column].astype(str).",
+        )
+
+
+def _one_kind(labels: list[Any]) -> bool:
+    return all(type(label) is int for label in labels) or all(type(v) is float for v in labels)

@@ -21,7 +21,7 @@ from torch import Tensor
 from graphkit.errors import GraphError, MissingFileError
 from graphkit.files import sweep, write_atomically, write_text
 
-__all__ = ["SCHEMA", "read_folder", "write_folder"]
+__all__ = ["SCHEMA", "check_target", "read_folder", "write_folder"]
 
 SCHEMA = "graphkit.predictor/1"
 _INDEX = "predictor.json"
@@ -46,7 +46,7 @@ def write_folder(
     import graphkit
 
     folder = Path(folder)
-    _check_target(folder)
+    check_target(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for group, values in tensors.items():
@@ -107,7 +107,13 @@ def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str,
     return facts, groups
 
 
-def _check_target(folder: Path) -> None:
+def check_target(folder: str | Path) -> None:
+    """Refuse a place where a predictor cannot be saved.
+
+    Raises:
+        GraphError: ``folder`` is a file, or holds something else than a saved predictor.
+    """
+    folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise GraphError("folder", f"'{folder}' is a file", fix="Name a folder.")
     if not folder.is_dir():

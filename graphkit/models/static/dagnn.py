@@ -52,7 +52,9 @@ class DAGNN(nn.Module):
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
-          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+          :math:`(2, E)`, an ``EdgeIndex`` or sparse ``adj_t`` :math:`(n, n)`
+          (:func:`graphkit.ops.edges.as_edges`); edge weights :math:`(E)` (optional, not with
+          ``adj_t``)
         - **output:** logits :math:`(n, C')`
 
     Example:

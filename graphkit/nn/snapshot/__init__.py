@@ -11,12 +11,19 @@ from graphkit.nn.snapshot.one_by_one import OneByOne
 from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
 from graphkit.nn.snapshot.predictor import RankedStep, SnapshotPredictor, detach_state
-from graphkit.nn.snapshot.snapshot import Snapshot, as_snapshot, out_degree
+from graphkit.nn.snapshot.snapshot import (
+    FLOWS,
+    Snapshot,
+    as_snapshot,
+    check_flow,
+    out_degree,
+)
 from graphkit.nn.snapshot.summarize import TopKSummary
 
 __all__ = [
     "CELLS",
     "EGCU",
+    "FLOWS",
     "ColumnCell",
     "Columns",
     "LinkedPairs",
@@ -32,6 +39,7 @@ __all__ = [
     "SnapshotPredictor",
     "TopKSummary",
     "as_snapshot",
+    "check_flow",
     "detach_state",
     "fading_degrees",
     "graph_convolution",

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from graphkit import GraphError, TemporalGraph
 
 Same = Callable[..., None]
-labels = st.text(max_size=3) | st.integers(-3, 3) | st.tuples(st.integers(0, 2))
+# Text that spells a number beside numbers is refused: see test_kinds_that_cannot_be_told_apart.
+words = st.text(max_size=3).filter(lambda text: not text.strip("-").isdigit())
+labels = words | st.integers(-3, 3) | st.tuples(st.integers(0, 2))
 
 
 def table(**more: Any) -> pd.DataFrame:
@@ -96,18 +98,31 @@ def test_compact_labels_are_sorted() -> None:
     assert gaps.node_names.dtype == np.int64
 
 
-def test_ids_as_they_are() -> None:
-    assert TemporalGraph.from_pandas(table()).node_names is None
-    assert TemporalGraph.from_pandas(table()).num_nodes == 3
+def test_one_rule_for_ids_whatever_the_number_of_rows() -> None:
+    g = TemporalGraph.from_pandas(table())
+    assert g.node_names.tolist() == [0, 1, 2]
+    assert g.node_names.dtype == np.int64
     far = table(src=[0, 100, 1])
     assert TemporalGraph.from_pandas(far).node_names.tolist() == [0, 1, 2, 100]
     assert TemporalGraph.from_pandas(far, ids="as_is").num_nodes == 101
+    assert TemporalGraph.from_pandas(far, ids="as_is").node_names is None
     assert TemporalGraph.from_pandas(far, num_nodes=200).src.max() == 100
     assert TemporalGraph.from_pandas(far, x=torch.zeros(200, 1)).num_nodes == 200
     floats = table(src=[0.0, 2.0, 1.0])
     assert TemporalGraph.from_pandas(floats).src.tolist() == [1, 0, 2]
-    compact = TemporalGraph.from_pandas(table(dst=[2, 2, 2]), ids="compact")
-    assert compact.node_names.tolist() == [0, 1, 2]
+    assert TemporalGraph.from_pandas(floats).node_names.dtype == np.int64
+    for ids in ("number", "compact"):
+        one = TemporalGraph.from_pandas(table(dst=[2, 2, 2]), ids=ids, num_nodes=3)
+        assert one.node_names.tolist() == [0, 1, 2]
+
+
+@given(st.lists(st.integers(1400, 1900), min_size=2, max_size=60))
+def test_the_same_people_have_the_same_names_in_a_shorter_table(pupils: list[int]) -> None:
+    frame = pd.DataFrame({"src": pupils[1:], "dst": pupils[:-1], "t": 0})
+    for part in (frame, frame[:1], pd.concat([frame] * 30)):
+        g = TemporalGraph.from_pandas(part)
+        assert g.node_names.tolist() == sorted({*part["src"], *part["dst"]})
+        assert g.node_names[g.src.numpy()].tolist() == part["src"].tolist()
 
 
 def test_names_of_columns_are_free() -> None:
@@ -219,11 +234,15 @@ def test_speed_is_that_of_whole_columns() -> None:
         (table(), {"edge_attr": ["w", "weight"]}, "'weight': there is no such column"),
         (table(src=[0, None, 1]), {}, "'src', row 1: a node is missing"),
         (table(dst=["a", "b", None]), {}, "'dst', row 2: a node is missing"),
-        (table(src=["a", "b", "c"]), {"ids": "as_is"}, "ids='compact'"),
+        (table(src=["a", "b", "c"]), {"ids": "as_is"}, "ids='number'"),
         (table(src=[0, -1, 2]), {"ids": "as_is"}, "'src', row 1: a node id is negative"),
         (table(src=[0, 9, 2]), {"num_nodes": 3}, "'src', row 1: a node id is too large"),
-        (table(), {"ids": "sorted"}, "'auto', 'as_is' or 'compact'"),
-        (table(), {"node_names": ["a", "b", "c"]}, "'src', row 0: a node is not in node_names"),
+        (table(), {"ids": "sorted"}, "'auto', 'as_is' or 'number'"),
+        (
+            table(),
+            {"node_names": ["a", "b", "c"]},
+            "'src', row 0: there is no node with this label",
+        ),
         (table(), {"node_names": [0, 1, 1]}, "'node_names', row 2"),
         (table(w=["a", "b", "c"]), {"edge_weight": "w"}, "'w', row 0: .*not numeric"),
         (table(w=["1", "b", "c"]), {"edge_attr": ["w"]}, "'w', row 1: .*got 'b'"),

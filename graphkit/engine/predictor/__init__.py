@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from graphkit.engine.predictor.forecast import Appended, ForecastPredictor
 from graphkit.engine.predictor.predictor import Predictor
+from graphkit.engine.predictor.static import StaticPredictor
 from graphkit.engine.predictor.stream import Observed, StreamPredictor
 
-__all__ = ["Appended", "ForecastPredictor", "Observed", "Predictor", "StreamPredictor"]
+__all__ = [
+    "Appended",
+    "ForecastPredictor",
+    "Observed",
+    "Predictor",
+    "StaticPredictor",
+    "StreamPredictor",
+]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from graphkit.engine.predictor.forecast import Appended, ForecastPredictor
 from graphkit.engine.predictor.predictor import Predictor
+from graphkit.engine.predictor.recordings import RecordingPredictor
 from graphkit.engine.predictor.static import StaticPredictor
 from graphkit.engine.predictor.stream import Observed, StreamPredictor
+from graphkit.engine.predictor.windows import WindowPredictor
 
 __all__ = [
     "Appended",
     "ForecastPredictor",
     "Observed",
     "Predictor",
+    "RecordingPredictor",
     "StaticPredictor",
     "StreamPredictor",
+    "WindowPredictor",
 ]

@@ -15,13 +15,16 @@ from graphkit.testing.predictor.elsewhere import Elsewhere
 from graphkit.testing.predictor.forecast import check_forecast
 from graphkit.testing.predictor.static import check_static
 from graphkit.testing.predictor.stream import check_stream
+from graphkit.testing.predictor.windows import check_recordings, check_windows
 
 __all__ = ["check_predictor"]
 
 _CHECKS: dict[str, Callable[..., None]] = {
     "forecast": check_forecast,
+    "recordings": check_recordings,
     "static": check_static,
     "stream": check_stream,
+    "windows": check_windows,
 }
 
 

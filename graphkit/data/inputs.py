@@ -214,7 +214,7 @@ def check_ids(
             row=row,
             expected="ids from 0",
             got=ids[row].item(),
-            fix="Map labels to ids with TemporalGraph.from_pandas(ids='compact').",
+            fix="Map labels to ids with TemporalGraph.from_pandas(ids='number').",
         )
     if high >= num_nodes:
         row = first_row(ids >= num_nodes)

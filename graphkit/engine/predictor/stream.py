@@ -21,7 +21,6 @@ from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = ["Observed", "StreamPredictor"]
 
-_LATE = ("raise", "insert", "drop")
 _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
 
@@ -160,7 +159,7 @@ class StreamPredictor(Predictor):
         if t is None:
             t = self._state.time_of(None).expand(len(events))
         else:
-            self._state.check_times(t.numpy(), self._state.schema.t)
+            self._state.check_times(events.in_rows(t).numpy(), self._state.schema.t)
         dst = torch.cat([events.dst.unsqueeze(1), others], dim=1)
         rows = max(1, _ROWS // dst.shape[1])
         parts = [

@@ -121,7 +121,8 @@ class StreamPredictor(Predictor):
         kept = np.ones(len(source), dtype=bool)
         if observe:
             kept = self._state.in_time(source, late, time_unit)
-            events = self._state.admit(source.frame[kept], nodes, time_unit)
+            frame = source.frame if kept.all() else source.frame[kept]
+            events = self._state.admit(frame, nodes, time_unit)
             others = self._others(against, kept)
             scores = self._state.go_on(events, self.batch_size, others[events.order])
         else:
@@ -214,7 +215,8 @@ class StreamPredictor(Predictor):
         """
         source = SourceTable.of(table, self._state.schema)
         kept = self._state.in_time(source, late, time_unit)
-        events = self._state.admit(source.frame[kept], nodes, time_unit)
+        frame = source.frame if kept.all() else source.frame[kept]
+        events = self._state.admit(frame, nodes, time_unit)
         self._state.go_on(events, self.batch_size)
         return Observed(len(events), events.new, len(kept) - len(events))
 

@@ -76,9 +76,7 @@ def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
     return TemporalGraph.from_pandas(frame, *names, **options)
 
 
-def readings_graph(
-    path: Path, columns: TableColumns, edges: Path | None = None
-) -> TemporalGraph:
+def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
     """A table with one row per time and one column per sensor, and a table of links.
 
     Args:

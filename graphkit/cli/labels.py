@@ -71,9 +71,7 @@ def _read(text: str, kind: type, column: str, row: int) -> Any:
     )
 
 
-def _find(
-    text: str, written: dict[str, list[Any]], kinds: set[type], column: str, row: int
-) -> Any:
+def _find(text: str, written: dict[str, list[Any]], kinds: set[type], column: str, row: int) -> Any:
     found = written.get(text, [])
     if len(found) == 1:
         return found[0]

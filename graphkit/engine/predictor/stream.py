@@ -21,7 +21,6 @@ from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = ["Observed", "StreamPredictor"]
 
-_LATE = ("raise", "insert", "drop")
 _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
 
@@ -122,7 +121,8 @@ class StreamPredictor(Predictor):
         kept = np.ones(len(source), dtype=bool)
         if observe:
             kept = self._state.in_time(source, late, time_unit)
-            events = self._state.admit(source.frame[kept], nodes, time_unit)
+            frame = source.frame if kept.all() else source.frame[kept]
+            events = self._state.admit(frame, nodes, time_unit)
             others = self._others(against, kept)
             scores = self._state.go_on(events, self.batch_size, others[events.order])
         else:
@@ -160,7 +160,7 @@ class StreamPredictor(Predictor):
         if t is None:
             t = self._state.time_of(None).expand(len(events))
         else:
-            self._state.check_times(t.numpy(), self._state.schema.t)
+            self._state.check_times(events.in_rows(t).numpy(), self._state.schema.t)
         dst = torch.cat([events.dst.unsqueeze(1), others], dim=1)
         rows = max(1, _ROWS // dst.shape[1])
         parts = [
@@ -215,7 +215,8 @@ class StreamPredictor(Predictor):
         """
         source = SourceTable.of(table, self._state.schema)
         kept = self._state.in_time(source, late, time_unit)
-        events = self._state.admit(source.frame[kept], nodes, time_unit)
+        frame = source.frame if kept.all() else source.frame[kept]
+        events = self._state.admit(frame, nodes, time_unit)
         self._state.go_on(events, self.batch_size)
         return Observed(len(events), events.new, len(kept) - len(events))
 

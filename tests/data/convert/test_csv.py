@@ -168,7 +168,7 @@ def test_labels_a_text_file_could_change(tmp_path: Path, assert_same: Same) -> N
     assert_same(TemporalGraph.from_csv(tmp_path / "g.csv"), g)
     for label in ("", "a\0"):
         bad = TemporalGraph([0], [1], [0], node_names=[label, "b"])
-        with pytest.raises(GraphError, match="'node_names', row 0: .*cannot be read back"):
+        with pytest.raises(GraphError, match=r"'node_names', row 0: .*cannot be read back"):
             bad.to_csv(tmp_path / "bad.csv", meta=True)
     assert not (tmp_path / "bad.csv").exists()
 

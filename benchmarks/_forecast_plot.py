@@ -22,7 +22,12 @@ def keep(folder: Path, label: str, model: Any, task: Any, batch_size: int) -> No
     rows = []
     with torch.no_grad():
         for query in task.stream("test", batch_size, device=device):
-            rows.append(task.score(model, query)[:, :, -1, :, 0].float().cpu())
+            answer = task.score(model, query)
+            truth = answer.target
+            if answer.mask is not None:
+                truth = truth.masked_fill(~answer.mask, torch.nan)
+            last = torch.stack([answer.prediction, truth], dim=1)[:, :, -1, :, 0]
+            rows.append(last.float().cpu())
     found = torch.cat(rows)  # [Q, 2, N]
     node = int(found[:, 1].nan_to_num().std(0).argmax())
     t = task.windows.graph.signal_t[task.windows.start[task.index.test] + task.windows.rows - 1]

@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks._settings import Settings
 from graphkit.engine import Result, load_results, save_results
-from graphkit.engine.files import write_text
 from graphkit.errors import GraphError
+from graphkit.files import write_text
 
 __all__ = ["Job", "sign"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import _settings
-from graphkit import fit, registry
+from graphkit import fit, registry, renamed
 from graphkit.errors import GraphError
 
 __all__ = ["Plans", "Row", "complete", "fit_names", "models_that", "sweep_rows"]
@@ -21,24 +21,23 @@ _BY_COMMAND = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "r
 _OWN_ARGUMENTS = ("epochs", "batch_size", "device", "threads")
 
 
-def models_that(
-    fits: Callable[[Any], bool], models: list[str], otherwise: str
-) -> dict[str, Callable[..., Any]]:
+def models_that(models: list[str], otherwise: str, **facts: Any) -> dict[str, Callable[..., Any]]:
     """The models of ``--model`` by name.
 
     Args:
-        fits: Whether a model is one for the command.
         models: Their names.
         otherwise: What one that does not fit lacks, in words.
+        facts: What is registered of the models of the command, such as
+            ``tasks="node_classification"``.
 
     Raises:
         UnknownNameError: There is no such model.
         GraphError: One does not fit.
     """
     makers = {name: registry.get("model", name) for name in models}
-    for name, make in makers.items():
-        if not fits(make):
-            fitting = [e.name for e in registry.entries("model") if fits(e.make)]
+    fitting = registry.names("model", **facts)
+    for name in models:
+        if name not in fitting:
             raise GraphError("--model", f"{name!r} {otherwise}", expected=" or ".join(fitting))
     return makers
 
@@ -103,6 +102,7 @@ def sweep_rows(
     rows: dict[str, Row] = {} if sweep else {model: (model, {}) for model in models}
     for swept, choices in _settings.parse_sweep(sweep).items():
         owner, _, name = swept.rpartition(".")
+        name = renamed.setting((owner,) if owner else ("fit", "task", "model", *models), name)
         for model in models:
             key = key_for(model, owner, name)
             if key == "":

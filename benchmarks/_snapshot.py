@@ -73,7 +73,6 @@ def _settings(
 ) -> Any:
     """Settings of a model from its file, then from the command line; checks every name."""
     from benchmarks import _plans, _settings
-    from graphkit import registry
     from graphkit.tasks.snapshot_timeline import Timeline
 
     def takes(*functions: Any) -> set[str]:
@@ -84,9 +83,9 @@ def _settings(
             if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         }
 
+    makers = _plans.models_that(models, "does not do this over snapshots", tasks=task_class.name)
     known = {}
-    for name in models:
-        make = registry.get("model", name)
+    for name, make in makers.items():
         known[name] = takes(make, make.from_task) - {"in_channels", "task"}
     found = _settings.read(model, options["data"], folder)
     if options["settings"] == "pair_history":

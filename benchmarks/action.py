@@ -59,7 +59,7 @@ def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any
     """Settings for one encoder: those of the classifier, then the encoder's own. Checks names."""
     from benchmarks import _plans, _settings
     from graphkit import registry
-    from graphkit.tasks import PartClassification
+    from graphkit.tasks import RecordingClassification
 
     found = _settings.read(_MODEL, options["data"])
     own = _settings.read(f"action/{encoder}", options["data"])
@@ -78,7 +78,11 @@ def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any
         if owner == encoder:
             inner[name] = value
     model_names = _options(registry.get("model", _MODEL)) - {"encoder", "encoder_settings"}
-    task_names = set(inspect.signature(PartClassification).parameters) - {"graph", "split", "seed"}
+    task_names = set(inspect.signature(RecordingClassification).parameters) - {
+        "graph",
+        "split",
+        "seed",
+    }
     _plans.complete(found, _MODEL, values, options, {_MODEL: model_names}, task_names)
     found.model["encoder_settings"] = inner
     return found
@@ -96,9 +100,9 @@ def _train(encoder: str, seed: int, graph: TemporalGraph, settings: Any) -> Resu
     from benchmarks._job import sign
     from graphkit import registry, seed_everything
     from graphkit.engine import fit
-    from graphkit.tasks import PartClassification
+    from graphkit.tasks import RecordingClassification
 
-    task = PartClassification(graph, seed=seed, **settings.task)
+    task = RecordingClassification(graph, seed=seed, **settings.task)
     seed_everything(seed)
     kind = registry.get("model", _MODEL)
     model = kind.from_task(task, encoder=encoder, **settings.model)

@@ -93,17 +93,19 @@ def _load(name: str, options: dict[str, Any]) -> TemporalGraph:
 def _plan(models: list[str], options: dict[str, Any], task: dict[str, Any]) -> Plans:
     """For each row of the table its model and its settings. Checks every name."""
     from benchmarks import _plans, _settings
-    from graphkit.tasks import GraphClassification
+    from graphkit.tasks import WindowClassification
 
-    makers = _plans.models_that(
-        lambda make: getattr(make, "kind", None) == "classify", models, "does not classify windows"
-    )
+    makers = _plans.models_that(models, "does not classify windows", tasks="window_classification")
     known = {
         name: _settings.optional_parameters(make.from_task, make.__init__) | {"hops", "super_hops"}
         for name, make in makers.items()
     }
     fit_names = _plans.fit_names()
-    task_names = set(inspect.signature(GraphClassification).parameters) - {"graph", "split", "seed"}
+    task_names = set(inspect.signature(WindowClassification).parameters) - {
+        "graph",
+        "split",
+        "seed",
+    }
     values = _settings.parse(options["set"])
 
     def settings(model: str, changes: dict[str, Any]) -> Settings:
@@ -131,15 +133,15 @@ def _train(
     """All folds with all seeds: as one stack if the model can, else one after the other."""
     from graphkit import registry, seed_everything
     from graphkit.engine import fit, fit_many
-    from graphkit.tasks import GraphClassification
+    from graphkit.tasks import WindowClassification
 
     kind = registry.get("model", model)
     jobs = [(seed, split) for seed in seeds for split in splits]
-    tasks = [GraphClassification(graph, split=s, seed=seed, **settings.task) for seed, s in jobs]
+    tasks = [WindowClassification(graph, split=s, seed=seed, **settings.task) for seed, s in jobs]
     if "windows_per_epoch" not in settings.task:  # as many for every fold, so that they can stack
         fewest = min(len(task.index[0]) for task in tasks)
         options = {**settings.task, "windows_per_epoch": fewest}
-        tasks = [GraphClassification(graph, split=s, seed=seed, **options) for seed, s in jobs]
+        tasks = [WindowClassification(graph, split=s, seed=seed, **options) for seed, s in jobs]
 
     def build(seed: int, task: Any) -> Any:
         seed_everything(seed)

@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks._sequence_tasks import TASKS
     from graphkit.encoders.sequence import list_sequence_encoders
     from graphkit.engine.environment import versions
-    from graphkit.engine.files import write_text
     from graphkit.engine.result import table
     from graphkit.errors import UnknownNameError
+    from graphkit.files import write_text
 
     known = list_sequence_encoders()
     chosen = args.encoder.split(",") if args.encoder else known

@@ -71,7 +71,8 @@ def _plan(options: dict[str, Any]) -> Plans:
     from graphkit.tasks import Forecast
 
     models = _command.names(options["model"], "--model")
-    known = {name: _known(name) for name in models}
+    makers = _plans.models_that(models, "is no forecaster", tasks="forecast")
+    known = {name: _known(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()
     task_names = set(inspect.signature(Forecast).parameters) - {"graph", "seed"}
@@ -92,21 +93,10 @@ def _plan(options: dict[str, Any]) -> Plans:
     return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
 
 
-def _known(model: str) -> set[str]:
-    """Names of a model's settings.
-
-    Raises:
-        GraphError: It forecasts nothing.
-    """
+def _known(make: Any) -> set[str]:
+    """Names of a model's settings."""
     from benchmarks._settings import optional_parameters
-    from graphkit import registry
-    from graphkit.errors import GraphError
 
-    make = registry.get("model", model)
-    if getattr(make, "kind", None) != "forecast":
-        fit_for = [e.name for e in registry.entries("model")
-                   if getattr(e.make, "kind", None) == "forecast"]  # fmt: skip
-        raise GraphError("--model", f"{model} is no forecaster", expected=", ".join(fit_for))
     names = optional_parameters(make.from_task, make.__init__)
     names |= {"hidden_channels"} & set(inspect.signature(make.__init__).parameters)
     return names - {"target_channels", "covariate_names"}

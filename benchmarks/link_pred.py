@@ -90,11 +90,7 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     from graphkit import LinkPrediction
     from graphkit.errors import UnknownNameError
 
-    makers = _plans.models_that(
-        lambda make: hasattr(make, "score") and hasattr(make, "observe"),
-        models,
-        "does not read a stream of events",
-    )
+    makers = _plans.models_that(models, "does not read a stream of events", tasks="link_prediction")
     known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()

@@ -75,11 +75,13 @@ def run(args: argparse.Namespace) -> int:
 def _plan(models: list[str], options: dict[str, Any]) -> Plans:
     """For each row of the table its model and its settings. Checks every name."""
     from benchmarks import _plans, _settings
-    from graphkit import registry
     from graphkit.tasks import NodeClassification
     from graphkit.tasks.node_splits import RANDOM_OPTIONS
 
-    known = {name: _settings.known_settings(registry.get("model", name)) for name in models}
+    makers = _plans.models_that(
+        models, "does not classify the nodes of a static graph", tasks="node_classification"
+    )
+    known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()
     task_names = set(inspect.signature(NodeClassification).parameters) | RANDOM_OPTIONS

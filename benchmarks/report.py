@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring every marked table up to date; 1 with ``--check`` if one was not."""
-    from graphkit.engine.files import write_text
+    from graphkit.files import write_text
 
     files = [Path(f) for f in args.files] or [
         ROOT / "README.md",

@@ -11,8 +11,6 @@ adding one touches nothing here. It works from any directory, installed or not.
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import importlib
 import pkgutil
 import sys
@@ -38,10 +36,12 @@ def commands() -> dict[str, ModuleType]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 something failed, 2 a wrong argument."""
+    from graphkit.cli.parser import Parser
+
     known = commands()
-    parser = _Parser(prog="run.py", description="Benchmarks of graphkit.")
+    parser = Parser(prog="run.py", description="Benchmarks of graphkit.")
     parser.add_argument("--list", action="store_true", help="show commands, models and data sets")
-    chooser = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
+    chooser = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
     parsers = {}
     for name, module in known.items():
         first_line = (module.__doc__ or "").strip().splitlines()[0]
@@ -80,21 +80,6 @@ def listing(known: dict[str, ModuleType]) -> str:
         lines.append(f"{title}:")
         lines += [f"  {e.name:<18} {e.doc}" for e in registry.entries(kind)] or ["  none"]
     return "\n".join(lines)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Suggests the closest argument or command instead of only refusing a wrong one."""
-
-    def error(self, message: str) -> None:
-        known = [option for action in self._actions for option in action.option_strings]
-        known += [str(c) for a in self._actions if a.choices for c in a.choices]
-        wrong = [w.strip("'\",()=:") for w in message.replace("=", " ").split()]
-        hints = [
-            f"{w} -> {close[0]}"
-            for w in wrong
-            if w not in known and (close := difflib.get_close_matches(w, known, n=1, cutoff=0.7))
-        ]
-        super().error(message + (f". Did you mean: {', '.join(hints)}?" if hints else ""))
 
 
 if __name__ == "__main__":

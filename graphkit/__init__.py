@@ -1,71 +1,94 @@
-"""graphkit: learning on graphs and on temporal networks, with PyTorch and PyG."""
+"""graphkit: learning on graphs and on temporal networks, with PyTorch and PyG.
+
+``import graphkit`` makes every room reachable, such as ``graphkit.nn.DAGNNConv`` or
+``graphkit.models.NAT``; a room is imported when it is first used.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from graphkit.data import EventBatch, NodeEvents, TemporalGraph, TimeUnit
 from graphkit.errors import GraphError
+from graphkit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from graphkit import (
+        data,
+        datasets,
+        encoders,
+        engine,
+        errors,
+        metrics,
+        models,
+        nn,
+        ops,
+        registry,
+        sampling,
+        tasks,
+        testing,
+    )
+    from graphkit.data import EventBatch, NodeEvents, TemporalGraph, TimeUnit
     from graphkit.datasets import list_datasets, load
-    from graphkit.engine import Result, evaluate, fit, seed_everything
+    from graphkit.encoders import list_encoders
+    from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything
     from graphkit.models import list_models
     from graphkit.tasks import (
         EdgeClassification,
+        Forecast,
         LinkPrediction,
         NodeClassification,
+        RecordingClassification,
         SnapshotLinkPrediction,
         SnapshotNodeClassification,
+        WindowClassification,
+        list_tasks,
     )
 
 __version__ = "0.1.0.dev0"
 
-# Opened when first asked for, so that importing graphkit stays light.
-_LAZY = {
-    "EdgeClassification": "graphkit.tasks",
-    "LinkPrediction": "graphkit.tasks",
-    "NodeClassification": "graphkit.tasks",
-    "Result": "graphkit.engine",
-    "SnapshotLinkPrediction": "graphkit.tasks",
-    "SnapshotNodeClassification": "graphkit.tasks",
-    "evaluate": "graphkit.engine",
-    "fit": "graphkit.engine",
-    "list_datasets": "graphkit.datasets",
-    "list_models": "graphkit.models",
-    "load": "graphkit.datasets",
-    "seed_everything": "graphkit.engine",
-}
-
 __all__ = [
+    # data
     "EventBatch",
     "GraphError",
     "NodeEvents",
     "TemporalGraph",
     "TimeUnit",
+    "load",
+    # tasks
     "EdgeClassification",
+    "Forecast",
     "LinkPrediction",
     "NodeClassification",
-    "Result",
+    "RecordingClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
+    "WindowClassification",
+    # training and use
+    "Predictor",
+    "Result",
     "evaluate",
     "fit",
-    "list_datasets",
-    "list_models",
-    "load",
+    "fit_many",
     "seed_everything",
+    # what there is by name
+    "list_datasets",
+    "list_encoders",
+    "list_models",
+    "list_tasks",
+    # rooms
+    "data",
+    "datasets",
+    "encoders",
+    "engine",
+    "errors",
+    "metrics",
+    "models",
+    "nn",
+    "ops",
+    "registry",
+    "sampling",
+    "tasks",
+    "testing",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name == "encoders":  # so that graphkit.encoders.sequence("gru", ...) needs no second import
-        return importlib.import_module("graphkit.encoders")
-    raise AttributeError(f"module 'graphkit' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__)

@@ -37,12 +37,12 @@ UNWANTED = [
 ]
 
 
-def loaded_after(statement: str) -> set[str]:
-    """Top-level packages that a fresh interpreter holds after a statement."""
+def modules_after(statement: str) -> set[str]:
+    """Modules that a fresh interpreter holds after a statement, besides torch's own."""
     program = (
         "import torch, sys; before = set(sys.modules)\n"
         f"{statement}\n"
-        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+        "print(*(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
@@ -50,10 +50,71 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def loaded_after(statement: str) -> set[str]:
+    """Top-level packages among them."""
+    return {name.split(".")[0] for name in modules_after(statement)}
+
+
 def test_import_is_light() -> None:
     loaded = loaded_after("import graphkit")
     assert "graphkit" in loaded
     assert loaded.isdisjoint(UNWANTED)
+
+
+def test_every_room_is_reachable_from_graphkit_alone() -> None:
+    modules_after(
+        "import graphkit\n"
+        "for name in ('nn.DAGNNConv', 'nn.NCache', 'models.NAT', 'models.stream.NAT',\n"
+        "             'tasks.Forecast', 'Forecast', 'datasets.triadic', 'metrics.mrr',\n"
+        "             'encoders.sequence.GRU', 'encoders.list_encoders', 'data.TemporalGraph',\n"
+        "             'sampling.NeighborSampler', 'sampling.negatives', 'ops.counter_rng',\n"
+        "             'engine.fit', 'testing.check_static_model', 'errors.GraphError',\n"
+        "             'registry.names', 'fit_many', 'list_tasks'):\n"
+        "    value = graphkit\n"
+        "    for part in name.split('.'):\n"
+        "        assert part in dir(value), name\n"
+        "        value = getattr(value, part)"
+    )
+
+
+def test_listing_names_is_light() -> None:
+    loaded = modules_after(
+        "import graphkit\n"
+        "dir(graphkit), dir(graphkit.nn), dir(graphkit.models), graphkit.list_models()"
+    )
+    assert {name.split(".")[0] for name in loaded}.isdisjoint(UNWANTED)
+    assert not [name for name in loaded if name.count(".") > 2 and "graphkit.models." in name]
+
+
+@pytest.mark.parametrize(
+    "statement, file",
+    [
+        ("from graphkit.models import NAT", "nat"),
+        ("from graphkit.models import EdgeBank", "edgebank"),
+        ("from graphkit.models import HistoryLinkPredictor", "history"),
+        ("import graphkit.models.stream.nat", "nat"),
+        ("import graphkit.models.stream.edgebank", "edgebank"),
+        ("import graphkit.models.stream.history", "history"),
+        ("import graphkit; graphkit.registry.get('model', 'nat')", "nat"),
+        ("import graphkit; graphkit.models.EdgeBank(3)", "edgebank"),
+    ],
+)
+def test_a_model_of_streams_is_imported_alone(statement: str, file: str) -> None:
+    """Neither other models with it, nor PyG's layers, which load transformers where it is there."""
+    loaded = modules_after(statement)
+    files = {name for name in loaded if name.startswith("graphkit.models.") and name.count(".") > 2}
+    assert files == {f"graphkit.models.stream.{file}"}
+    assert {name.split(".")[0] for name in loaded}.isdisjoint(UNWANTED)
+
+
+def test_lists_of_names() -> None:
+    assert graphkit.list_models() == graphkit.registry.names("model")
+    assert {"nat", "dagnn", "stlink", "evolvegcn_h"} <= set(graphkit.list_models())
+    assert graphkit.list_encoders() == graphkit.registry.names("sequence_encoder")
+    assert graphkit.list_tasks() == graphkit.registry.names("task")
+    assert {"forecast", "link_prediction"} <= set(graphkit.list_tasks())
+    for entry in graphkit.registry.entries("task"):  # all tasks are top level
+        assert getattr(graphkit, entry.make.__name__) is entry.make
 
 
 def test_building_and_slicing_is_light() -> None:

@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from graphkit.engine.environment import versions
-    from graphkit.engine.files import write_text
     from graphkit.engine.result import table
     from graphkit.errors import UnknownNameError
+    from graphkit.files import write_text
 
     chosen = [n for n in benchmarks() if args.only is None or args.only in n]
     if not chosen:

@@ -69,8 +69,8 @@ class OneRun:
         with torch.no_grad():
             logits = self.task.logits(self.model, query)
             for part in ("train", "val", "test"):
-                scores = self.task.truth_first(logits, next(self.task.stream(part).start()))
-                found = self.task.metrics(scores, part)
+                answer = self.task.answer(logits, next(self.task.stream(part).start()))
+                found = self.task.metrics(answer, part)
                 if part == "val":
                     self.best = max(self.best, found["log_likelihood"])
 

@@ -48,8 +48,8 @@ class Ours:
 
     def validate(self) -> dict[str, float]:
         """MAP and MRR of the validation steps."""
-        scores = score_pass(self.model, self.task, self.task.stream("val"), self.runtime)
-        return self.task.metrics(scores, "val")
+        answer = score_pass(self.model, self.task, self.task.stream("val"), self.runtime)
+        return self.task.metrics(answer, "val")
 
 
 class Plain:

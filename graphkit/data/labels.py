@@ -198,6 +198,15 @@ class Labels:
             self._count += 1
         return node
 
+    def forget(self, count: int) -> None:
+        """Take back the labels from number ``count`` on, such as those of refused events."""
+        for node in range(count, self._count if self._names is not None else count):
+            del self._places[self._side(node)][self._names[node]]
+        for column in (self._names, self._space):
+            if column is not None:
+                del column[count:]
+        self._count = count
+
     def _match_ids(
         self,
         coded: list[tuple[np.ndarray, list[Any]]],

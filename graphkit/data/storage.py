@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data.atomic import whole_directory, whole_file
 from graphkit.data.columns import (
     EVENT_COLUMNS,
     NODE_COLUMNS,
@@ -30,6 +29,7 @@ from graphkit.data.columns import (
 from graphkit.data.names import facts_from_json, facts_to_json, tuples
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
+from graphkit.files import whole_directory, whole_file
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph

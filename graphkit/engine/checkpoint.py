@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphkit.engine.files import write_atomically
 from graphkit.errors import GraphError
+from graphkit.files import write_atomically
 
 __all__ = ["Checkpoints", "Cadence"]
 

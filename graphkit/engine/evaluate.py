@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from graphkit.engine.fit import check_model, check_task
+from graphkit.engine.compatible import check_match, check_model, check_task
+from graphkit.engine.keywords import says_keywords
 from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
 __all__ = ["evaluate"]
 
 
+@says_keywords
 def evaluate(
     model: nn.Module,
     task: Task,
@@ -32,7 +34,7 @@ def evaluate(
     scored and observed batch by batch. The model is left in the state after the split.
 
     Args:
-        model: A stream model; moved to the device.
+        model: A model of the view that the task asks about; moved to the device.
         task: A task such as :class:`graphkit.LinkPrediction`.
         split: ``"train"``, ``"val"`` or ``"test"``.
         batch_size: Events per batch; stream models see a batch as a whole, so use that of training.
@@ -47,10 +49,12 @@ def evaluate(
         Everything the task reports, such as ``ap``, ``auc``, ``mrr``; empty if the split is.
 
     Raises:
-        GraphError: An unknown split, a score that is NaN.
+        GraphError: An unknown split, a score that is NaN, or the model is not one for the task.
+        TypeError: There is no such argument; the message says the right one.
     """
     check_model(model)
     check_task(task)
+    check_match(model, task)
     with threads_set(threads):
         runtime = Runtime.start(device, precision)
         runtime.place(model)
@@ -58,9 +62,9 @@ def evaluate(
         if stream.num_queries == 0:
             return {}
         if not keep_state:
-            replay(model, task.history(split), batch_size, runtime.device)
+            replay(model, task.past(split), batch_size, runtime.device)
         bar = Progress(type(model).__name__, progress and runtime.leads)
         bar.begin(split, len(stream))
-        scores = score_pass(model, task, stream, runtime, after_batch=bar.batch)
+        answer = score_pass(model, task, stream, runtime, after_batch=bar.batch)
         bar.end()
-        return task.metrics(scores, split, final=True)
+        return task.metrics(answer, split, final=True)

@@ -8,10 +8,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphkit.data import TemporalGraph
 from graphkit.data.inputs import check_count
 from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
+from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
+from graphkit.engine.kept import kept_for
+from graphkit.engine.keywords import says_keywords
+from graphkit.engine.model_name import model_name
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
@@ -19,45 +22,13 @@ from graphkit.engine.run import Run
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
-from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
-__all__ = ["check_model", "check_task", "fit"]
-
-
-def check_model(model: object) -> None:
-    """Refuse what is not a model, such as the name of one.
-
-    Raises:
-        GraphError: It is not a ``torch.nn.Module``.
-    """
-    if isinstance(model, nn.Module):
-        return
-    fix = None
-    if isinstance(model, str):
-        fix = f"Make it first: graphkit.registry.get('model', {model!r}).from_graph(graph)."
-    elif isinstance(model, type):
-        fix = f"Make one of the class: {model.__name__}.from_graph(graph)."
-    raise GraphError("model", "not a model", expected="a torch.nn.Module", got=repr(model), fix=fix)
+__all__ = ["fit", "model_name"]
 
 
-def check_task(task: object) -> None:
-    """Refuse what asks a model nothing, such as a graph.
-
-    Raises:
-        GraphError: It is not a task.
-    """
-    if not isinstance(task, type) and all(hasattr(task, a) for a in ("stream", "score", "metrics")):
-        return
-    fix = None
-    if isinstance(task, TemporalGraph):
-        fix = "Make a task of the graph: LinkPrediction(graph)."
-    raise GraphError(
-        "task", "not a task", expected="such as LinkPrediction(graph)", got=repr(task), fix=fix
-    )
-
-
+@says_keywords
 def fit(
     model: nn.Module,
     task: Task,
@@ -95,7 +66,7 @@ def fit(
     of one process to float tolerance (except for the random numbers of dropout).
 
     Args:
-        model: A stream model; moved to the device.
+        model: A model of the view that the task asks about; moved to the device.
         task: A task such as :class:`graphkit.LinkPrediction`.
         epochs: The most epochs to train.
         batch_size: Events per batch, in every pass.
@@ -122,9 +93,12 @@ def fit(
     Raises:
         GraphError: A setting is out of range, the loss is no longer finite, the checkpoint belongs
             to other settings, or the processes of a run disagree about the state.
+        GraphError: The model is not one for the task; the message names registered ones that are.
+        TypeError: There is no such argument; the message says the right one.
     """
     check_model(model)
     check_task(task)
+    check_match(model, task)
     epochs = check_count(epochs, "epochs", "there is nothing to do")
     if patience is not None:
         patience = check_count(patience, "patience", "no epoch would be trained")
@@ -163,13 +137,7 @@ def fit(
             optimizer=make_optimizer(optimizer, parameters, lr, weight_decay)
             if parameters
             else None,
-            selection=Selection(
-                patience,
-                tolerance,
-                mean_window,
-                settled=epochs // 2,
-                mode=getattr(task, "selection_mode", "max"),
-            ),
+            kept=kept_for(task, epochs, patience, tolerance, mean_window),
             schedule=curve,
             progress=Progress(name or model_name(model), progress and runtime.leads),
             cadence=Cadence(checkpoint_every),
@@ -188,10 +156,10 @@ def fit(
         if resume:
             run.resume()
         last = epochs if parameters else 1
-        while run.epoch < last and not run.selection.exhausted:
+        while run.epoch < last and not run.kept.selection.exhausted:
             run.one_epoch()
         test = run.test()
-        return Result(
+        result = Result(
             task=task.name,
             dataset=task.dataset,
             model=name or model_name(model),
@@ -201,15 +169,8 @@ def fit(
             device=device_name(runtime.device),
             threads=used_threads,
             protocol=task.protocol(),
-            metrics={"val": run.val_metrics, "test": test},
+            metrics={"val": run.kept.val, "test": test},
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
-            curves={**run.curves, "best_epoch": run.selection.best_epoch},
+            curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
         )
-
-
-def model_name(model: nn.Module) -> str:
-    """The registered name of a model, or its class name."""
-    from graphkit.registry import entries
-
-    found = [entry.name for entry in entries("model") if entry.make is type(model)]
-    return found[0] if found else type(model).__name__
+        return result.of_run(model, task, batch_size)

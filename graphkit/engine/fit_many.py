@@ -5,23 +5,30 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graphkit.engine.collect import Collector
+from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
-from graphkit.engine.fit import model_name
+from graphkit.engine.kept import Kept, check_loss, figures, kept_for
+from graphkit.engine.keywords import says_keywords
+from graphkit.engine.model_name import model_name
 from graphkit.engine.optimizers import make_optimizer
+from graphkit.engine.passes import Learner, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
-from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
+from graphkit.tasks.answer import Answer
 
 __all__ = ["fit_many"]
 
 
+@says_keywords
 def fit_many(
     models: Sequence[nn.Module],
     tasks: Sequence[Any],
@@ -43,20 +50,21 @@ def fit_many(
     """Train each model on its task as :func:`graphkit.fit` would, all of them in one job.
 
     The models' class has ``stack(models, seeds)``, which makes one module of them: parameters
-    with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)`` and
-    ``keep(rows)``; :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
+    with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)``,
+    ``keep(rows)`` and, where the models have one, ``auxiliary_loss()`` to ``[r]``;
+    :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
     :class:`graphkit.nn.stacking.Stack` another. A run that has stopped leaves the stack. The
     numbers are those of single runs with the same seeds, but for the order in which floating point
-    sums are taken.
+    sums are taken. Under ``torchrun`` every process trains all runs.
 
     Args:
         models: One model per run, of equal sizes, as drawn from the run's seed. Each is left with
             the weights of its chosen epoch, which are those that are tested.
         tasks: One per run, of one kind: :class:`graphkit.tasks.NodeClassification` on one graph
             (the same task for all, if their splits are the same), or
-            :class:`graphkit.tasks.GraphClassification`, such as one per subject and fold, whose
+            :class:`graphkit.tasks.WindowClassification`, such as one per subject and fold, whose
             epochs have equally many windows. A task has ``stacked_logits(stack, queries)`` and
-            ``with_truth(logits, query)``.
+            ``answer(logits, query)``.
         seeds: One per run.
         epochs, batch_size, lr, weight_decay, optimizer: As for :func:`graphkit.fit`.
         patience, tolerance, mean_window, device, threads, progress, name: As there.
@@ -67,10 +75,15 @@ def fit_many(
 
     Raises:
         GraphError: There are not as many tasks and seeds as models, the models cannot be stacked,
-            or a loss is no longer finite.
+            a model is not one for its task, or a loss is no longer finite.
+        TypeError: There is no such argument; the message says the right one.
     """
     if not len(models) == len(tasks) == len(seeds) or not models:
         raise GraphError("models", "one task and one seed for each", got=len(models))
+    for model, task in zip(models, tasks):
+        check_model(model)
+        check_task(task)
+        check_match(model, task)
     kind = type(models[0])
     if not hasattr(kind, "stack"):
         raise GraphError("models", f"{kind.__name__} has no stack()", fix="Use graphkit.fit.")
@@ -89,83 +102,65 @@ def fit_many(
     }
     with threads_set(threads) as used_threads:
         reset_peak_rss()
-        runtime = Runtime.start(device)
-        for model in models:
-            runtime.place(model)
+        runtime = replace(Runtime.start(device), world=1)  # a process trains all runs, whole
         runs = [
             _Run(
-                model,
+                runtime.place(model),
                 task,
-                Selection(
-                    patience,
-                    tolerance,
-                    mean_window,
-                    settled=epochs // 2,
-                    mode=getattr(task, "selection_mode", "max"),
-                ),
+                seed,
                 batch_size,
+                kept_for(task, epochs, patience, tolerance, mean_window),
             )
-            for model, task in zip(models, tasks)
+            for model, task, seed in zip(models, tasks, seeds)
         ]
-        _train(kind.stack(list(models), list(seeds)), runs, runtime, settings, name, progress)
+        stack = kind.stack(list(models), list(seeds))
+        if hasattr(models[0], "auxiliary_loss") and not hasattr(stack, "auxiliary_loss"):
+            raise GraphError(
+                "models",
+                f"{kind.__name__} has an auxiliary_loss, which its stack would leave out",
+                fix="Give the stack an auxiliary_loss() -> [models], or use graphkit.fit.",
+            )
+        _train(stack, runs, runtime, settings, name, progress)
         results = []
-        for run, seed in zip(runs, seeds):
-            run.model.load_state_dict({**run.model.state_dict(), **run.best})
-            metrics = {"val": run.val, "test": run.score(run.model, "test", runtime.device)}
+        for run in runs:
+            run.model.load_state_dict({**run.model.state_dict(), **run.kept.state})
+            stream = run.stream("test", runtime.device, final=True)
+            answer = score_pass(run.model, run.task, stream, runtime)
+            test = figures(run.task, answer, "test", final=True, loss=False)
             results.append(
                 Result(
                     task=run.task.name,
                     dataset=run.task.dataset,
                     model=name,
-                    seed=seed,
+                    seed=run.seed,
                     settings={**settings, "world": 1},
                     versions=versions(),
                     device=device_name(runtime.device),
                     threads=used_threads,
                     protocol=run.task.protocol(),
-                    metrics=metrics,
+                    metrics={"val": run.kept.val, "test": test},
                     timing={"epoch_s": run.epoch_s, "peak_rss_mb": peak_rss_mb()},
-                    curves={**run.curves, "best_epoch": run.selection.best_epoch},
-                )
+                    curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
+                ).of_run(run.model, run.task, batch_size)
             )
         return results
 
 
+@dataclass
 class _Run:
     """One of the runs: its task, its best epoch so far and its curves."""
 
-    def __init__(self, model: nn.Module, task: Any, selection: Selection, batch_size: int) -> None:
-        self.model, self.task, self.selection = model, task, selection
-        self.batch_size = batch_size
-        self.best: dict[str, Tensor] = {}
-        self.val: dict[str, float] = {}
-        self.epoch_s: list[float] = []
-        self.curves: dict[str, list[float]] = {
-            "train_loss": [],
-            "val_loss": [],
-            f"val_{task.selection}": [],
-        }
+    model: nn.Module
+    task: Any
+    seed: int
+    batch_size: int
+    kept: Kept
+    epoch_s: list[float] = field(default_factory=list)
 
-    def stream(self, split: str, device: torch.device, epoch: int = 0) -> Any:
-        return self.task.stream(split, self.batch_size, epoch=epoch, device=device)
-
-    @torch.no_grad()
-    def score(self, model: nn.Module, split: str, device: torch.device) -> dict[str, float]:
-        model.eval()
-        scores = [self.task.score(model, q) for q in self.stream(split, device).start()]
-        return self.task.metrics(torch.cat(scores), split, final=True)
-
-    def update(self, epoch: int, loss: float, scores: Tensor, state: Any) -> None:
-        """Take an epoch's validation scores; keep the weights if it is the best one so far."""
-        val = self.task.metrics(scores, "val")
-        self.curves["train_loss"].append(loss)
-        self.curves["val_loss"].append(float(self.task.loss(scores, len(scores))))
-        self.curves[f"val_{self.task.selection}"].append(val[self.task.selection])
-        if self.selection.update(epoch, val[self.task.selection]):
-            self.val = val
-            for key, value in state().items():
-                old = self.best.get(key)
-                self.best[key] = value.clone() if old is None else old.copy_(value)
+    def stream(
+        self, split: str, device: torch.device, *, epoch: int = 0, final: bool = False
+    ) -> Any:
+        return self.task.stream(split, self.batch_size, epoch=epoch, final=final, device=device)
 
 
 def _train(
@@ -176,26 +171,22 @@ def _train(
     name: str,
     show: bool,
 ) -> None:
-    device, going = runtime.device, list(runs)
+    going = list(runs)
     optimizer = _optimizer(stack, settings)
     say = Progress(name, show)
     epochs = settings["epochs"]
     for epoch in range(epochs):
         began = time.perf_counter()
-        losses = _train_epoch(stack, going, optimizer, device, epoch)
-        if not bool(losses.isfinite().all()):
-            raise GraphError(
-                "loss",
-                f"it is not finite after epoch {epoch + 1}",
-                fix="Lower lr.",
-            )
-        scores = _validate(stack, going, device)
+        losses = _train_epoch(stack, going, optimizer, runtime, epoch)
+        answers = _validate(stack, going, runtime)
         for row, (run, loss) in enumerate(zip(going, losses.tolist())):
-            run.update(epoch, loss, scores[row], lambda row=row: stack.state_of(row))
+            check_loss(loss, epoch, seed=run.seed)
+            val = figures(run.task, answers[row], "val", final=False, loss=True)
+            run.kept.update(epoch, loss, val, lambda into, row=row: _copied(stack, row, into))
         seconds = (time.perf_counter() - began) / len(going)
         for run in going:
             run.epoch_s.append(seconds)
-        staying = [row for row, run in enumerate(going) if not run.selection.exhausted]
+        staying = [row for row, run in enumerate(going) if not run.kept.selection.exhausted]
         if (epoch + 1) % max(1, epochs // 10) == 0 or not staying:
             text = f"epoch {epoch + 1}  {len(going)} runs  loss {float(losses.mean()):.4f}"
             say.say(f"{text}  {1e3 * seconds:.2f} ms per run and epoch")
@@ -210,16 +201,24 @@ def _train(
     say.end()
 
 
+def _copied(stack: nn.Module, row: int, into: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """A copy of the state of one model, in the tensors of an earlier copy."""
+    found = stack.state_of(row)
+    if into is None:
+        return {key: value.clone() for key, value in found.items()}
+    return {key: into[key].copy_(value) for key, value in found.items()}
+
+
 def _train_epoch(
     stack: nn.Module,
     going: list[_Run],
     optimizer: torch.optim.Optimizer,
-    device: torch.device,
+    runtime: Runtime,
     epoch: int,
 ) -> Tensor:
     """One pass over the training batches, all runs at a time; the mean loss of each run."""
-    stack.train()
-    streams = [run.stream("train", device, epoch) for run in going]
+    learner, device = Learner(stack, optimizer, runtime), runtime.device
+    streams = [run.stream("train", device, epoch=epoch) for run in going]
     sizes = {stream.num_queries for stream in streams}
     if len({len(stream) for stream in streams}) > 1:
         raise GraphError(
@@ -230,35 +229,34 @@ def _train_epoch(
         )
     total: Tensor | None = None
     for queries in zip(*(stream.start() for stream in streams)):
-        stack.zero_grad(set_to_none=True)
         logits = going[0].task.stacked_logits(stack, queries)
         losses = torch.stack(
             [
-                run.task.loss(run.task.with_truth(logits[row], query), len(query))
+                run.task.loss(run.task.answer(logits[row], query), len(query))
                 for row, (run, query) in enumerate(zip(going, queries))
             ]
         )
-        losses.sum().backward()
-        optimizer.step()
+        learner.backward(losses)
+        learner.step(None)
         counts = torch.tensor([len(query) for query in queries], device=device)
         total = losses.detach() * counts + (0 if total is None else total)
     return total / torch.tensor([stream.num_queries for stream in streams], device=device)
 
 
 @torch.no_grad()
-def _validate(stack: nn.Module, going: list[_Run], device: torch.device) -> list[Tensor]:
-    """Validation scores of every run."""
+def _validate(stack: nn.Module, going: list[_Run], runtime: Runtime) -> list[Answer | None]:
+    """Validation answers of every run."""
     stack.eval()
-    streams = [run.stream("val", device).start() for run in going]
-    found: list[list[Tensor]] = [[] for _ in going]
+    streams = [run.stream("val", runtime.device) for run in going]
+    found = [Collector(stream.num_queries) for stream in streams]
     last = [None] * len(going)
-    for queries in itertools.zip_longest(*streams):
+    for queries in itertools.zip_longest(*(stream.start() for stream in streams)):
         last = [q if q is not None else old for q, old in zip(queries, last)]  # one has no more
         logits = going[0].task.stacked_logits(stack, last)
         for row, (run, query) in enumerate(zip(going, queries)):
             if query is not None:
-                found[row].append(run.task.with_truth(logits[row], query))
-    return [torch.cat(scores) for scores in found]
+                found[row].add(query.first, run.task.answer(logits[row], query))
+    return [collector.answer(runtime) for collector in found]
 
 
 def _optimizer(stack: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimizer:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
+from graphkit.tasks.answer import Answer
 
 __all__ = ["node_importance"]
 
@@ -31,7 +32,7 @@ def node_importance(
 
     Args:
         model: A trained model.
-        task: A :class:`~graphkit.tasks.GraphClassification`.
+        task: A :class:`~graphkit.tasks.WindowClassification`.
         groups: Nodes that fall silent together, such as ``hierarchy.partition``; each node by
             itself if ``None``.
         split: The windows that are asked about.
@@ -50,7 +51,7 @@ def node_importance(
     if any(not group for group in groups):
         raise GraphError("groups", "a group is empty")
     model.eval()
-    found: list[list[Tensor]] = [[] for _ in range(len(groups) + 1)]
+    found: list[list[Answer]] = [[] for _ in range(len(groups) + 1)]
     for query in task.stream(split, batch_size, device=device).start():
         for row, group in enumerate([[], *groups]):
             x = query.x
@@ -58,10 +59,10 @@ def node_importance(
                 x = x.clone()
                 x[:, :, group] = 0
             logits = model(x, None, query.x_mask)
-            found[row].append(task.with_truth(logits, query))
+            found[row].append(task.answer(logits, query))
     values = []
-    for scores in found:
-        metrics = task.metrics(torch.cat(scores), split, final=True)
+    for answers in found:
+        metrics = task.metrics(answers, split, final=True)
         if metric not in metrics:
             raise GraphError("metric", "the task has no such metric", expected=list(metrics))
         values.append(metrics[metric])

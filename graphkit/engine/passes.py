@@ -8,10 +8,77 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit.engine.collect import Collector
 from graphkit.engine.runtime import Runtime, share_gradients
-from graphkit.tasks.task import Stream, Task
+from graphkit.protocols import Stream, Task
+from graphkit.tasks.answer import Answer
 
-__all__ = ["replay", "score_pass", "train_pass"]
+__all__ = ["Learner", "replay", "reset_state", "score_pass", "train_pass"]
+
+
+class Learner:
+    """A model, its optimiser, and what one optimiser step consists of.
+
+    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
+    mean over the rows of the pass; it is trained on and not reported.
+
+    Args:
+        model: Switched to training.
+        optimizer: Of its parameters.
+        runtime: Gradients are added up over its processes.
+        clip_norm: Largest norm of the gradient, ``None`` for no limit.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        runtime: Runtime,
+        clip_norm: float | None = None,
+    ) -> None:
+        model.train()
+        self._optimizer, self._runtime, self._clip_norm = optimizer, runtime, clip_norm
+        self._observe = _observer(model)
+        self._auxiliary = getattr(model, "auxiliary_loss", None)
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def backward(self, loss: Tensor, share: float = 1.0) -> None:
+        """The gradient of a loss; of models that are trained together, of the sum of theirs.
+
+        Args:
+            loss: A number, or one for each model.
+            share: Rows of the forward pass among those of the whole batch.
+        """
+        whole = loss
+        if self._auxiliary is not None:
+            whole = loss + self._auxiliary() * share
+        if whole.dim():
+            whole = whole.sum()
+        whole.backward()
+
+    def step(self, events: Any, learn: bool = True) -> None:
+        """Observe the events of a batch and step.
+
+        Args:
+            events: What the model observes, before the step: what it writes belongs to the
+                parameters that scored the batch.
+            learn: Whether anything was asked of the batch.
+        """
+        if not learn:
+            self._observe(events)
+            return
+        parameters = self._parameters
+        for p in parameters:
+            if p.grad is None:  # unused in this batch: the same as zero, in every process
+                p.grad = torch.zeros_like(p)
+        if self._runtime.world > 1:
+            share_gradients(parameters)
+        if self._clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, self._clip_norm)
+        self._observe(events)
+        self._optimizer.step()
+        for p in parameters:
+            p.grad = None  # what zero_grad() does, without its bookkeeping
 
 
 def train_pass(
@@ -29,16 +96,10 @@ def train_pass(
 ) -> None:
     """Score, learn, observe: a batch is scored before the model sees it, and never after.
 
-    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
-    mean over the rows of the pass; it is trained on and not reported.
-
-    ``loss_sum`` collects, on the device, the sum over queries of this process's part of the loss.
+    ``loss_sum`` collects, on the device, the sum over queries of this process's shard of the loss.
     ``before_batch`` and ``after_batch`` are called with the number of batches that are done.
     """
-    model.train()
-    observe = _observer(model)
-    auxiliary = getattr(model, "auxiliary_loss", None)
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    learner = Learner(model, optimizer, runtime, clip_norm)
     alone = runtime.world == 1
     mixed = runtime.precision == "bf16-mixed"
     for batch, query in enumerate(stream.start(first), start=first + 1):
@@ -46,32 +107,17 @@ def train_pass(
         if before_batch is not None:
             before_batch(batch - 1)
         if total:
-            part = query if alone else query.share(runtime.rank, runtime.world)
-            if len(part):
+            shard = query if alone else query.shard(runtime.rank, runtime.world)
+            if len(shard):
                 if mixed:
                     with runtime.autocast():
-                        scores = task.score(model, part)
+                        answer = task.score(model, shard)
                 else:
-                    scores = task.score(model, part)
-                loss = task.loss(scores, total)
-                whole = loss
-                if auxiliary is not None:
-                    whole = loss + auxiliary() * (len(part) / total)
-                whole.backward()
+                    answer = task.score(model, shard)
+                loss = task.loss(answer, total)
+                learner.backward(loss, len(shard) / total)
                 loss_sum.add_(loss.detach(), alpha=total)
-            for p in parameters:
-                if p.grad is None:  # unused in this batch: the same as zero, in every process
-                    p.grad = torch.zeros_like(p)
-            if not alone:
-                share_gradients(parameters)
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, clip_norm)
-        # Before the step: what the model writes belongs to the parameters that scored the batch.
-        observe(query.events)
-        if total:
-            optimizer.step()
-            for p in parameters:
-                p.grad = None  # what zero_grad() does, without its bookkeeping
+        learner.step(query.events, learn=total > 0)
         after_batch(batch)
 
 
@@ -83,28 +129,24 @@ def score_pass(
     runtime: Runtime,
     *,
     after_batch: Callable[[int], None] = lambda batch: None,
-) -> Tensor | None:
+) -> Answer | None:
     """Score every query without learning, observing each batch once it is scored.
 
     Returns:
-        ``[Q, ...]`` the scores of all queries, the same in every process, or ``None`` without any.
+        The answers to all queries, the same in every process, or ``None`` without any.
     """
     model.eval()
     observe = _observer(model)
-    found: Tensor | None = None
+    found = Collector(stream.num_queries)
     for batch, query in enumerate(stream.start(), start=1):
-        part = query if runtime.world == 1 else query.share(runtime.rank, runtime.world)
-        if len(part):
+        shard = query if runtime.world == 1 else query.shard(runtime.rank, runtime.world)
+        if len(shard):
             with runtime.autocast():
-                scores = task.score(model, part)
-            if found is None:
-                found = _room_for(stream.num_queries, scores)
-            found[part.first : part.first + len(part)] = scores
+                answer = task.score(model, shard)
+            found.add(shard.first, answer)
         observe(query.events)
         after_batch(batch)
-    if runtime.world > 1 and stream.num_queries:
-        found = _gather(found, stream.num_queries, runtime)
-    return found
+    return found.answer(runtime)
 
 
 @torch.no_grad()
@@ -130,21 +172,3 @@ def _observer(model: nn.Module) -> Callable[[Any], None]:
     if observe is None:
         return lambda events: None
     return torch.no_grad()(observe)
-
-
-def _room_for(queries: int, scores: Tensor) -> Tensor:
-    dtype = scores.dtype if scores.dtype == torch.float64 else torch.float32
-    return torch.zeros((queries, *scores.shape[1:]), dtype=dtype, device=scores.device)
-
-
-def _gather(found: Tensor | None, queries: int, runtime: Runtime) -> Tensor:
-    """All rows in every process. A process that had no rows learns the shape from the others."""
-    shape = torch.zeros(8, dtype=torch.long, device=runtime.device)
-    if found is not None:
-        shape[: found.dim()] = torch.tensor(found.shape)
-    torch.distributed.all_reduce(shape, op=torch.distributed.ReduceOp.MAX)
-    if found is None:
-        sizes = [s for s in shape.tolist() if s]
-        dtype = torch.float64 if runtime.precision == "64-true" else torch.float32
-        found = torch.zeros(sizes or [queries], dtype=dtype, device=runtime.device)
-    return runtime.sum_(found)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphkit.engine.files import write_atomically
 from graphkit.errors import GraphError, require
+from graphkit.files import write_atomically
 
 if TYPE_CHECKING:
     from graphkit.engine.result import Result

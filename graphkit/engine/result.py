@@ -6,10 +6,16 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from graphkit.engine.files import write_text
+from graphkit.engine.fitted import Fitted
 from graphkit.errors import GraphError
+from graphkit.files import write_text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from graphkit.engine.predictor import Predictor
 
 __all__ = ["SCHEMA", "Result", "load_results", "save_results"]
 
@@ -51,6 +57,29 @@ class Result:
     timing: dict[str, Any] = field(default_factory=dict)
     published: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)
+
+    _fitted: ClassVar[Fitted | None] = None  # set by of_run; not part of the record
+
+    def of_run(self, model: nn.Module, task: Any, batch_size: int) -> Result:
+        """The same record with the model that it is about, for :attr:`predictor`."""
+        self._fitted = Fitted(model, task, batch_size)
+        return self
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model that this run has fitted, ready for new data; see :class:`graphkit.Predictor`.
+
+        Raises:
+            GraphError: The result was read from a file, or the model has changed since it was
+                fitted (it was evaluated or trained further).
+        """
+        if self._fitted is None:
+            raise GraphError(
+                "predictor",
+                "a result that was read from a file has no model",
+                fix="Save the predictor after fit, and open it: Predictor.open(folder).",
+            )
+        return self._fitted.predictor()
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain values, ``schema`` first."""

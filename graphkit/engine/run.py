@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.engine.kept import Kept, check_loss, figures
 from graphkit.engine.passes import replay, reset_state, score_pass, train_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime
 from graphkit.engine.schedules import Schedule
 from graphkit.engine.seeds import random_state, restore_random_state
-from graphkit.engine.selection import Selection, copy_state
+from graphkit.engine.selection import copy_state
 from graphkit.errors import GraphError
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
 __all__ = ["Clock", "Run"]
 
@@ -54,7 +54,7 @@ class Run:
     batch_size: int
     clip_norm: float | None
     optimizer: torch.optim.Optimizer | None
-    selection: Selection
+    kept: Kept
     progress: Progress
     cadence: Cadence
     checkpoints: Checkpoints | None
@@ -63,10 +63,7 @@ class Run:
     batch: int = 0  # batches of this epoch's training pass that are done
     elapsed: float = 0.0  # seconds that they took before the run was interrupted
     loss_sum: Tensor | None = None
-    best: dict[str, Tensor] | None = None
     best_file: str | None = None
-    val_metrics: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, list[float]] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -78,37 +75,29 @@ class Run:
         loss, train_s = self._train()
         val, val_s = self._score("val")
         self.clock.epoch_s.append(train_s + val_s)
-        if loss is not None:
-            self._curve("train_loss", loss)
-        for key in ("loss", self.task.selection):
-            if key in val:
-                self._curve(f"val_{key}", val[key])
-        kept = self._keep(val)
-        if kept:
-            self.best = copy_state(self.model, into=self.best)
-            self.val_metrics = {k: v for k, v in val.items() if k != "loss"}
-        self._say(loss, val, train_s, kept)
+        best = self.kept.update(self.epoch, loss, val, lambda into: copy_state(self.model, into))
+        self._say(loss, val, train_s, best)
         self._check_processes_agree()
         self.epoch, self.batch, self.elapsed, self.loss_sum = self.epoch + 1, 0, 0.0, None
         if self.checkpoints is not None and self.runtime.leads:
-            if kept:
-                self.best_file = self.checkpoints.save_best(self.epoch - 1, self.best)
+            if best:
+                self.best_file = self.checkpoints.save_best(self.epoch - 1, self.kept.state)
             self._save()
 
     def test(self) -> dict[str, float]:
         """Metrics of the test split, from the weights and the stream state of the kept epoch."""
-        if self.best is not None:
-            self.model.load_state_dict(self.best)
+        if self.kept.state is not None:
+            self.model.load_state_dict(self.kept.state)
         metrics, _ = self._score("test")
         self.progress.end()
-        return {k: v for k, v in metrics.items() if k != "loss"}
+        return metrics
 
     # ---------------------------------------------------------------- passes
     def _train(self) -> tuple[float | None, float]:
         if self.batch == 0:
             reset_state(self.model)
         if self.optimizer is None:
-            replay(self.model, self.task.history("val"), self.batch_size, self.runtime.device)
+            replay(self.model, self.task.past("val"), self.batch_size, self.runtime.device)
             return None, 0.0
         stream = self.task.stream(
             "train", self.batch_size, epoch=self.epoch, device=self.runtime.device
@@ -145,13 +134,7 @@ class Run:
         seconds = self.elapsed + time.perf_counter() - began
         self.clock.train_events += stream.num_events
         self.clock.train_s += seconds
-        if not math.isfinite(loss):
-            raise GraphError(
-                "loss",
-                f"it is {loss} after epoch {self.epoch + 1}",
-                expected="a finite number",
-                fix="Lower lr, or give clip_norm.",
-            )
+        check_loss(loss, self.epoch)
         return loss, seconds
 
     def _score(self, split: str) -> tuple[dict[str, float], float]:
@@ -160,10 +143,10 @@ class Run:
         if stream.num_queries == 0:
             return {}, 0.0
         if not self.task.continues(split):
-            replay(self.model, self.task.history(split), self.batch_size, self.runtime.device)
+            replay(self.model, self.task.past(split), self.batch_size, self.runtime.device)
         self.progress.begin(f"epoch {self.epoch + 1} {split}" if not final else split, len(stream))
         began = time.perf_counter()
-        scores = score_pass(
+        answer = score_pass(
             self.model, self.task, stream, self.runtime, after_batch=self.progress.batch
         )
         self.runtime.wait()
@@ -171,16 +154,8 @@ class Run:
         if not final:
             self.clock.eval_events += stream.num_events
             self.clock.eval_s += seconds
-        metrics = self.task.metrics(scores, split, final=final)
-        if self.optimizer is not None and not final:
-            metrics["loss"] = float(self.task.loss(scores, len(scores)))
-        return metrics, seconds
-
-    def _keep(self, val: dict[str, float]) -> bool:
-        if val:
-            return self.selection.update(self.epoch, val[self.task.selection])
-        self.selection.best_epoch = self.epoch  # nothing to choose by: the last epoch stays
-        return True
+        loss = self.optimizer is not None and not final
+        return figures(self.task, answer, split, final=final, loss=loss), seconds
 
     def _check_processes_agree(self) -> None:
         differing = self.runtime.differing(self.model.state_dict())
@@ -193,16 +168,13 @@ class Run:
             )
 
     # ---------------------------------------------------------------- record
-    def _curve(self, name: str, value: float) -> None:
-        self.curves.setdefault(name, []).append(value)
-
-    def _say(self, loss: float | None, val: dict[str, float], seconds: float, kept: bool) -> None:
+    def _say(self, loss: float | None, val: dict[str, float], seconds: float, best: bool) -> None:
         parts = [f"epoch {self.epoch + 1}"]
         if loss is not None:
             parts.append(f"loss {loss:.4f}")
         selection = self.task.selection
         if selection in val:
-            parts.append(f"val {selection} {val[selection]:.4f}{' *' if kept else '  '}")
+            parts.append(f"val {selection} {val[selection]:.4f}{' *' if best else '  '}")
         if loss is not None:
             rate = self.task.stream("train", self.batch_size).num_events / max(seconds, 1e-9)
             parts.append(f"{rate:,.0f} events/s")
@@ -219,10 +191,10 @@ class Run:
                 "batch": self.batch,
                 "elapsed": elapsed,
                 "loss_sum": self.loss_sum,
-                "selection": self.selection.state_dict(),
+                "selection": self.kept.selection.state_dict(),
                 "best_file": self.best_file,
-                "val_metrics": self.val_metrics,
-                "curves": self.curves,
+                "val_metrics": self.kept.val,
+                "curves": self.kept.curves,
                 "clock": vars(self.clock),
             }
         )
@@ -244,9 +216,10 @@ class Run:
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
         restore_random_state(state["random"])
-        self.selection.load_state_dict(state["selection"])
+        self.kept.selection.load_state_dict(state["selection"])
         self.clock = Clock(**state["clock"])
-        for key in ("epoch", "batch", "elapsed", "loss_sum", "best", "best_file", "curves"):
+        for key in ("epoch", "batch", "elapsed", "loss_sum", "best_file"):
             setattr(self, key, state[key])
-        self.val_metrics = state["val_metrics"]
+        self.kept.state, self.kept.val = state["best"], state["val_metrics"]
+        self.kept.curves = state["curves"]
         self.progress.say(f"goes on from epoch {self.epoch + 1}, batch {self.batch}")

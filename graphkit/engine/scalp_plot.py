@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from graphkit.electrodes import clean_name, electrode_positions
-from graphkit.engine.files import write_atomically
 from graphkit.errors import GraphError, require
+from graphkit.files import write_atomically
 
 __all__ = ["scalp_plot"]
 

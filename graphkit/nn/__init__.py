@@ -1,1 +1,160 @@
-"""Layers."""
+"""Layers, called as PyG's and torch's: all of them here, each imported when it is first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphkit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from graphkit.nn import attention, conv, decoder, memory, regions, signal, snapshot, stream
+    from graphkit.nn.attention import (
+        MRFFN,
+        HeadProjections,
+        MultiHeadAttention,
+        PatternMemory,
+        RelativeTables,
+        SEAttention,
+        SERotary,
+        SpatialBasis,
+    )
+    from graphkit.nn.channel_norm import ChannelNorm
+    from graphkit.nn.conv import DAGNNConv
+    from graphkit.nn.decoder import Decoder, DecoderLayer
+    from graphkit.nn.max_norm import MaxNorm
+    from graphkit.nn.memory import NeuralMemory
+    from graphkit.nn.ordinal_smooth import OrdinalSmoothing
+    from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion
+    from graphkit.nn.reversible_norm import ReversibleInstanceNorm
+    from graphkit.nn.signal import (
+        DailyProfile,
+        PerNodeForecaster,
+        SensorEmbedding,
+        TimeFeatures,
+        Transition,
+    )
+    from graphkit.nn.signal.residual_cnn import FrameNorm, ResidualCNN
+    from graphkit.nn.signal.skeleton import (
+        BodyPartNet,
+        FeatureAttention,
+        FrameAttention,
+        FrameDiffNet,
+        SkeletonConvNet,
+        SkeletonFeatures,
+        TwoStreamNet,
+    )
+    from graphkit.nn.snapshot import (
+        EGCU,
+        ColumnCell,
+        MatrixGRU,
+        MatrixLSTM,
+        NodeMLP,
+        OneByOne,
+        PairHistory,
+        PairMLP,
+        Snapshot,
+        SnapshotPredictor,
+        TopKSummary,
+        as_snapshot,
+    )
+    from graphkit.nn.sparse_linear import SparseLinear
+    from graphkit.nn.stacking import SeededDropout, Stack
+    from graphkit.nn.stream import (
+        AttentionReadout,
+        CodeReadout,
+        EventFeatures,
+        EventHistory,
+        EventTimes,
+        FadingTable,
+        HistoryTokens,
+        MessageStore,
+        NCache,
+        NodeTables,
+        PairTable,
+        Patches,
+        RecencyReadout,
+        RecentNeighbors,
+        StreamClock,
+        TemporalWalks,
+        TimedGRU,
+        TimeEncoder,
+    )
+
+__all__ = [
+    "AttentionReadout",
+    "BlockDiagonal",
+    "BodyPartNet",
+    "ChannelNorm",
+    "ChebyshevFilter",
+    "CodeReadout",
+    "ColumnCell",
+    "DAGNNConv",
+    "DailyProfile",
+    "Decoder",
+    "DecoderLayer",
+    "EGCU",
+    "EventFeatures",
+    "EventHistory",
+    "EventTimes",
+    "FadingTable",
+    "FeatureAttention",
+    "FrameAttention",
+    "FrameDiffNet",
+    "FrameNorm",
+    "HeadProjections",
+    "HistoryTokens",
+    "MRFFN",
+    "MatrixGRU",
+    "MatrixLSTM",
+    "MaxNorm",
+    "MessageStore",
+    "MultiHeadAttention",
+    "NCache",
+    "NeuralMemory",
+    "NodeFusion",
+    "NodeMLP",
+    "NodeTables",
+    "OneByOne",
+    "OrdinalSmoothing",
+    "PairHistory",
+    "PairMLP",
+    "PairTable",
+    "Patches",
+    "PatternMemory",
+    "PerNodeForecaster",
+    "RecencyReadout",
+    "RecentNeighbors",
+    "RelativeTables",
+    "ResidualCNN",
+    "ReversibleInstanceNorm",
+    "SEAttention",
+    "SERotary",
+    "SeededDropout",
+    "SensorEmbedding",
+    "SkeletonConvNet",
+    "SkeletonFeatures",
+    "Snapshot",
+    "SnapshotPredictor",
+    "SparseLinear",
+    "SpatialBasis",
+    "Stack",
+    "StreamClock",
+    "TemporalWalks",
+    "TimeEncoder",
+    "TimeFeatures",
+    "TimedGRU",
+    "TopKSummary",
+    "Transition",
+    "TwoStreamNet",
+    "as_snapshot",
+    "attention",
+    "conv",
+    "decoder",
+    "memory",
+    "regions",
+    "signal",
+    "snapshot",
+    "stream",
+]
+
+__getattr__, __dir__ = lazy_names(__name__)

@@ -14,12 +14,14 @@ __all__ = ["ChannelNorm"]
 class ChannelNorm(nn.Module):
     """Normalises each channel over batch and time; Keras' epsilon and momentum by default.
 
-    The running variance is torch's (unbiased), as in Keras' fused kernels.
+    The running variance is by default the unbiased one, as torch's and that of the fused kernels of
+    Keras 2, which it uses for pictures; Keras 3 follows the biased variance of batches.
 
     Args:
         num_channels: Channels.
         eps: Added to the variance.
         momentum: Weight of the new batch in the running statistics (1 minus Keras' momentum).
+        unbiased: Whether the running variance follows the unbiased variance of batches.
         elu: ELU of the result, as one operation (:func:`~graphkit.ops.norm_elu.norm_elu`).
 
     Shapes:
@@ -28,10 +30,16 @@ class ChannelNorm(nn.Module):
     """
 
     def __init__(
-        self, num_channels: int, eps: float = 1e-3, momentum: float = 0.01, *, elu: bool = False
+        self,
+        num_channels: int,
+        eps: float = 1e-3,
+        momentum: float = 0.01,
+        *,
+        unbiased: bool = True,
+        elu: bool = False,
     ) -> None:
         super().__init__()
-        self.eps, self.momentum, self.elu = eps, momentum, elu
+        self.eps, self.momentum, self.unbiased, self.elu = eps, momentum, unbiased, elu
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
         self.register_buffer("running_mean", torch.zeros(num_channels))
@@ -48,14 +56,21 @@ class ChannelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(self.weight.numel(), -1)
         given = [t.view(-1) for t in (self.weight, self.bias, self.running_mean, self.running_var)]
-        if self.elu:
-            return norm_elu(rows, *given, self.training, self.momentum, self.eps).view(x.shape)
         weight, bias, mean, var = given
-        y = F.batch_norm(
-            rows.unsqueeze(0), mean, var, weight, bias, self.training, self.momentum, self.eps
-        )
+        before = None if self.unbiased or not self.training else var.clone()
+        if self.elu:
+            y = norm_elu(rows, *given, self.training, self.momentum, self.eps)
+        else:
+            y = F.batch_norm(
+                rows.unsqueeze(0), mean, var, weight, bias, self.training, self.momentum, self.eps
+            )
+        if before is not None:  # what the batch added, times (n - 1) / n
+            count = rows.shape[1]
+            before.mul_(1 - self.momentum)
+            var.sub_(before).mul_((count - 1) / count).add_(before)
         return y.view(x.shape)
 
     def extra_repr(self) -> str:
         elu = ", elu=True" if self.elu else ""
+        elu = ("" if self.unbiased else ", unbiased=False") + elu
         return f"{self.weight.shape[-1]}, eps={self.eps:g}, momentum={self.momentum:g}{elu}"

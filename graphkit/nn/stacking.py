@@ -9,7 +9,7 @@ is shared, and each draws its dropout from a generator of its own, which begins 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -86,6 +86,30 @@ class Stack(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.model(*inputs)
+
+    @property
+    def auxiliary_loss(self) -> Callable[[], Tensor]:
+        """Terms of the models' own losses, see :meth:`_auxiliary`; absent where they have none."""
+        if not hasattr(self.model, "auxiliary_loss"):
+            raise AttributeError(f"{type(self.model).__name__} has no auxiliary_loss")
+        return self._auxiliary
+
+    def _auxiliary(self) -> Tensor:
+        """What the models' ``auxiliary_loss()`` gives after a forward pass, ``[models]``.
+
+        Raises:
+            GraphError: It is not one number for each model.
+        """
+        found = self.model.auxiliary_loss()
+        if found.shape != (len(self),):
+            raise GraphError(
+                "auxiliary_loss",
+                f"{type(self.model).__name__} does not keep the models of a stack apart",
+                expected=f"one number for each of the {len(self)} models",
+                got=f"shape {list(found.shape)}",
+                fix="Reduce over axes that are counted from the end, and leave the first.",
+            )
+        return found
 
     def state_of(self, row: int) -> dict[str, Tensor]:
         """A state dict for the model of a row (views)."""

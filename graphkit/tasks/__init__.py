@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from graphkit import renamed
+from graphkit.registry import names
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.forecast import Forecast
-from graphkit.tasks.graph_classification import GraphClassification
 from graphkit.tasks.link_prediction import LinkPrediction
 from graphkit.tasks.node_classification import NodeClassification
-from graphkit.tasks.part_classification import PartClassification
+from graphkit.tasks.recording_classification import RecordingClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
+from graphkit.tasks.window_classification import WindowClassification
 
 __all__ = [
+    "Answer",
     "EdgeClassification",
     "Forecast",
-    "GraphClassification",
     "LinkPrediction",
     "NodeClassification",
-    "PartClassification",
+    "RecordingClassification",
     "SnapshotLinkPrediction",
     "SnapshotNodeClassification",
+    "WindowClassification",
+    "list_tasks",
 ]
+
+
+def list_tasks() -> list[str]:
+    """Names of all registered tasks, sorted."""
+    return names("task")
+
+
+def __getattr__(name: str) -> Any:
+    new = renamed.attribute(__name__, name)
+    if new is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[new]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.registry import register
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_task import row_of
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 
 __all__ = ["EdgeClassification"]
 
 
-@register("task", "edge_classification")
+@register("task", "edge_classification", view="snapshot")
 class EdgeClassification(SnapshotClassification):
     r"""Classify the edges of each step from the embeddings of their ends after that step.
 
@@ -59,10 +57,6 @@ class EdgeClassification(SnapshotClassification):
         src, dst = self.timeline.edges[step]
         return src, dst, self.timeline.labels[step]
 
-    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
-        """Logits and label of each edge, ``[M, num_classes + 1]``."""
-        h = model(query.snapshots)
-        rows = row_of(h, query.snapshots[-1])
-        src, dst = (query.src, query.dst) if rows is None else (rows[query.src], rows[query.dst])
-        logits = model.head(h, src, dst)
-        return torch.cat([logits, query.label.to(logits.dtype).unsqueeze(1)], dim=1)
+    def logits(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
+        """A model's logits of each edge, ``[M, num_classes]``."""
+        return model.logits(query.snapshots, query.src, query.dst)

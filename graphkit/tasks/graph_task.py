@@ -14,13 +14,15 @@ class GraphTask:
     """A question about a graph.
 
     A task of its own answers :meth:`identity` and :meth:`_summary`; what the engine wants besides
-    stands in :class:`~graphkit.tasks.task.Task`.
+    stands in :class:`~graphkit.protocols.Task`.
 
     Args:
         graph: The graph.
 
     Attributes:
         name: Registered name.
+        view: The view of the graph that its models read, ``"stream"``, ``"snapshot"``,
+            ``"signal"`` or ``"static"``.
         dataset: Name of the graph, for results.
 
     Raises:
@@ -28,6 +30,7 @@ class GraphTask:
     """
 
     name: ClassVar[str]
+    view: ClassVar[str]
 
     def __init__(self, graph: TemporalGraph) -> None:
         check_graph(graph)

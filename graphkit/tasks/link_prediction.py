@@ -17,6 +17,7 @@ from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_t
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.queries import Query, QueryStream
 
@@ -29,7 +30,7 @@ _SPLITS = ("train", "val", "test")
 _KEPT = 1 << 20  # largest number of scores whose targets and weights are kept
 
 
-@register("task", "link_prediction")
+@register("task", "link_prediction", view="stream")
 class LinkPrediction(GraphTask):
     r"""Score the true destination of each event above others, knowing only earlier events.
 
@@ -72,6 +73,8 @@ class LinkPrediction(GraphTask):
     """
 
     name = "link_prediction"
+    view = "stream"
+    calls = ("score",)
     selection = "ap"
 
     def __init__(
@@ -135,7 +138,7 @@ class LinkPrediction(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> QueryStream:
-        """The batches of a split with their candidates; see :class:`graphkit.tasks.task.Task`."""
+        """The batches of a split with their candidates; see :class:`graphkit.protocols.Task`."""
         batch_size = check_count(batch_size, "batch_size", "not a batch size")
         asked = None
         if split == "test" and self.held_out is not None:
@@ -147,7 +150,7 @@ class LinkPrediction(GraphTask):
             drawn.append((sampler, num))
         return QueryStream(self._events(split), drawn, batch_size, asked, device)
 
-    def history(self, split: str) -> list[TemporalGraph]:
+    def past(self, split: str) -> list[TemporalGraph]:
         """The splits before this one; with held-out nodes, before the test, all their events,
         those that training never saw among them."""
         if split not in _SPLITS:
@@ -160,8 +163,9 @@ class LinkPrediction(GraphTask):
         return not (split == "test" and self.held_out is not None)
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: Query) -> Tensor:
-        """Logits ``[B, C]``, the positive in column 0."""
+    def score(self, model: nn.Module, query: Query) -> Answer:
+        """Logits ``[B, C]`` of the candidates; the target is the column of the true destination,
+        which is 0 in every row."""
         if self.within_batch:
             if not getattr(model, "reads_earlier", False):
                 raise GraphError(
@@ -170,16 +174,19 @@ class LinkPrediction(GraphTask):
                     expected="a model with reads_earlier, such as 'history'",
                     fix="Leave within_batch out, or take smaller batches.",
                 )
-            return model.score(query.src, query.dst, query.t, earlier=query.events)
-        return model.score(query.src, query.dst, query.t)
+            logits = model.score(query.src, query.dst, query.t, earlier=query.events)
+        else:
+            logits = model.score(query.src, query.dst, query.t)
+        return Answer(logits, query.src.new_zeros(len(query)))
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The part of the batch's loss that these rows have, of ``total`` rows.
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the loss of a batch of ``total`` rows.
 
         Args:
-            scores: Logits ``[b, C]``, the positive in column 0.
+            answer: Logits ``[b, C]``, the true destination in column 0.
             total: Rows of the whole batch.
         """
+        scores = answer.prediction
         if scores.dtype in (torch.float16, torch.bfloat16):
             scores = scores.float()
         key = (scores.shape, total, scores.device, scores.dtype)
@@ -194,13 +201,33 @@ class LinkPrediction(GraphTask):
                 self._constants[key] = constants
         return F.binary_cross_entropy_with_logits(scores, *constants, reduction="sum")
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """AP and AUC per kind of negatives (the task's own without a suffix), MRR and hits@10.
 
         Args:
-            scores: Logits ``[Q, C]`` of all queries of the split, in the columns of :meth:`stream`.
+            answers: Logits ``[Q, C]`` of all queries of the split, in the columns that
+                :meth:`stream` asks for with the same ``final``.
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            final: Whether it is what is reported, with all kinds of negatives.
+
+        Raises:
+            GraphError: There are other columns, or the true destination is not in the first.
         """
-        found: dict[str, float] = {}
+        answer = Answer.cat(answers)
+        scores, found = answer.prediction, dict[str, float]()
+        asked = 1 + sum(num for _, _, num in self._columns(split, final))
+        if scores.shape[1] != asked:
+            raise GraphError(
+                "answers",
+                f"these are not the columns of {split!r} with final={final}",
+                expected=f"{asked} candidates in a row",
+                got=scores.shape[1],
+                fix=f"Score the queries of stream({split!r}, ..., final={final}).",
+            )
+        if answer.target is not None and bool(answer.target.any()):
+            raise GraphError("target", "the true destination is not in the first column")
         positive, column = scores[:, 0], 1
         for kind, purpose, num in self._columns(split, final):
             part = scores[:, column : column + num]

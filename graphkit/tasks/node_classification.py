@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.node_splits import (
     RANDOM_OPTIONS,
@@ -24,12 +24,12 @@ from graphkit.tasks.node_splits import (
     public_split,
     random_split,
 )
+from graphkit.tasks.static_input import StaticGraph, StaticInput
 
 __all__ = ["NodeClassification", "NodeQuery"]
 
-_PARTS = ("train", "val", "test")
+_SUBSETS = ("train", "val", "test")
 _SELECTIONS = ("log_likelihood", "accuracy")
-_SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class NodeQuery:
     Attributes:
         node: int64 ``[Q]``.
         y: int64 ``[Q]``, their classes.
-        graph: What the model is given: ``x``, ``sparse_x``, ``edge_index``, ``edge_weight``.
-        first: Position of row 0 among all nodes of the part.
+        graph: What the model is given.
+        first: Position of row 0 among all nodes of the subset.
         events: None: there is nothing to observe.
     """
 
     node: Tensor
     y: Tensor
-    graph: dict[str, Tensor | None]
+    graph: StaticGraph
     first: int = 0
     events: None = None
 
     def __len__(self) -> int:
         return self.node.shape[0]
 
-    def share(self, rank: int, world: int) -> NodeQuery:
+    def shard(self, rank: int, world: int) -> NodeQuery:
         """The contiguous rows that belong to one of ``world`` processes."""
         a, b = len(self) * rank // world, len(self) * (rank + 1) // world
         return NodeQuery(self.node[a:b], self.y[a:b], self.graph, self.first + a)
@@ -61,7 +61,7 @@ class NodeQuery:
 
 @dataclass(frozen=True)
 class _OneBatch:
-    """A part of the nodes as a stream of one batch."""
+    """A subset of the nodes as a stream of one batch."""
 
     query: NodeQuery
 
@@ -81,7 +81,7 @@ class _OneBatch:
             yield self.query
 
 
-@register("task", "node_classification")
+@register("task", "node_classification", view="static")
 class NodeClassification(GraphTask):
     r"""Tell the class of nodes of a graph that stands still, some of whose classes are known.
 
@@ -89,8 +89,7 @@ class NodeClassification(GraphTask):
     likelihood of the training nodes' classes, the mean over them. The epoch is chosen by the log
     likelihood of the validation nodes (as in most papers on these data), or by accuracy.
 
-    Scores ``[Q, C]`` are logits with that of the true class in column 0 (and that of class 0 in its
-    place). A node whose best logits tie counts as the share of ties that would be right.
+    A node whose best logits tie counts as the share of ties that would be right.
 
     Args:
         graph: With ``x`` and ``y`` (negative: no label), such as ``load("cora")``.
@@ -104,12 +103,17 @@ class NodeClassification(GraphTask):
         random_options: ``train_per_class``, ``val_per_class``, ``num_val``, ``num_test``: see
             :func:`graphkit.tasks.node_splits.random_split`.
 
+    Attributes:
+        input: Prepares graphs for a model (:class:`~graphkit.tasks.static_input.StaticInput`).
+
     Raises:
         GraphError: No features, no labels, or too few of a class.
         UnknownNameError: No such split, selection or option.
     """
 
     name = "node_classification"
+    view = "static"
+    calls = ("forward",)
 
     def __init__(
         self,
@@ -133,7 +137,7 @@ class NodeClassification(GraphTask):
                 raise UnknownNameError("option of the split", option, RANDOM_OPTIONS)
         self.selection = selection
         self.seed = seed
-        self.normalize_features = normalize_features
+        self.input = StaticInput.of(graph, normalize_features=normalize_features)
         self.component = component
         self.split_name = split if isinstance(split, str) else "given"
         self.split = self._make_split(split, random_options)
@@ -151,15 +155,15 @@ class NodeClassification(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> _OneBatch:
-        """One batch with all nodes of a part; ``batch_size`` and ``epoch`` do not matter."""
-        if split not in _PARTS:
-            raise UnknownNameError("split", split, _PARTS)
+        """One batch with all nodes of a subset; ``batch_size`` and ``epoch`` do not matter."""
+        if split not in _SUBSETS:
+            raise UnknownNameError("split", split, _SUBSETS)
         device = torch.device(device)
         if device not in self._placed:
             self._placed[device] = self._place(device)
         return _OneBatch(self._placed[device][split])
 
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """Nothing: there is no stream."""
         return []
 
@@ -168,54 +172,47 @@ class NodeClassification(GraphTask):
         return True
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: NodeQuery) -> Tensor:
-        """Logits ``[Q, C]`` of the nodes, the true class in column 0."""
-        return self.truth_first(self.logits(model, query), query)
+    def score(self, model: nn.Module, query: NodeQuery) -> Answer:
+        """Logits ``[Q, C]`` of the nodes that are asked about, classes in their own columns, and
+        their classes."""
+        return self.answer(self.logits(model, query), query)
 
     def logits(self, model: nn.Module, query: NodeQuery) -> Tensor:
         """Logits of all nodes, ``[N, C]``, classes in their own columns."""
-        graph = query.graph
-        sparse = graph["sparse_x"] is not None and getattr(model, "accepts_sparse", False)
-        inputs = [graph["sparse_x" if sparse else "x"], graph["edge_index"]]
-        if graph["edge_weight"] is not None:
-            inputs.append(graph["edge_weight"])
-        return model(*inputs)
+        return model(*query.graph.inputs(model))
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[NodeQuery]) -> Tensor:
         """Logits ``[r, N, C]`` of a stack of models, all of which look at the one graph."""
         return self.logits(stack, queries[0])
 
-    def with_truth(self, logits: Tensor, query: NodeQuery) -> Tensor:
-        """Scores from logits of all nodes: :meth:`truth_first`."""
-        return self.truth_first(logits, query)
+    def answer(self, logits: Tensor, query: NodeQuery) -> Answer:
+        """The answer to a query, from logits ``[N, C]`` of all nodes."""
+        return Answer(logits[query.node], query.y)
 
-    def truth_first(self, logits: Tensor, query: NodeQuery) -> Tensor:
-        """The rows ``[Q, C]`` of the asked nodes with the true class and class 0 swapped."""
-        rows = logits[query.node]
-        columns = torch.arange(rows.shape[1], device=rows.device).repeat(len(query), 1)
-        columns.scatter_(1, query.y.unsqueeze(1), 0)
-        columns[:, 0] = query.y
-        return rows.gather(1, columns)
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean negative log likelihood of ``total`` rows."""
+        logits = answer.prediction
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        return -_log_likelihood(logits, answer.target).sum() / max(total, 1)
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The share of these rows in the mean negative log likelihood of ``total`` rows."""
-        if scores.dtype in (torch.float16, torch.bfloat16):
-            scores = scores.float()
-        return -F.log_softmax(scores, dim=1)[:, 0].sum() / max(total, 1)
-
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """``accuracy`` and ``log_likelihood`` (the mean, natural logarithm).
 
         Raises:
-            GraphError: A score is NaN.
+            GraphError: A logit is NaN.
         """
-        if scores.shape[0] == 0:
+        answer = Answer.cat(answers)
+        logits, y = answer.prediction, answer.target
+        if len(answer) == 0:
             return {}
-        if bool(scores.isnan().any()):
-            raise GraphError("scores", "a score is NaN", fix="Lower lr.")
-        best = scores.max(dim=1, keepdim=True).values == scores
-        right = best[:, 0].double() / best.sum(dim=1)
-        log = F.log_softmax(scores.double(), dim=1)[:, 0]
+        if bool(logits.isnan().any()):
+            raise GraphError("prediction", "a logit is NaN", fix="Lower lr.")
+        best = logits.max(dim=1, keepdim=True).values == logits
+        right = best.gather(1, y.unsqueeze(1)).squeeze(1).double() / best.sum(dim=1)
+        log = _log_likelihood(logits.double(), y)
         return {"accuracy": float(right.mean()), "log_likelihood": float(log.mean())}
 
     # ---------------------------------------------------------------- record
@@ -225,8 +222,8 @@ class NodeClassification(GraphTask):
             "split": self.split_name,
             "split_seed": self.seed if self.split_name == "random" else None,
             "component": self.component,
-            "nodes": {part: len(ids) for part, ids in zip(_PARTS, self.split)},
-            "normalize_features": self.normalize_features,
+            "nodes": {subset: len(ids) for subset, ids in zip(_SUBSETS, self.split)},
+            "normalize_features": self.input.normalize_features,
             "selection": self.selection,
             "computed": {
                 "accuracy": "share of the part's nodes whose largest logit is the true class's, "
@@ -248,26 +245,10 @@ class NodeClassification(GraphTask):
         return public_split(self.graph)
 
     def _place(self, device: torch.device) -> dict[str, NodeQuery]:
-        data = self.graph.static()
-        x = data.x.float() if not data.x.is_floating_point() else data.x
-        if self.normalize_features:
-            total = x.abs().sum(dim=1, keepdim=True)
-            x = x / torch.where(total > 0, total, 1)
-        sparse = None
-        if int(x.count_nonzero()) < _SPARSE * x.numel():
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-                sparse = x.to_sparse_csr().to(device)
-        graph = {
-            "x": x.to(device),
-            "sparse_x": sparse,
-            "edge_index": data.edge_index.to(device),
-            "edge_weight": None if data.edge_weight is None else data.edge_weight.to(device),
-        }
-        y = self.graph.y
+        graph, y = self.input(self.graph, device), self.graph.y
         return {
-            part: NodeQuery(ids.to(device), y[ids].to(device), graph)
-            for part, ids in zip(_PARTS, self.split)
+            subset: NodeQuery(ids.to(device), y[ids].to(device), graph)
+            for subset, ids in zip(_SUBSETS, self.split)
         }
 
     def _summary(self) -> str:
@@ -280,9 +261,21 @@ class NodeClassification(GraphTask):
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256()
-        for part in self.split:
-            digest.update(part.numpy().tobytes() + b"|")
+        for ids in self.split:
+            digest.update(ids.numpy().tobytes() + b"|")
         return digest.hexdigest()[:16]
+
+
+def _log_likelihood(logits: Tensor, y: Tensor) -> Tensor:
+    """Log probability of the true class of each row, ``[Q]``.
+
+    The normalisation adds the true class up first: the order of a floating point sum shows in its
+    last bits, and recorded runs were made in this one.
+    """
+    columns = torch.arange(logits.shape[1], device=logits.device).repeat(len(y), 1)
+    columns.scatter_(1, y.unsqueeze(1), 0)
+    columns[:, 0] = y
+    return F.log_softmax(logits.gather(1, columns), dim=1)[:, 0]
 
 
 def _check_columns(graph: TemporalGraph) -> None:

@@ -51,7 +51,7 @@ class Query:
     def __len__(self) -> int:
         return self.src.shape[0]
 
-    def share(self, rank: int, world: int) -> Query:
+    def shard(self, rank: int, world: int) -> Query:
         """The contiguous rows that belong to one of ``world`` processes; events stay whole."""
         total = len(self)
         a, b = total * rank // world, total * (rank + 1) // world

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -28,10 +28,14 @@ class SignalTask(GraphTask):
         graph: With a ``signal``.
 
     Attributes:
+        kind: What a model answers, its ``kind``: ``"forecast"`` or ``"classify"``.
         index: Numbers of the windows of each split.
         seed: Of orders and draws.
     """
 
+    view = "signal"
+    calls = ("forward",)
+    kind: ClassVar[str]
     index: Any
     seed: int
 
@@ -74,7 +78,7 @@ class SignalTask(GraphTask):
         index = self._order(epoch) if split == "train" else self.index[SPLITS.index(split)]
         return WindowStream(index, batch_size, self._asking(split, epoch, torch.device(device)))
 
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """Nothing: a window holds all that a model sees."""
         return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.snapshot_task import SnapshotTask
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
@@ -20,7 +22,7 @@ class SnapshotClassification(SnapshotTask):
     """Classes of what is in a step, told from the embeddings after that step.
 
     A task of this kind says what is asked about in a step (:meth:`asked`) and how a model answers
-    (:meth:`score`).
+    (:meth:`logits`).
 
     Args:
         graph: The stream.
@@ -35,6 +37,7 @@ class SnapshotClassification(SnapshotTask):
 
     subject: str
     ahead = 0
+    calls = ("logits",)
     selection = "f1"
 
     def __init__(
@@ -75,7 +78,7 @@ class SnapshotClassification(SnapshotTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> SnapshotStream:
-        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.protocols.Task`."""
         steps = self._steps(split)
         sizes = [len(self.asked(step)[-1]) for step in steps]
         return SnapshotStream(
@@ -83,21 +86,28 @@ class SnapshotClassification(SnapshotTask):
         )
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
-        """Logits and class of everything that is asked about, ``[M, num_classes + 1 or more]``."""
+    def logits(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
+        """A model's logits of everything that is asked about, ``[M, num_classes]``."""
         raise NotImplementedError
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The part of the loss that these rows have, of ``total`` rows."""
-        logits, label = self._parts(scores)
-        weight = scores.new_tensor(self.class_weights, dtype=torch.float32)
-        return F.cross_entropy(logits.float(), label, weight=weight, reduction="sum") / total
+    def score(self, model: nn.Module, query: SnapshotQuery) -> Answer:
+        """Logits ``[M, num_classes]``, classes ``[M]``, and the step of each row as its group."""
+        step = torch.full_like(query.label, query.step)
+        return Answer(self.logits(model, query), query.label, group=step)
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the loss of ``total`` rows."""
+        logits = answer.prediction.float()
+        weight = logits.new_tensor(self.class_weights)
+        return F.cross_entropy(logits, answer.target, weight=weight, reduction="sum") / total
+
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """F1, precision and recall of the target class, macro and micro F1."""
-        logits, label = self._parts(scores)
-        guess = logits.argmax(dim=1)
-        classes = torch.arange(self.num_classes, device=scores.device).unsqueeze(1)
+        answer = Answer.cat(answers)
+        guess, label = answer.prediction.argmax(dim=1), answer.target
+        classes = torch.arange(self.num_classes, device=label.device).unsqueeze(1)
         hit = ((guess == classes) & (label == classes)).sum(dim=1).double()
         guessed, there = (guess == classes).sum(dim=1), (label == classes).sum(dim=1)
         f1 = 2 * hit / (guessed + there).clamp(min=1)
@@ -124,9 +134,6 @@ class SnapshotClassification(SnapshotTask):
         }
 
     # ---------------------------------------------------------------- inside
-    def _parts(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        return scores[:, : self.num_classes], scores[:, self.num_classes].long()
-
     def _summary(self) -> str:
         return (
             f"{self._sizes()} of {len(self.timeline)} steps, {self.timeline.reach} steps seen, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,11 +11,11 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
-from graphkit.tasks.snapshot_task import SnapshotTask, row_of
+from graphkit.tasks.answer import Answer
+from graphkit.tasks.snapshot_task import SnapshotTask
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
 __all__ = ["SnapshotLinkPrediction"]
@@ -23,7 +24,7 @@ _METRICS = ("map", "mrr", "mrr_filtered")
 _SAMPLED = ("mrr_sampled", "ap_sampled")
 
 
-@register("task", "snapshot_link_prediction")
+@register("task", "snapshot_link_prediction", view="snapshot")
 class SnapshotLinkPrediction(SnapshotTask):
     r"""Rank all pairs of nodes by whether they have an edge in the next step.
 
@@ -76,6 +77,7 @@ class SnapshotLinkPrediction(SnapshotTask):
 
     name = "snapshot_link_prediction"
     ahead = 1
+    calls = ("link_logits", "rank")
     num_classes = 2
 
     def __init__(
@@ -120,7 +122,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> SnapshotStream:
-        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.protocols.Task`."""
         steps = self._steps(split)
         whole = split != "train" or final
         if whole:  # a step without an edge has no ranks
@@ -139,59 +141,66 @@ class SnapshotLinkPrediction(SnapshotTask):
         )
 
     # ---------------------------------------------------------------- answers
-    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
-        """In training the logit of an edge, which is the difference of the head's two, and the
-        label, ``[M, 2]``; otherwise one row per step, float64 ``[1, 5]``: average precision, MRR,
-        filtered MRR, number of pairs, loss on drawn pairs; if sampled without the filtered MRR,
-        ``[1, 4]``."""
-        h = model(query.snapshots)
-        rows = row_of(h, query.snapshots[-1])
-        logit = _logits(model, h, rows, query, query.src, query.dst)
-        scores = torch.stack([logit, query.label.to(logit.dtype)]).t()  # columns without gaps
-        if not query.whole:
-            return scores
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of a ranked step hold, see :meth:`score`."""
         if self.sampled is not None:
-            row = self._rank_drawn(model, h, rows, logit, query)
-            row.append(float(self.loss(scores, len(scores)).detach()))
-            return torch.tensor([row], dtype=torch.float64, device=h.device)
-        size = query.snapshots[-1].size if rows is not None else None
-        if rows is None:  # nodes that nothing has told apart are scored once
-            h, rows, size = h.unique(dim=0, return_inverse=True, return_counts=True)
-        true = query.label == 1
-        met = getattr(model, "pair_history", None)
-        found = rank_all_pairs(
-            model.head.margins(h),
-            len(h),
-            query.src[true],
-            query.dst[true],
-            position=rows,
-            size=size,
-            offsets=None if met is None else met.pairs(query.snapshots),
-        )
-        row = [found.ap, found.mrr, found.mrr_filtered, found.num_pairs]
-        row.append(float(self.loss(scores, len(scores)).detach()))
-        return torch.tensor([row], dtype=torch.float64, device=h.device)
+            return ("ap", "mrr", "num_pairs", "loss")
+        return ("ap", "mrr", "mrr_filtered", "num_pairs", "loss")
 
-    def loss(self, scores: Tensor, total: int) -> Tensor:
-        """The part of the loss that these rows have, of ``total`` rows."""
-        if scores.shape[1] != 2:
-            return scores[:, -1].sum() / total
-        logit, label = scores[:, 0].float(), scores[:, 1].detach().float()
+    def score(self, model: nn.Module, query: SnapshotQuery) -> Answer:
+        """Logits of an edge ``[M]`` and labels int64 ``[M]`` (1 for an edge) in training.
+
+        Otherwise a step is ranked by the model, and one row of statistics stands for its
+        :math:`N^2` pairs: float64 ``[1, K]`` in the order of :attr:`columns` (average precision,
+        MRR, filtered MRR unless ``sampled``, number of pairs, and the loss on the drawn pairs),
+        without a target; the group is the step.
+        """
+        if not query.whole:
+            logits = model.link_logits(query.snapshots, query.src, query.dst)
+            return Answer(logits, query.label)
+        found = model.rank(query, self._rivals(query))
+        drawn = Answer(found.logits.detach(), query.label)
+        row = [*found.ranking, float(self.loss(drawn, len(drawn)))]
+        device = found.logits.device
+        return Answer(
+            torch.tensor([row], dtype=torch.float64, device=device),
+            group=torch.tensor([query.step], device=device),
+        )
+
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the loss of ``total`` rows."""
+        if answer.target is None:
+            return answer.prediction[:, self.columns.index("loss")].sum() / total
+        logit, label = answer.prediction.float(), answer.target.float()
         none, edge = self.class_weights
         each = none + (edge - none) * label
         return F.binary_cross_entropy_with_logits(logit, label, each, reduction="sum") / total
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
-        """Those of the class's docstring for a split, from the rows of its steps."""
-        scores = scores.double()
-        pairs = scores[:, -2]
-        ap = float((scores[:, 0] * pairs).sum() / pairs.sum())
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """Those of the class's docstring for a split, from the statistics of its steps.
+
+        Raises:
+            GraphError: The answers are those of training, whose pairs are not ranked.
+        """
+        answer = Answer.cat(answers)
+        if answer.target is not None:
+            raise GraphError(
+                "answers",
+                "pairs that were not ranked have no metrics",
+                fix=f"Score the queries of stream({split!r}, final=True).",
+            )
+        found = dict(zip(self.columns, answer.prediction.double().unbind(1)))
+        pairs = found["num_pairs"]
+        ap = float((found["ap"] * pairs).sum() / pairs.sum())
         if self.sampled is not None:
-            return {"mrr_sampled": float(scores[:, 1].mean()), "ap_sampled": ap}
+            return {"mrr_sampled": float(found["mrr"].mean()), "ap_sampled": ap}
         return {
             "map": ap,
-            "mrr": float(scores[:, 1].mean()),
-            "mrr_filtered": float(scores[:, 2].mean()),
+            "mrr": float(found["mrr"].mean()),
+            "mrr_filtered": float(found["mrr_filtered"].mean()),
         }
 
     # ---------------------------------------------------------------- record
@@ -240,16 +249,13 @@ class SnapshotLinkPrediction(SnapshotTask):
     def _edges(self, step: int) -> Tensor:
         return self.timeline.edges[step]
 
-    def _rank_drawn(
-        self, model: nn.Module, h: Tensor, rows: Tensor | None, logit: Tensor, query: SnapshotQuery
-    ) -> list[float]:
-        """Average precision, MRR and number of pairs of the edges among what is drawn for them."""
+    def _rivals(self, query: SnapshotQuery) -> Tensor | None:
+        """The destinations that each edge of a step competes with, ``[P, sampled]``."""
+        if self.sampled is None:
+            return None
         true = query.label == 1
         src, dst = query.src[true], query.dst[true]
-        rivals = absent_targets(src, dst, self.num_nodes, self.sampled, self.seed, -1, query.step)
-        one, other = src.repeat_interleave(self.sampled), rivals.reshape(-1)
-        drawn = _logits(model, h, rows, query, one, other).detach().view(-1, self.sampled)
-        return list(rank_drawn(logit[true].detach(), drawn, src))
+        return absent_targets(src, dst, self.num_nodes, self.sampled, self.seed, -1, query.step)
 
     def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The edges of the step after this one, and pairs without an edge."""
@@ -282,20 +288,3 @@ class SnapshotLinkPrediction(SnapshotTask):
             return every, every
         steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
         return self._edges(step + 1)[0], torch.cat([edges.reshape(-1) for edges in steps])
-
-
-def _logits(
-    model: nn.Module,
-    h: Tensor,
-    rows: Tensor | None,
-    query: SnapshotQuery,
-    src: Tensor,
-    dst: Tensor,
-) -> Tensor:
-    """Logits of an edge, ``[M]``, of pairs of nodes: the head's, and what their history adds."""
-    one, other = src, dst
-    if rows is not None:
-        one, other = rows.index_select(0, src), rows.index_select(0, dst)
-    logit = model.head.differences(h, one, other)
-    met = getattr(model, "pair_history", None)
-    return logit if met is None else logit + met(query.snapshots, src, dst)

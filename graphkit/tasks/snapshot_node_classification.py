@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,14 +11,14 @@ from torch import Tensor, nn
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
 from graphkit.registry import register
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_task import row_of
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
 
 __all__ = ["SnapshotNodeClassification"]
 
 
-@register("task", "snapshot_node_classification")
+@register("task", "snapshot_node_classification", view="snapshot")
 class SnapshotNodeClassification(SnapshotClassification):
     r"""Classify the nodes of each step from their embeddings after that step.
 
@@ -78,21 +79,19 @@ class SnapshotNodeClassification(SnapshotClassification):
         node, label = self._asked[step]
         return node, node, label
 
-    def score(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
-        """Logits, class and step of each node, ``[M, num_classes + 2]``."""
-        h = model(query.snapshots)
-        rows = row_of(h, query.snapshots[-1])
-        logits = model.head(h, query.src if rows is None else rows[query.src]).float()
-        label = query.label.float().unsqueeze(1)
-        return torch.cat([logits, label, torch.full_like(label, query.step)], dim=1)
+    def logits(self, model: nn.Module, query: SnapshotQuery) -> Tensor:
+        """A model's logits of each node, ``[M, num_classes]``."""
+        return model.logits(query.snapshots, query.src)
 
-    def metrics(self, scores: Tensor, split: str, *, final: bool = False) -> dict[str, float]:
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
         """As for a split, and with ``final`` for each of its steps."""
-        found = super().metrics(scores, split)
+        answer = Answer.cat(answers)
+        found = super().metrics(answer, split)
         if final:
-            step = scores[:, -1].long()
-            for value in step.unique().tolist():
-                one = super().metrics(scores[step == value], split)
+            for value in answer.group.unique().tolist():
+                one = super().metrics(answer[answer.group == value], split)
                 found |= {f"{name}@{value}": one[name] for name in ("f1", "f1_micro")}
         return found
 

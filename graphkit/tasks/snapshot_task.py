@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from graphkit.data import TemporalGraph
-from graphkit.nn.snapshot import Snapshot
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.snapshot_timeline import SPLITS, Timeline
 
-__all__ = ["SnapshotTask", "row_of"]
+__all__ = ["SnapshotTask"]
 
 
 class SnapshotTask(GraphTask):
@@ -28,6 +25,7 @@ class SnapshotTask(GraphTask):
         ahead: Steps between the embeddings and the step that they answer for.
     """
 
+    view = "snapshot"
     ahead: ClassVar[int]
 
     def __init__(self, graph: TemporalGraph, timeline: Timeline) -> None:
@@ -51,7 +49,7 @@ class SnapshotTask(GraphTask):
         return self.timeline.mode
 
     # ---------------------------------------------------------------- what is asked
-    def history(self, split: str) -> list[Any]:
+    def past(self, split: str) -> list[Any]:
         """The steps that a carried state has gone through; nothing for windows."""
         return self.timeline.before(split)
 
@@ -66,8 +64,3 @@ class SnapshotTask(GraphTask):
     def _sizes(self) -> str:
         """Numbers of steps of the splits, ``train/val/test``."""
         return "/".join(str(len(self._steps(split))) for split in SPLITS)
-
-
-def row_of(h: Tensor, snapshot: Snapshot) -> Tensor | None:
-    """The row of each node in ``h``: that of the snapshot, unless the model keeps one per node."""
-    return None if len(h) == snapshot.num_nodes else snapshot.position

@@ -39,7 +39,7 @@ class WindowQuery:
     def __len__(self) -> int:
         return self.x.shape[0]
 
-    def share(self, rank: int, world: int) -> WindowQuery:
+    def shard(self, rank: int, world: int) -> WindowQuery:
         """The contiguous windows that belong to one of ``world`` processes."""
         a, b = len(self) * rank // world, len(self) * (rank + 1) // world
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -49,8 +49,7 @@ class SignalCase:
         num_nodes: ``N``.
         in_channels: ``C``.
         target_channels: Channels that are forecast.
-        in_steps: Rows that a model sees, ``T'``. (``task.history`` is the method of a task that the
-            engine calls, so the number has another name.)
+        in_steps: Rows that a model sees, ``T'``.
         horizon: ``T``; 0 for classes.
         delay: Rows between history and horizon.
         num_classes: Of a classifier; otherwise 0.

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
 from graphkit.testing.model_checks import (
@@ -151,6 +152,20 @@ def check_sparse(factory: Factory, case: StaticCase) -> None:
         assert_close(model(x.to_sparse_csr(), *rest), model(x, *rest), "sparse features")
 
 
+def check_adj_t(factory: Factory, case: StaticCase) -> None:
+    """A transposed adjacency (``torch.sparse``) or an ``EdgeIndex`` gives what edges give."""
+    model, (x, edge_index, *weight) = case.model(factory), case.inputs()
+    size = (case.num_nodes, case.num_nodes)
+    index = EdgeIndex(edge_index, sparse_size=size)
+    assert_close(model(x, index, *weight), model(x, edge_index, *weight), "EdgeIndex")
+    value = weight[0] if weight else torch.ones_like(edge_index[0], dtype=x.dtype)
+    adj_t = torch.sparse_coo_tensor(edge_index.flip(0), value, size).coalesce()
+    expected = model(x, adj_t.indices().flip(0), adj_t.values())  # parallel edges are one
+    for layout in (torch.sparse_coo, torch.sparse_csr):
+        given = adj_t if layout == torch.sparse_coo else adj_t.to_sparse(layout=layout)
+        assert_close(model(x, given), expected, f"adj_t, {layout}")
+
+
 def check_compile(factory: Factory, case: StaticCase) -> None:
     """The forward pass can be traced by ``torch.compile`` and gives the same."""
     model, inputs = case.model(factory), case.inputs()
@@ -183,6 +198,7 @@ STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {
         check_permutation,
         check_other_graph,
         check_sparse,
+        check_adj_t,
         check_compile,
         check_devices,
     )

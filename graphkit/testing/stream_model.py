@@ -18,43 +18,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphkit.data import EventBatch, TemporalGraph
 from graphkit.testing.model_checks import assert_close, assert_draws
 from graphkit.testing.stream_case import STREAM_CASES, Factory, StreamCase
+from graphkit.testing.stream_continuation import (
+    check_edge_features,
+    check_event_ids,
+    check_growth,
+    check_late_events,
+    check_saved_states,
+    check_tables,
+    check_temporal_data,
+)
+from graphkit.testing.stream_steps import observe, same_state, score, state_of
 
 __all__ = ["STREAM_MODEL_CHECKS", "check_stream_model"]
-
-
-def _observe(model: nn.Module, batches: Iterable[EventBatch]) -> None:
-    for batch in batches:
-        model.observe(batch)
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def _same_state(
-    a: dict[str, Tensor], b: dict[str, Tensor], promise: str, exact: bool = True
-) -> None:
-    assert a.keys() == b.keys(), f"{promise}: the state dicts have different keys"
-    for name in a:
-        x, y = a[name].cpu(), b[name].cpu()
-        assert x.dtype == y.dtype, f"{promise}: '{name}' has another dtype"
-        assert x.shape == y.shape, f"{promise}: '{name}' has another shape"
-        if exact or not x.is_floating_point():
-            same = torch.equal(x, y)
-        else:
-            same = torch.allclose(x, y, rtol=1e-4, atol=1e-5)
-        assert same, f"{promise}: '{name}' differs"
-
-
-@torch.no_grad()
-def _score(model: nn.Module, batch: EventBatch, dst: Tensor | None = None) -> Tensor:
-    return model.score(batch.src, batch.dst if dst is None else dst, batch.t)
 
 
 def check_shapes(factory: Factory, case: StreamCase) -> None:
@@ -62,7 +42,7 @@ def check_shapes(factory: Factory, case: StreamCase) -> None:
     model = case.model(factory)
     for batch in case.batches():
         for dst in (batch.dst, case.candidates(batch), case.candidates(batch, 1)):
-            out = _score(model, batch, dst)
+            out = score(model, batch, dst)
             assert out.shape == dst.shape, f"score gave {tuple(out.shape)} for {tuple(dst.shape)}"
             assert out.is_floating_point(), f"score gave {out.dtype}"
             assert bool(out.isfinite().all()), "a score is not finite"
@@ -73,22 +53,22 @@ def check_empty_batch(factory: Factory, case: StreamCase) -> None:
     """A batch without events gives no scores and changes nothing (a rank's share may be empty)."""
     model, batches = case.model(factory), case.batches()
     for seen in (0, 2):
-        _observe(model, batches[:seen])
-        before, none = _state(model), batches[0][:0]
-        assert _score(model, none).shape == (0,), "scores of an empty batch"
-        assert _score(model, none, none.dst.new_zeros(0, 3)).shape == (0, 3)
+        observe(model, batches[:seen])
+        before, none = state_of(model), batches[0][:0]
+        assert score(model, none).shape == (0,), "scores of an empty batch"
+        assert score(model, none, none.dst.new_zeros(0, 3)).shape == (0, 3)
         model.observe(none)
-        _same_state(before, _state(model), "observing an empty batch changes nothing")
+        same_state(before, state_of(model), "observing an empty batch changes nothing")
 
 
 def check_columns(factory: Factory, case: StreamCase) -> None:
     """Column j of the scores of ``[B, C]`` is the score of column j alone."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches[:3])
+    observe(model, batches[:3])
     dst = case.candidates(batches[3], 4)
-    together = _score(model, batches[3], dst)
+    together = score(model, batches[3], dst)
     for j in range(dst.size(1)):
-        alone = _score(model, batches[3], dst[:, j])
+        alone = score(model, batches[3], dst[:, j])
         assert_close(
             together[:, j], alone, "a candidate's score does not depend on the other candidates"
         )
@@ -97,26 +77,26 @@ def check_columns(factory: Factory, case: StreamCase) -> None:
 def check_rows(factory: Factory, case: StreamCase) -> None:
     """A row's score does not depend on the other rows of the batch."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches[:3])
-    together = _score(model, batches[3])
+    observe(model, batches[:3])
+    together = score(model, batches[3])
     promise = "a row's score does not depend on the other rows"
     for part in (slice(0, 1), slice(5, 12), slice(len(together) - 1, None)):
-        assert_close(together[part], _score(model, batches[3][part]), promise)
+        assert_close(together[part], score(model, batches[3][part]), promise)
 
 
 def check_pure(factory: Factory, case: StreamCase) -> None:
     """Scoring changes nothing, bit for bit, in training and in evaluation, nor do mode switches."""
     model, batches = case.model(factory), case.batches()
     for i, batch in enumerate(batches[:4]):
-        before = _state(model)
+        before = state_of(model)
         model.train(i % 2 == 0)
         model.score(batch.src, case.candidates(batch), batch.t)
         model.train(i % 2 == 1)
         model.score(batch.src, batch.dst, batch.t)
         model.eval()
-        first, second = _score(model, batch), _score(model, batch)
+        first, second = score(model, batch), score(model, batch)
         assert torch.equal(first, second), "two scores of one batch differ"
-        _same_state(before, _state(model), "score and train/eval leave the state as it is")
+        same_state(before, state_of(model), "score and train/eval leave the state as it is")
         model.observe(batch)
 
 
@@ -127,7 +107,7 @@ def check_gradients(factory: Factory, case: StreamCase) -> None:
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not parameters:
         return
-    _observe(model, batches[:4])
+    observe(model, batches[:4])
     for batch in batches[4:6]:  # twice: a second backward must not meet the first one's graph
         model.zero_grad(set_to_none=True)
         dst = torch.cat([batch.dst.unsqueeze(1), case.candidates(batch, 1)], dim=1)
@@ -148,40 +128,40 @@ def check_gradients(factory: Factory, case: StreamCase) -> None:
 def check_state_dict(factory: Factory, case: StreamCase) -> None:
     """A state dict taken mid-stream continues elsewhere to the same bits."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches[:4])
+    observe(model, batches[:4])
     other = case.model(factory)
     torch.manual_seed(case.seed + 1)
     other.reset_parameters()
-    _observe(other, batches[3:5])  # a state of another size and content, to be replaced
-    other.load_state_dict(_state(model))
+    observe(other, batches[3:5])  # a state of another size and content, to be replaced
+    other.load_state_dict(state_of(model))
     promise = "a loaded state dict restores everything"
-    _same_state(_state(model), _state(other), promise)
+    same_state(state_of(model), state_of(other), promise)
     for batch in batches[4:]:
-        assert torch.equal(_score(model, batch), _score(other, batch)), promise
+        assert torch.equal(score(model, batch), score(other, batch)), promise
         model.observe(batch)
         other.observe(batch)
-        _same_state(_state(model), _state(other), promise)
+        same_state(state_of(model), state_of(other), promise)
 
 
 def check_reset_state(factory: Factory, case: StreamCase) -> None:
     """``reset_state`` gives the state of a fresh model, keeps parameters, and replays exactly."""
     model, batches = case.model(factory), case.batches()
-    fresh = _state(model)
+    fresh = state_of(model)
     first = []
     for batch in batches:
-        first.append(_score(model, batch))
+        first.append(score(model, batch))
         model.observe(batch)
-    end = _state(model)
+    end = state_of(model)
     changed = any(
         fresh[n].shape != end[n].shape or not torch.equal(fresh[n], end[n]) for n in fresh
     )
     assert changed, "observing a stream leaves no trace in the state dict"
     model.reset_state()
-    _same_state(fresh, _state(model), "reset_state gives the fresh state")
+    same_state(fresh, state_of(model), "reset_state gives the fresh state")
     for batch, before in zip(batches, first):
-        assert torch.equal(_score(model, batch), before), "a replay gives other scores"
+        assert torch.equal(score(model, batch), before), "a replay gives other scores"
         model.observe(batch)
-    _same_state(end, _state(model), "a replay gives the same state")
+    same_state(end, state_of(model), "a replay gives the same state")
 
 
 def check_reset_parameters(factory: Factory, case: StreamCase) -> None:
@@ -194,14 +174,14 @@ def check_reset_parameters(factory: Factory, case: StreamCase) -> None:
 def check_deepcopy(factory: Factory, case: StreamCase) -> None:
     """A deep copy goes its own way from the same point."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches[:3])
-    before, twin = _state(model), copy.deepcopy(model)
-    _same_state(before, _state(twin), "a deep copy is equal")
+    observe(model, batches[:3])
+    before, twin = state_of(model), copy.deepcopy(model)
+    same_state(before, state_of(twin), "a deep copy is equal")
     twin.observe(batches[3])
-    _same_state(before, _state(model), "observing with a copy leaves the original")
+    same_state(before, state_of(model), "observing with a copy leaves the original")
     model.observe(batches[3])
-    _same_state(_state(twin), _state(model), "a deep copy continues like the original")
-    assert torch.equal(_score(model, batches[4]), _score(twin, batches[4]))
+    same_state(state_of(twin), state_of(model), "a deep copy continues like the original")
+    assert torch.equal(score(model, batches[4]), score(twin, batches[4]))
 
 
 def check_no_leak(factory: Factory, case: StreamCase) -> None:
@@ -218,14 +198,14 @@ def check_no_leak(factory: Factory, case: StreamCase) -> None:
         **columns,
     )
     model, other = case.model(factory), case.model(factory, twisted)
-    other.load_state_dict(_state(model))
+    other.load_state_dict(state_of(model))
     batches = case.batches()
-    _observe(model, batches[:3])
-    _observe(other, case.batches(twisted)[:3])
+    observe(model, batches[:3])
+    observe(other, case.batches(twisted)[:3])
     promise = "scores depend on the past only"
     dst = case.candidates(batches[3])
-    assert torch.equal(_score(model, batches[3]), _score(other, batches[3])), promise
-    assert torch.equal(_score(model, batches[3], dst), _score(other, batches[3], dst)), promise
+    assert torch.equal(score(model, batches[3]), score(other, batches[3])), promise
+    assert torch.equal(score(model, batches[3], dst), score(other, batches[3], dst)), promise
 
 
 def check_permutation(factory: Factory, case: StreamCase) -> None:
@@ -236,33 +216,33 @@ def check_permutation(factory: Factory, case: StreamCase) -> None:
     promise = "the order of the events inside a batch does not matter"
     for batch in batches:
         order = torch.randperm(len(batch), generator=draw).to(batch.src.device)
-        assert_close(_score(model, batch)[order], _score(other, batch[order]), promise)
+        assert_close(score(model, batch)[order], score(other, batch[order]), promise)
         model.observe(batch)
         other.observe(batch[order])
-        _same_state(_state(model), _state(other), promise, exact=False)
+        same_state(state_of(model), state_of(other), promise, exact=False)
 
 
 def check_single_events(factory: Factory, case: StreamCase) -> None:
     """One event per batch works, from the first event on."""
     model = case.model(factory)
     for batch in replace(case, batch_size=1).batches()[:60]:
-        assert bool(_score(model, batch).isfinite().all()), "a score is not finite"
+        assert bool(score(model, batch).isfinite().all()), "a score is not finite"
         model.observe(batch)
 
 
 def check_self_loops(factory: Factory, case: StreamCase) -> None:
     """A batch of nothing but one node's self loops works."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches[:2])
+    observe(model, batches[:2])
     b = batches[2]
     node = torch.full_like(b.src, case.num_nodes - 1)
     loops = EventBatch(node, node, b.t, b.event_id, edge_attr=b.edge_attr)
     model.observe(loops)
-    assert bool(_score(model, loops).isfinite().all()), "a score is not finite"
+    assert bool(score(model, loops).isfinite().all()), "a score is not finite"
 
 
 def check_time(factory: Factory, case: StreamCase) -> None:
-    """Times are exact: a tick (a quarter in float64) shows in a state that holds times."""
+    """Times are exact: a tick (a quarter in float64) shows in every buffer that holds times."""
     tick = 0.25 if case.time_dtype.is_floating_point else 1
     graph = case.graph()
     states = []
@@ -278,20 +258,21 @@ def check_time(factory: Factory, case: StreamCase) -> None:
             num_nodes=case.num_nodes,
         )
         model = case.model(factory)
-        _observe(model, case.batches(later))
-        states.append(_state(model))
+        observe(model, case.batches(later))
+        states.append(state_of(model))
     now, tick_later, much_later = states
-    holds_times = any(not torch.equal(now[n], much_later[n]) for n in now)
-    shows = any(not torch.equal(now[n], tick_later[n]) for n in now)
-    assert shows or not holds_times, "the state rounds the times of events"
+    exact = [n for n, value in now.items() if value.dtype in (torch.int64, torch.float64)]
+    holds_times = [n for n in exact if not torch.equal(now[n], much_later[n])]
+    rounded = [n for n in holds_times if torch.equal(now[n], tick_later[n])]
+    assert not rounded, f"the state rounds the times of events: {rounded}"
 
 
 def check_half_precision(factory: Factory, case: StreamCase) -> None:
     """Turning a model to bfloat16 and back leaves ids, counts and times as they are."""
     model, batches = case.model(factory), case.batches()
-    _observe(model, batches)
-    before = _state(model)
-    after = _state(model.to(torch.bfloat16).to(torch.float32))
+    observe(model, batches)
+    before = state_of(model)
+    after = state_of(model.to(torch.bfloat16).to(torch.float32))
     for name, value in before.items():
         if value.dtype == torch.float64 or not value.is_floating_point():
             assert torch.equal(value, after[name]), f"'{name}' is rounded by a change of precision"
@@ -300,7 +281,7 @@ def check_half_precision(factory: Factory, case: StreamCase) -> None:
 def check_mixed_precision(factory: Factory, case: StreamCase) -> None:
     """Scoring and the backward pass work under bfloat16 autocast; the state keeps its dtypes."""
     model, batches = case.model(factory), case.batches()
-    before = _state(model)
+    before = state_of(model)
     model.train()
     for batch in batches[:4]:
         with torch.autocast(torch.device(case.device).type, dtype=torch.bfloat16):
@@ -320,13 +301,13 @@ def check_devices(factory: Factory, case: StreamCase) -> None:
         return
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
-    b.load_state_dict(_state(a))
+    b.load_state_dict(state_of(a))
     promise = "CPU and GPU agree"
     for x, y in zip(case.batches(), gpu.batches()):
-        assert_close(_score(a, x), _score(b, y).cpu(), promise)
+        assert_close(score(a, x), score(b, y).cpu(), promise)
         a.observe(x)
         b.observe(y)
-        _same_state(_state(a), _state(b), promise, exact=False)
+        same_state(state_of(a), state_of(b), promise, exact=False)
 
 
 STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
@@ -349,6 +330,13 @@ STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
         check_time,
         check_half_precision,
         check_mixed_precision,
+        check_tables,
+        check_event_ids,
+        check_temporal_data,
+        check_edge_features,
+        check_late_events,
+        check_growth,
+        check_saved_states,
         check_devices,
     )
 }

@@ -39,7 +39,7 @@ def test_a_row_per_encoder(run, capsys, tmp_path):
     )  # fmt: skip
     out, err = capsys.readouterr()
     assert code == 0, err
-    assert "part classification" in out
+    assert "recording classification" in out
     assert "2 classes" in out
     assert {"gru", "skeleton_cnn"} <= set(out.split())
     found = load_results(tmp_path / "out.json")

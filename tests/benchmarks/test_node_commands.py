@@ -77,8 +77,22 @@ def test_snapshot_node(main, monkeypatch, tmp_path, capsys):
     assert [r.model for r in results] == ["gcn_snapshot", "evolvegcn_o"]
     record = json.loads((tmp_path / "out.json").read_text())[0]
     assert record["task"] == "snapshot_node_classification"
-    assert record["settings"]["task"] == {"every": 1, "history": 2, "features": "x"}
+    authors = {"flow": "target_to_source"}
+    assert record["settings"]["task"] == {"every": 1, "history": 2, "features": "x", **authors}
     assert {"f1", "f1_micro", "f1@11", "f1_micro@11"} <= record["metrics"]["test"].keys()
     assert "micro F1" in capsys.readouterr().out
     assert main([*given, "--set", "histry=3"]) == 2
     assert "Did you mean 'history'" in capsys.readouterr().err
+
+
+def test_models_of_another_view_are_refused(main, capsys):
+    """Before anything is loaded, and with the names of those that would do."""
+    for command, model, right in (
+        ("node_cls", "nat", "appnp or dagnn or gcn or mlp"),
+        ("snapshot_node", "met_before", "evolvegcn_h or evolvegcn_o or gcn_gru or gcn_snapshot"),
+        ("snapshot_link", "dagnn", "met_before"),
+    ):
+        assert main([command, "--model", model]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"run.py {command}: '--model': '{model}' does not")
+        assert right in said

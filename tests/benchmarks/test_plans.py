@@ -3,21 +3,31 @@
 import pytest
 
 from benchmarks import _plans, _settings
+from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 
 def test_models_that_fit():
-    def forecasts(make):
-        return getattr(make, "kind", None) == "forecast"
-
-    found = _plans.models_that(forecasts, ["gru", "ha"], "forecasts nothing")
+    found = _plans.models_that(["gru", "ha"], "forecasts nothing", tasks="forecast")
     assert list(found) == ["gru", "ha"]
-    assert all(forecasts(make) for make in found.values())
+    assert all(make.kind == "forecast" for make in found.values())
     with pytest.raises(GraphError, match=r"'nat' forecasts nothing.*expected .*gru or .*ha") as e:
-        _plans.models_that(forecasts, ["gru", "nat"], "forecasts nothing")
+        _plans.models_that(["gru", "nat"], "forecasts nothing", tasks="forecast")
     assert "nat or" not in str(e.value)
     with pytest.raises(UnknownNameError, match="Did you mean 'gwnet'"):
-        _plans.models_that(forecasts, ["gwnt"], "forecasts nothing")
+        _plans.models_that(["gwnt"], "forecasts nothing", tasks="forecast")
+
+
+def test_sweeps_of_old_names(monkeypatch):
+    entry = renamed.Renamed("setting", "model", "old_depth", "depth")
+    monkeypatch.setattr(renamed, "TABLE", (entry,))
+
+    def key_for(model, owner, name):
+        return name if name == "depth" else ""
+
+    with pytest.warns(DeprecationWarning, match="old_depth.*is called depth now"):
+        rows = _plans.sweep_rows(["a"], ["old_depth=1,2"], key_for)
+    assert rows == {"a depth=1": ("a", {"depth": 1}), "a depth=2": ("a", {"depth": 2})}
 
 
 def test_settings_of_fit_are_those_the_command_does_not_give_itself():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 
@@ -149,3 +150,37 @@ def test_a_sweep_splits_at_commas_outside_brackets(settings):
         "num_slots": {"[16,8]": [16, 8], "[64,32]": [64, 32]},
         "clock": {"time": "time", "absolute": "absolute"},
     }
+
+
+def test_old_names_in_files_and_on_the_command_line(settings, monkeypatch, tmp_path):
+    """They forward with a warning, whatever scope they are given with; a name that is in use today
+    is left alone."""
+    table = (
+        renamed.Renamed("setting", "model", "width", "channels"),
+        renamed.Renamed("setting", "nat", "slots", "channels"),
+        renamed.Renamed("setting", "task", "val", "share"),
+    )
+    monkeypatch.setattr(renamed, "TABLE", table)
+    content = {"default": {"model": {"width": 3}, "task": {"val": 0.2}, "fit": {"width": 1}}}
+    (tmp_path / "nat.json").write_text(json.dumps(content))
+    with pytest.warns(DeprecationWarning, match="is called") as warned:
+        found = settings.read("nat", "enron", tmp_path)
+    assert found.model == {"channels": 3}
+    assert found.task == {"share": 0.2}
+    assert found.fit == {"width": 1}  # of another scope
+    assert len(warned) == 2
+    known = {"model_names": {"channels"}, "fit_names": {"lr"}, "task_names": {"share"}}
+    for given, want in (
+        ("width=4", ("model", "channels", 4)),
+        ("model.width=5", ("model", "channels", 5)),
+        ("nat.slots=6", ("model", "channels", 6)),
+        ("task.val=0.5", ("task", "share", 0.5)),
+        ("val=0.6", ("task", "share", 0.6)),
+    ):
+        with pytest.warns(DeprecationWarning, match="is called"):
+            settings.apply(found, "nat", settings.parse([given]), **known, others={})
+        scope, name, value = want
+        assert getattr(found, scope)[name] == value, given
+    known["task_names"] = {"val", "share"}  # here the old name is one of today
+    settings.apply(found, "nat", {"val": 0.7, "task.val": 0.8}, **known, others={})
+    assert found.task["val"] == 0.8

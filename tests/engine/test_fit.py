@@ -8,6 +8,7 @@ from torch import nn
 
 from graphkit import LinkPrediction, evaluate, fit, load, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.tasks.answer import Answer
 
 CPU = {"device": "cpu", "progress": False, "threads": 1}
 
@@ -154,11 +155,11 @@ def test_a_model_without_parameters_goes_through_once(toy):
     assert torch.equal(model.count, torch.bincount(graph.dst, minlength=60).float())
     # A count that is known in closed form: the events before each batch.
     scores = []
-    count = torch.bincount(torch.cat([g.dst for g in task.history("test")]), minlength=60).float()
+    count = torch.bincount(torch.cat([g.dst for g in task.past("test")]), minlength=60).float()
     for query in task.stream("test", 100, final=True):
         scores.append(count[query.dst])
         count += torch.bincount(query.events.dst, minlength=60)
-    assert result.metrics["test"] == task.metrics(torch.cat(scores), "test", final=True)
+    assert result.metrics["test"] == task.metrics(Answer(torch.cat(scores)), "test")
 
 
 def test_inductive_test_replays_the_whole_history(toy):
@@ -175,7 +176,7 @@ def test_inductive_test_replays_the_whole_history(toy):
     events = list(zip(graph.src.tolist(), graph.dst.tolist(), graph.t.tolist()))
     assert [row for what, *_, rows, _ in after if what == "observe" for row in rows] == events
     asked = [row for what, *_, rows, _ in after if what == "score" for row in rows]
-    late = events[sum(map(len, task.history("test"))) :]
+    late = events[sum(map(len, task.past("test"))) :]
     assert asked == [row for row in late if row[0] in held or row[1] in held]
     assert asked
 

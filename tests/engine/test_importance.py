@@ -9,7 +9,7 @@ from graphkit.electrodes import DREAMER_ELECTRODES
 from graphkit.engine.importance import node_importance
 from graphkit.engine.scalp_plot import scalp_plot
 from graphkit.errors import GraphError
-from graphkit.tasks import GraphClassification
+from graphkit.tasks import WindowClassification
 
 
 class Loudness(torch.nn.Module):
@@ -29,7 +29,7 @@ def task():
         signal_part=torch.arange(12).repeat_interleave(64), parts={"y": y},
     )  # fmt: skip
     split = PartSplit("part", [0, 1, 2, 3], [4, 5])
-    return GraphClassification(graph, history=64, scaler="none", split=split)
+    return WindowClassification(graph, history=64, scaler="none", split=split)
 
 
 def test_nodes_that_are_not_looked_at_do_not_matter(task):

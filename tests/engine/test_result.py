@@ -9,7 +9,6 @@ import pytest
 from graphkit import LinkPrediction, Result, fit
 from graphkit.engine import load_results, save_results
 from graphkit.engine.environment import peak_rss_mb
-from graphkit.engine.files import write_atomically, write_text
 from graphkit.engine.plot import plot_curves
 from graphkit.engine.result import table
 from graphkit.errors import GraphError, MissingPackageError
@@ -137,22 +136,6 @@ def test_plot_without_matplotlib_names_the_extra(result, tmp_path, monkeypatch):
     with pytest.raises(MissingPackageError, match=r"graphkit\[plot\]"):
         result.plot(tmp_path / "no.png")
     assert not (tmp_path / "no.png").exists()
-
-
-def test_writing_is_all_or_nothing(tmp_path):
-    path = tmp_path / "file"
-    write_text(path, "old")
-
-    def fail(file):
-        file.write(b"half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-    write_text(path, "néw")
-    assert path.read_bytes() == "néw".encode()
 
 
 def test_peak_memory_grows_with_use():

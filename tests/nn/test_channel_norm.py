@@ -41,3 +41,29 @@ def test_a_set_of_statistics_for_each_model(elu):
     for row, model in enumerate(models):
         torch.testing.assert_close(found[row], model(x[row]))
         torch.testing.assert_close(both.running_mean[row], model.running_mean)
+
+
+@pytest.mark.parametrize("elu", [False, True])
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_which_variance_is_followed(unbiased, elu):
+    norm = ChannelNorm(2, momentum=0.25, unbiased=unbiased, elu=elu).double()
+    mean, var = [0.0, 0.0], [1.0, 1.0]
+    for seed in range(3):
+        draw = torch.Generator().manual_seed(seed)
+        x = torch.randn(2, 3, 4, generator=draw, dtype=torch.float64) * 3 + 1
+        y = norm(x)
+        for c in range(2):
+            numbers = x[c].flatten().tolist()
+            centre = sum(numbers) / 12
+            squares = sum((v - centre) ** 2 for v in numbers)
+            mean[c] = 0.75 * mean[c] + 0.25 * centre
+            var[c] = 0.75 * var[c] + 0.25 * squares / (11 if unbiased else 12)
+            want = (x[c] - centre) / (squares / 12 + 1e-3) ** 0.5  # always the biased one
+            want = nn.functional.elu(want) if elu else want
+            torch.testing.assert_close(y[c], want, rtol=0, atol=1e-12)
+    assert norm.running_mean.tolist() == pytest.approx(mean, rel=1e-12)
+    assert norm.running_var.tolist() == pytest.approx(var, rel=1e-12)
+    before = norm.running_var.clone()
+    norm.eval()(x)
+    assert torch.equal(norm.running_var, before)
+    assert ("unbiased=False" in repr(norm)) != unbiased

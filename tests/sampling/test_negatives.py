@@ -208,6 +208,35 @@ def test_inductive_with_held_out_nodes_leaves_out_pairs_of_training():
     assert set(sampler.sample(g[6:].batches(size=1)[0], 200).flatten().tolist()) == {3, 4}
 
 
+def test_inductive_leaves_out_less_than_dyglib():
+    """Both rules with sets: theirs drops every pair up to a time, ours the pairs of training."""
+    events = [
+        (0, 1, 0),
+        (0, 4, 1),
+        (0, 2, 1),
+        (0, 4, 5),
+        (0, 3, 6),
+        (0, 6, 7),
+        (0, 5, 8),
+        (0, 2, 9),
+    ]
+    g = build(events)
+    train = g[:3].filter_events(g[:3].dst != 4)  # node 4 is held out
+    trained, last = {1, 2}, 1
+    found = {}
+    for name, asked, end in (("validation", 5, last), ("test", 7, 7)):
+        _, true, now = events[asked]
+        met = {v for _, v, t in events if last < t < now}
+        observed = {v for _, v, t in events if t <= end}
+        ours = met - trained - {true}
+        theirs = {v for _, v, t in events if t < now} - observed - {true}
+        sampler = negatives.create("inductive", g, train=train)
+        drawn = sampler.sample(g[asked : asked + 1].batches(size=1)[0], 200)
+        assert set(drawn.flatten().tolist()) == ours
+        found[name] = ours, theirs
+    assert found == {"validation": ({3, 4}, {3}), "test": ({3, 4, 5, 6}, {5})}
+
+
 def test_without_graph_the_whole_storage_is_known():
     g = triadic()
     split = g.split()

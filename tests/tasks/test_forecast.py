@@ -15,6 +15,7 @@ from graphkit.engine import Result, evaluate
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import LastValue, SignalGRU
 from graphkit.tasks import Forecast
+from graphkit.tasks.answer import Answer
 
 CPU = {"device": "cpu", "progress": False, "threads": 1}
 T, N = 240, 4
@@ -75,7 +76,7 @@ def test_a_query_against_slices() -> None:
 def test_shares_of_a_query() -> None:
     task = small(build(missing=0.1))
     query = next(task.stream("val", 7).start(1))
-    parts = [query.share(rank, 3) for rank in range(3)]
+    parts = [query.shard(rank, 3) for rank in range(3)]
     assert [len(p) for p in parts] == [2, 2, 3]
     assert [p.first for p in parts] == [7, 9, 11]
     for name in ("x", "y", "y_mask", "x_mask", "covariates"):
@@ -106,7 +107,7 @@ def test_loss_and_metrics_against_numpy(missing: float, null: float | None) -> N
     signal[::5] = 50.0
     task = small(build(channels=2, missing=missing, signal=signal), null_value=null)
     model = LastValue.from_task(task)
-    scores = torch.cat([task.score(model, q) for q in task.stream("train", 9)])
+    answer = Answer.cat([task.score(model, q) for q in task.stream("train", 9)])
     pred, errors, absolute = [], {1: [], 2: [], 3: [], 4: []}, {1: [], 2: [], 3: [], 4: []}
     mask = task.graph.signal_mask
     for query in task.stream("train", 9):
@@ -114,7 +115,9 @@ def test_loss_and_metrics_against_numpy(missing: float, null: float | None) -> N
     pred = task.scaler.inverse(torch.cat(pred))
     order = torch.cat([q.y for q in task.stream("train", 9)])
     for row, (p, y) in enumerate(zip(pred.numpy(), order.numpy())):
-        known = ~torch.isnan(scores[row, 1]).numpy()
+        known = torch.ones(4, N, 2, dtype=torch.bool)
+        if answer.mask is not None:
+            known = answer.mask[row]
         for step in range(4):
             for n in range(N):
                 for c in range(2):
@@ -125,7 +128,7 @@ def test_loss_and_metrics_against_numpy(missing: float, null: float | None) -> N
                         assert valid
                         errors[step + 1].append(abs(p[step, n, c] - y[step, n, c]))
                         absolute[step + 1].append(abs(y[step, n, c]))
-    found = task.metrics(scores, "train")
+    found = task.metrics(answer, "train")
     for step in (1, 4):
         e, a = np.array(errors[step]), np.array(absolute[step])
         assert found[f"mae@{step}"] == pytest.approx(e.mean(), rel=1e-5)
@@ -136,8 +139,8 @@ def test_loss_and_metrics_against_numpy(missing: float, null: float | None) -> N
     assert found["mae"] == pytest.approx(np.mean(means), rel=1e-5)
     # Over all training windows the loss is the masked mean absolute error.
     total = np.concatenate([np.array(errors[s]) for s in errors]).mean()
-    assert float(task.loss(scores, len(scores))) == pytest.approx(total, rel=1e-5)
-    parts = [task.loss(part, len(scores)) for part in scores.split(11)]
+    assert float(task.loss(answer, len(answer))) == pytest.approx(total, rel=1e-5)
+    parts = [task.loss(answer[i : i + 11], len(answer)) for i in range(0, len(answer), 11)]
     assert float(sum(parts)) == pytest.approx(total, rel=1e-5)
 
 
@@ -146,10 +149,10 @@ def test_a_batch_of_nothing_valid_costs_nothing() -> None:
     signal[:20] = torch.nan
     task = small(build(signal=signal))
     model = LastValue.from_task(task)
-    scores = task.score(model, task.query(task.index.train[:3]))
-    assert bool(scores[:, 1].isnan().all())
-    assert float(task.loss(scores, 3)) == 0.0
-    assert np.isnan(task.metrics(scores, "train")["mae"])
+    answer = task.score(model, task.query(task.index.train[:3]))
+    assert not bool(answer.mask.any())
+    assert float(task.loss(answer, 3)) == 0.0
+    assert np.isnan(task.metrics(answer, "train")["mae"])
 
 
 def test_training_signal() -> None:
@@ -335,7 +338,7 @@ def test_what_is_refused() -> None:
         task.stream("vla", 4)
     with pytest.raises(GraphError, match="batch_size"):
         task.stream("val", 0)
-    scores = task.score(LastValue.from_task(task), task.query([0]))
-    scores[0, 0, 0] = torch.nan
+    answer = task.score(LastValue.from_task(task), task.query([0]))
+    answer.prediction[0, 0, 0] = torch.nan
     with pytest.raises(GraphError, match="a forecast is NaN"):
-        task.metrics(scores, "val")
+        task.metrics(answer, "val")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from graphkit import tasks
+from graphkit import registry
 from graphkit.errors import GraphError
 
 
-@pytest.mark.parametrize("task", tasks.__all__)
+@pytest.mark.parametrize("task", registry.names("task"))
 @pytest.mark.parametrize("graph", [None, "collegemsg", [1, 2]], ids=str)
 def test_what_is_no_graph(task, graph):
     with pytest.raises(GraphError, match="'graph': not a graph") as found:
-        getattr(tasks, task)(graph)
+        registry.get("task", task)(graph)
     if isinstance(graph, str):
         assert "graphkit.load('collegemsg')" in str(found.value)

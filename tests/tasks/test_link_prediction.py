@@ -12,6 +12,7 @@ from graphkit import LinkPrediction, TemporalGraph, registry
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import average_precision, batch_mean, ranks
 from graphkit.sampling.negatives import FixedNegatives, create
+from graphkit.tasks.answer import Answer
 
 KINDS = ("random", "historical", "inductive")
 
@@ -39,9 +40,9 @@ def test_split_by_time(graph):
     expected = graph.split(val=0.2, test=0.1)
     assert [len(p) for p in task.split] == [len(p) for p in expected]
     assert task.split.train.t_max < task.split.val.t_min
-    assert [len(g) for g in task.history("test")] == [len(expected.train), len(expected.val)]
-    assert [len(g) for g in task.history("val")] == [len(expected.train)]
-    assert task.history("train") == []
+    assert [len(g) for g in task.past("test")] == [len(expected.train), len(expected.val)]
+    assert [len(g) for g in task.past("val")] == [len(expected.train)]
+    assert task.past("train") == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,14 +88,14 @@ def test_loss_is_the_mean_over_positives_plus_the_mean_over_negatives(graph):
     bce = nn.BCEWithLogitsLoss()
     positive, negative = logits[:, 0], logits[:, 1:]
     expected = bce(positive, torch.ones(20)) + bce(negative, torch.zeros(20, 3))
-    loss = task.loss(logits, 20)
+    loss = task.loss(Answer(logits), 20)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
     grad = torch.autograd.grad(loss, logits)[0]
     assert torch.allclose(grad, torch.autograd.grad(expected, logits)[0], atol=1e-7)
     # The losses of the shares of a batch add up to the loss of the batch.
-    parts = task.loss(logits[:7], 20) + task.loss(logits[7:], 20)
+    parts = task.loss(Answer(logits[:7]), 20) + task.loss(Answer(logits[7:]), 20)
     assert parts.item() == pytest.approx(loss.item(), rel=1e-6)
-    assert task.loss(logits.bfloat16(), 20).dtype == torch.float32
+    assert task.loss(Answer(logits.bfloat16()), 20).dtype == torch.float32
 
 
 def test_metrics_equal_scikit_learn_column_by_column(graph):
@@ -102,7 +103,7 @@ def test_metrics_equal_scikit_learn_column_by_column(graph):
     count = len(task.split.test)
     scores = torch.randn(count, 24, generator=torch.Generator().manual_seed(0))
     scores[:, 0] += 1
-    found = task.metrics(scores, "test", final=True)
+    found = task.metrics(Answer(scores), "test")
     y = np.r_[np.ones(count), np.zeros(count)]
     for column, suffix in enumerate(("", "_historical", "_inductive"), start=1):
         s = torch.cat([scores[:, 0], scores[:, column]]).numpy()
@@ -116,7 +117,7 @@ def test_metrics_equal_scikit_learn_column_by_column(graph):
 
 def test_the_suffix_follows_the_chosen_negatives(graph):
     task = LinkPrediction(graph, negatives="historical", eval_negatives=("random", "historical"))
-    found = task.metrics(torch.rand(len(task.split.test), 3), "test", final=True)
+    found = task.metrics(Answer(torch.rand(len(task.split.test), 3)), "test")
     assert list(found) == ["ap", "auc", "ap_random", "auc_random"]
 
 
@@ -148,7 +149,7 @@ def test_within_a_batch_models_that_can_get_its_events(graph):
     for within_batch in (False, True):
         task = LinkPrediction(graph, within_batch=within_batch)
         query = next(iter(task.stream("train", 50)))
-        task.score(model, query.share(0, 2))
+        task.score(model, query.shard(0, 2))
         assert model.earlier is (query.events if within_batch else None)
         assert task.identity()["within_batch"] is within_batch
     with pytest.raises(GraphError, match="EdgeBank knows what it has observed"):
@@ -158,7 +159,7 @@ def test_within_a_batch_models_that_can_get_its_events(graph):
 def test_batch_means_only_under_their_own_name(graph):
     task = LinkPrediction(graph, batch_mean=True)
     scores = torch.rand(len(task.split.test), 2)
-    found = task.metrics(scores, "test", final=True)
+    found = task.metrics(Answer(scores), "test")
     assert list(found) == ["ap", "auc", "ap_batch_mean_32", "auc_batch_mean_32"]
     mean = batch_mean(average_precision, scores[:, 0], scores[:, 1], 32)
     assert found["ap_batch_mean_32"] == mean != found["ap"]
@@ -174,7 +175,7 @@ def test_inductive_protocol(graph):
         assert not held & set(columns(task, split).flatten().tolist()), "not even as a negative"
     full = graph.split()
     assert len(task.split.test) == len(full.test)
-    assert [len(g) for g in task.history("test")] == [len(full.train), len(full.val)]
+    assert [len(g) for g in task.past("test")] == [len(full.train), len(full.val)]
     assert not task.continues("test")
     assert task.continues("val")
     stream = task.stream("test", 50)
@@ -249,7 +250,7 @@ def test_refusals(graph):
     with pytest.raises(GraphError, match="batch_size"):
         LinkPrediction(graph).stream("train", 0)
     task = LinkPrediction(graph)
-    for call in (task.history, lambda split: task.stream(split, 10)):
+    for call in (task.past, lambda split: task.stream(split, 10)):
         with pytest.raises(UnknownNameError, match="Did you mean 'val'"):
             call("valid")
 
@@ -268,3 +269,29 @@ def test_counts_are_whole_numbers_of_any_kind(graph):
     for wrong in (10.5, "100", 0):
         with pytest.raises(GraphError, match="batch_size"):
             LinkPrediction(graph).stream("train", wrong)
+
+
+def test_answers_name_the_column_of_the_true_destination(graph):
+    class Model(torch.nn.Module):
+        def score(self, src, dst, t):
+            return torch.arange(dst.numel(), dtype=torch.bfloat16).view(dst.shape)
+
+    task = LinkPrediction(graph, candidates=3)
+    query = next(iter(task.stream("test", 50, final=True)))
+    answer = task.score(Model(), query)
+    assert answer.target.dtype == torch.int64
+    true = query.dst.gather(1, answer.target.unsqueeze(1)).squeeze(1)
+    assert torch.equal(true, task.split.test.dst[:50])
+    assert answer.mask is None
+    assert answer.group is None
+
+
+def test_metrics_of_a_list_are_those_of_all_rows(graph):
+    task = LinkPrediction(graph, eval_negatives=KINDS)
+    whole = Answer(torch.randn(len(task.split.test), 4))
+    assert task.metrics([whole[:70], whole[70:71], whole[71:]]) == task.metrics(whole)
+    with pytest.raises(GraphError, match=r"expected 2 candidates.*got 4"):
+        task.metrics(whole, final=False)
+    last = Answer(whole.prediction, torch.full((len(whole),), 3))
+    with pytest.raises(GraphError, match="not in the first column"):
+        task.metrics(last)

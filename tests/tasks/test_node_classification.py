@@ -9,6 +9,7 @@ from graphkit.engine import evaluate, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.static import DAGNN, GCN
 from graphkit.tasks import NodeClassification
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.node_splits import largest_component, random_split
 
 
@@ -94,21 +95,24 @@ def test_loss_and_metrics():
     task = NodeClassification(graph, **SMALL)
     query = next(task.stream("val", 100).start())
     logits = torch.randn(graph.num_nodes, 3, requires_grad=True)
-    scores = task.truth_first(logits, query)
+    answer = task.answer(logits, query)
+    assert torch.equal(answer.prediction, logits[task.split.val])
+    assert torch.equal(answer.target, graph.y[task.split.val])
     expected = F.cross_entropy(logits[task.split.val], graph.y[task.split.val])
-    torch.testing.assert_close(task.loss(scores, len(query)), expected)
-    parts = [query.share(rank, 3) for rank in range(3)]
+    torch.testing.assert_close(task.loss(answer, len(query)), expected)
+    parts = [query.shard(rank, 3) for rank in range(3)]
     assert [p.first for p in parts] == [0, 6, 13]
-    shared = sum(task.loss(task.truth_first(logits, p), len(query)) for p in parts)
+    shared = sum(task.loss(task.answer(logits, p), len(query)) for p in parts)
     torch.testing.assert_close(shared, expected)
-    found = task.metrics(scores.detach(), "val")
+    found = task.metrics(answer.detach(), "val")
     right = logits.argmax(1)[task.split.val] == graph.y[task.split.val]
     assert found["accuracy"] == pytest.approx(float(right.double().mean()))
     assert found["log_likelihood"] == pytest.approx(-expected.item(), rel=1e-6)
-    assert task.metrics(torch.zeros(20, 3), "val")["accuracy"] == pytest.approx(1 / 3)
-    assert task.metrics(scores[:0], "val") == {}
+    y = torch.randint(3, (20,))
+    assert task.metrics(Answer(torch.zeros(20, 3), y))["accuracy"] == pytest.approx(1 / 3)
+    assert task.metrics(answer[:0]) == {}
     with pytest.raises(GraphError, match="NaN"):
-        task.metrics(torch.full((2, 3), float("nan")), "val")
+        task.metrics(Answer(torch.full((2, 3), float("nan")), y[:2]))
 
 
 def test_what_the_model_is_given():

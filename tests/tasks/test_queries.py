@@ -99,7 +99,7 @@ def test_batches_are_views(graph):
 def test_shares_are_contiguous_and_complete(graph, world):
     q = list(QueryStream(graph, [(Counting(), 2)], 7))[-1]
     assert len(q) == 5
-    parts = [q.share(rank, world) for rank in range(world)]
+    parts = [q.shard(rank, world) for rank in range(world)]
     assert torch.equal(torch.cat([p.dst for p in parts]), q.dst)
     assert torch.equal(torch.cat([p.src for p in parts]), q.src)
     assert [p.first for p in parts] == [98 + 5 * r // world for r in range(world)]

@@ -11,6 +11,7 @@ from graphkit.engine import evaluate
 from graphkit.errors import GraphError
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
 from graphkit.tasks import SnapshotNodeClassification
+from graphkit.tasks.answer import Answer
 
 MODELS = (EvolveGCNO, EvolveGCNH, SnapshotGCN, GCNGRU)
 
@@ -68,8 +69,8 @@ def test_metrics():
     logits = torch.randn(90, 3, generator=draw)
     label = torch.randint(3, (90,), generator=draw)
     step = torch.randint(10, 12, (90,), generator=draw)
-    scores = torch.cat([logits, label.unsqueeze(1).float(), step.unsqueeze(1).float()], dim=1)
-    found, guess = task.metrics(scores, "test", final=True), logits.argmax(dim=1)
+    answer = Answer(logits, label, group=step)
+    found, guess = task.metrics(answer), logits.argmax(dim=1)
     assert found["f1"] == pytest.approx(f1_score(label, guess, labels=[2], average="macro"))
     assert found["f1_micro"] == pytest.approx(f1_score(label, guess, average="micro"))
     for at in (10, 11):
@@ -78,9 +79,9 @@ def test_metrics():
         assert found[f"f1@{at}"] == pytest.approx(one)
         right = (guess == label)[here].double().mean().item()
         assert found[f"f1_micro@{at}"] == pytest.approx(right)
-    assert "f1@10" not in task.metrics(scores, "val")
+    assert "f1@10" not in task.metrics(answer, "val", final=False)
     expected = torch.nn.functional.cross_entropy(logits, label)
-    torch.testing.assert_close(task.loss(scores, 90), expected)
+    torch.testing.assert_close(task.loss(answer, 90), expected)
 
 
 def test_rarest_class_and_split_of_elliptic():

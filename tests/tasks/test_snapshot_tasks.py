@@ -15,6 +15,7 @@ from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, SnapshotGCN
 from graphkit.nn.snapshot import as_snapshot, fading_degrees
 from graphkit.ops.absent_targets import absent_targets
+from graphkit.tasks.answer import Answer
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
 from graphkit.tasks.snapshot_timeline import Timeline
@@ -72,7 +73,7 @@ def test_a_snapshot_may_hold_the_edges_of_several_steps():
         for t in range(max(0, step - 2), step + 1):
             for (u, v), w in zip(narrow.edges[t].T.tolist(), narrow.weights[t].tolist()):
                 counts[u, v] = counts.get((u, v), 0) + w
-        edge_index, weight = wide._seen[step]
+        edge_index, weight = wide.seen_steps[step][1:]
         assert dict(zip(map(tuple, edge_index.T.tolist()), weight.tolist())) == counts
         assert torch.equal(wide.edges[step], narrow.edges[step])  # what is asked about stays
         degree = torch.tensor([sum(u == node for u, _ in counts) for node in range(40)])
@@ -202,7 +203,7 @@ def test_pairs_that_have_met_score_more(sampled):
     query = next(iter(task.stream("train")))
     met = model.pair_history(query.snapshots, query.src, query.dst)
     assert bool((met > 0).any())
-    one, other = (task.score(m, query)[:, 0] for m in (model, plain))
+    one, other = (task.score(m, query).prediction for m in (model, plain))
     torch.testing.assert_close(one, other + met)
     for query in task.stream("test"):
         last, n = query.snapshots[-1], task.num_nodes
@@ -218,7 +219,7 @@ def test_pairs_that_have_met_score_more(sampled):
         else:
             drawn = absent_targets(src, dst, n, sampled, task.seed, -1, query.step)
             want = rank_drawn(scores[src, dst], scores[src.unsqueeze(1), drawn], src)[:2]
-        found = task.score(model, query)[0, : len(want)]
+        found = task.score(model, query).prediction[0, : len(want)]
         torch.testing.assert_close(found.tolist(), list(want), atol=1e-6, rtol=1e-6)
 
 
@@ -257,7 +258,7 @@ def test_a_carried_state_is_that_of_the_whole_timeline(make):
     model = model_for(task, make).eval()
     snapshots = task.timeline.snapshots()
     want = model.encoder(snapshots, outputs="all")[0]
-    for stretch in task.history("val"):
+    for stretch in task.past("val"):
         for snapshot in stretch.batches(1):
             model.observe(snapshot.to("cpu"))
     for query in task.stream("val"):
@@ -292,12 +293,14 @@ def test_ranking_among_drawn_destinations_by_hand():
     aps, mrrs, pairs, again = [], [], [], []
     for query in task.stream("val"):
         with torch.no_grad():
-            row = task.score(model, query)
+            answer = task.score(model, query)
             h = model(query.snapshots)
             h = h if len(h) == 40 else h[query.snapshots[-1].position]
             node = torch.arange(40)
             logits = model.head(h, node.repeat_interleave(40), node.repeat(40))
-        assert row.shape == (1, 4)
+        assert answer.prediction.shape == (1, len(task.columns)) == (1, 4)
+        assert answer.target is None
+        assert answer.group.tolist() == [query.step]
         score = (logits[:, 1] - logits[:, 0]).view(40, 40)
         src, dst = task.timeline.edges[query.step + 1]
         rivals = absent_targets(src, dst, 40, 5, 0, -1, query.step)
@@ -313,8 +316,8 @@ def test_ranking_among_drawn_destinations_by_hand():
         label = torch.arange(len(values)) < len(src)
         aps.append(average_precision_score(label.numpy(), values.numpy()))
         pairs.append(len(values))
-        again.append(row)
-    metrics = task.metrics(torch.cat(again), "val")
+        again.append(answer)
+    metrics = task.metrics(again, "val")
     want = sum(a * n for a, n in zip(aps, pairs)) / sum(pairs)
     assert metrics["ap_sampled"] == pytest.approx(want, abs=2e-3)
     assert metrics["mrr_sampled"] == pytest.approx(sum(mrrs) / len(mrrs), abs=2e-3)
@@ -343,7 +346,7 @@ def test_loss_and_gradient_without_compiled_loops(monkeypatch):
             loss = task.loss(task.score(model, query), len(query))
             loss.backward()
             found.append((loss.detach(), *(p.grad.clone() for p in model.parameters())))
-        metrics = [task.score(model.eval(), q) for q in task.stream("val")]
+        metrics = [task.score(model.eval(), q).prediction for q in task.stream("val")]
         return found, metrics
 
     (fast, ranked), _ = losses(), model.train()
@@ -363,15 +366,14 @@ def test_loss_is_a_weighted_cross_entropy_of_two_classes(dtype):
     task = link(class_weights=(0.2, 0.8))
     label = torch.randint(2, (50,))
     logits = torch.randn(50, 2, dtype=dtype) * 4
-    scores = torch.stack([logits[:, 1] - logits[:, 0], label.to(dtype)], dim=1).requires_grad_()
-    both = torch.stack([torch.zeros(50), scores[:, 0].float()], dim=1)
+    score = (logits[:, 1] - logits[:, 0]).requires_grad_()
+    both = torch.stack([torch.zeros(50), score.float()], dim=1)
     each = torch.nn.functional.cross_entropy(both, label, reduction="none")
     want = (each * torch.tensor([0.2, 0.8])[label]).sum() / 70  # not by the sum of the weights
-    got = task.loss(scores, 70)
+    got = task.loss(Answer(score, label), 70)
     torch.testing.assert_close(got, want)
-    grads = [torch.autograd.grad(loss, scores)[0] for loss in (got, want)]
+    grads = [torch.autograd.grad(loss, score)[0] for loss in (got, want)]
     torch.testing.assert_close(*grads)
-    assert (grads[0][:, 1] == 0).all()
 
 
 def test_shares_of_processes_add_up():
@@ -380,10 +382,10 @@ def test_shares_of_processes_add_up():
     query = next(iter(task.stream("train")))
     total = len(query)
     whole = task.loss(task.score(model, query), total)
-    parts = [task.loss(task.score(model, query.share(r, 3)), total) for r in range(3)]
+    parts = [task.loss(task.score(model, query.shard(r, 3)), total) for r in range(3)]
     torch.testing.assert_close(sum(parts), whole)
     steps = list(task.stream("val"))
-    assert [sum(len(q.share(r, 2)) for r in range(2)) for q in steps] == [1, 1]
+    assert [sum(len(q.shard(r, 2)) for r in range(2)) for q in steps] == [1, 1]
 
 
 # ------------------------------------------------------------------ edge classification
@@ -410,7 +412,7 @@ def test_edge_classification_runs_and_counts():
     assert set(result.metrics["test"]) == {"f1", "precision", "recall", "f1_macro", "f1_micro"}
     logits = torch.randn(50, 2)
     label = torch.randint(2, (50,))
-    found = task.metrics(torch.cat([logits, label.unsqueeze(1).float()], dim=1), "test")
+    found = task.metrics(Answer(logits, label))
     guess = logits.argmax(dim=1)
     assert found["f1"] == pytest.approx(f1_score(label, guess, pos_label=0))
     assert found["f1_macro"] == pytest.approx(f1_score(label, guess, average="macro"))

@@ -2,9 +2,12 @@ r"""The residual 1-D network of skeleton-based action recognition as a sequence 
 
 Xu and Wang, "Ensemble One-dimensional Convolution Neural Networks for Skeleton-based Action
 Recognition", IEEE Signal Processing Letters 2018, arXiv 1801.02475. All joints of a frame are the
-channels of a sequence. As an encoder the network keeps one output per frame: no stage strides (the
+channels of a sequence. The network is that of the authors' code, see
+:mod:`graphkit.nn.signal.residual_cnn`.
+
+Departures: as an encoder it keeps one output per frame, so there are no stage strides (the
 classifiers of :mod:`graphkit.nn.signal.skeleton` stride by 4), and a linear layer maps to
-``out_channels``. Norms are taken per row by default, so that rows do not know of one another;
+``out_channels``. Norms are taken per row by default, so that no row depends on another;
 ``norm="batch"`` is the published one.
 """
 
@@ -33,13 +36,14 @@ class SkeletonCNN(SequenceEncoder):
         widths: Channels of each stage.
         kernel_size: Frames that a convolution sees.
         norm: ``"row"`` or ``"batch"``, see :class:`~graphkit.nn.signal.residual_cnn.FrameNorm`.
-        dropout: After each convolution.
+        norm_momentum: Of ``"batch"``, see :class:`~graphkit.nn.signal.residual_cnn.ResidualCNN`.
+        dropout: After each ReLU of a stage.
 
     Raises:
         UnknownNameError: An unknown norm.
 
-    Parameters: ``kernel_size * (in_channels * stem_width + stage_products) + shortcut_products
-    + 2 * norm_channels + (last_width + 1) * out_channels``
+    Parameters: ``kernel_size * (in_channels * stem_width + stage_products) + stem_width
+    + shortcut_products + shortcut_widths + 2 * norm_channels + (last_width + 1) * out_channels``
     """
 
     causal = False
@@ -53,6 +57,7 @@ class SkeletonCNN(SequenceEncoder):
         kernel_size: int = 8,
         *,
         norm: str = "row",
+        norm_momentum: float = 0.01,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, out_channels)
@@ -61,10 +66,17 @@ class SkeletonCNN(SequenceEncoder):
         pairs = list(zip((widths[0], *widths[:-1]), widths))
         self.stage_products = sum(a * b + 2 * b * b for a, b in pairs)
         self.shortcut_products = sum(a * b for a, b in pairs if a != b)
-        self.norm_channels = widths[0] + 3 * sum(widths) + widths[-1]
+        self.shortcut_widths = sum(b for a, b in pairs if a != b)
+        self.norm_channels = 3 * sum(widths) + widths[-1]
         strides = (1,) * len(widths)
         self.cnn = ResidualCNN(
-            in_channels, widths, kernel_size, strides, norm=norm, dropout=dropout
+            in_channels,
+            widths,
+            kernel_size,
+            strides,
+            norm=norm,
+            norm_momentum=norm_momentum,
+            dropout=dropout,
         )
         self.lin_out = nn.Linear(widths[-1], self.out_channels)
         self.reset_parameters()

@@ -19,6 +19,7 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "layer": nn.LayerNorm,
 }
 _ACTIVATIONS = {"relu": torch.relu, "gelu": nn.functional.gelu, "silu": nn.functional.silu}
+_GATED = {"swiglu": nn.functional.silu, "geglu": nn.functional.gelu}
 
 
 class SequenceStack(SequenceEncoder):
@@ -198,31 +199,42 @@ class FeedForward(Pointwise):
 
     ``"swiglu"``: :math:`W_3(\mathrm{silu}(W_1 x) \odot W_2 x)` without biases, with two thirds of
     the width, so that the number of parameters is that of the others (Shazeer, arXiv 2002.05202);
-    otherwise :math:`W_2\,\phi(W_1 x + b_1) + b_2`.
+    ``"geglu"``: the same with GELU; otherwise :math:`W_2\,\phi(W_1 x + b_1) + b_2`.
 
     Args:
         channels: Size of input and output.
         ratio: Width of the hidden layer over ``channels``.
-        activation: ``"swiglu"``, ``"gelu"``, ``"relu"`` or ``"silu"``.
+        activation: ``"swiglu"``, ``"geglu"``, ``"gelu"``, ``"relu"`` or ``"silu"``.
         dropout: Of the hidden layer.
+        full_width: Whether gated layers too have the whole width, and half as many parameters more.
     """
 
     def __init__(
-        self, channels: int, ratio: float = 4, activation: str = "gelu", dropout: float = 0.0
+        self,
+        channels: int,
+        ratio: float = 4,
+        activation: str = "gelu",
+        dropout: float = 0.0,
+        *,
+        full_width: bool = False,
     ) -> None:
         check_size("channels", channels)
-        super().__init__(_Perceptron(channels, ratio, activation, dropout), channels)
+        module = _Perceptron(channels, ratio, activation, dropout, full_width)
+        super().__init__(module, channels)
         self.width = self.module.down.in_features
 
 
 class _Perceptron(nn.Module):
-    def __init__(self, channels: int, ratio: float, activation: str, dropout: float) -> None:
+    def __init__(
+        self, channels: int, ratio: float, activation: str, dropout: float, full_width: bool
+    ) -> None:
         super().__init__()
-        self.gated = activation == "swiglu"
-        if not self.gated and activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", activation, [*_ACTIVATIONS, "swiglu"])
-        self.activation = _ACTIVATIONS["silu" if self.gated else activation]
-        width = max(1, round(channels * ratio * (2 / 3 if self.gated else 1)))
+        self.gated, known = activation in _GATED, {**_ACTIVATIONS, **_GATED}
+        if activation not in known:
+            raise UnknownNameError("activation", activation, known)
+        self.activation = known[activation]
+        share = 2 / 3 if self.gated and not full_width else 1
+        width = max(1, round(channels * ratio * share))
         self.up = nn.Linear(channels, width * (2 if self.gated else 1), bias=not self.gated)
         self.down = nn.Linear(width, channels, bias=not self.gated)
         self.dropout = nn.Dropout(dropout)

@@ -7,17 +7,24 @@ as logits. A class says what it answers in ``kind`` (``"forecast"`` or ``"classi
 with ``from_task(task, **settings)``.
 """
 
-from graphkit.models.signal.csp_lda import CSPLDA
-from graphkit.models.signal.eegnet import EEGNet
-from graphkit.models.signal.gru import SignalGRU
-from graphkit.models.signal.gwnet import GraphWaveNet
-from graphkit.models.signal.histn import HiSTN
-from graphkit.models.signal.historical_average import HistoricalAverage
-from graphkit.models.signal.last_value import LastValue
-from graphkit.models.signal.linear import DLinear
-from graphkit.models.signal.sequence_classifier import SequenceClassifier
-from graphkit.models.signal.sequence_forecaster import SequenceForecaster
-from graphkit.models.signal.stlink import STLINK
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphkit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from graphkit.models.signal.csp_lda import CSPLDA
+    from graphkit.models.signal.eegnet import EEGNet
+    from graphkit.models.signal.gru import SignalGRU
+    from graphkit.models.signal.gwnet import GraphWaveNet
+    from graphkit.models.signal.histn import HiSTN
+    from graphkit.models.signal.historical_average import HistoricalAverage
+    from graphkit.models.signal.last_value import LastValue
+    from graphkit.models.signal.linear import DLinear
+    from graphkit.models.signal.sequence_classifier import SequenceClassifier
+    from graphkit.models.signal.sequence_forecaster import SequenceForecaster
+    from graphkit.models.signal.stlink import STLINK
 
 __all__ = [
     "CSPLDA",
@@ -32,3 +39,5 @@ __all__ = [
     "SequenceForecaster",
     "SignalGRU",
 ]
+
+__getattr__, __dir__ = lazy_names(__name__)

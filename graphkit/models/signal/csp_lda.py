@@ -30,7 +30,7 @@ from graphkit.registry import register
 __all__ = ["CSPLDA"]
 
 
-@register("model", "csp_lda")
+@register("model", "csp_lda", view="signal", tasks=("window_classification",))
 class CSPLDA(nn.Module):
     """Common spatial patterns with a linear discriminant; two or more classes.
 

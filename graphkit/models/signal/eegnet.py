@@ -14,8 +14,11 @@ F2 = F1 D separable filters.
     \end{aligned}
 
 then a linear layer whose rows have norm at most 0.25. No bias but that of the last layer; Keras'
-initialisation, epsilon and momentum. Logits come out. Convolutions over time are matrix products
-of blocks of the signal with band matrices, which is exact and, on a CPU, faster.
+initialisation, epsilon and momentum, and the unbiased running variance of Keras 2, with which the
+authors' code was written (that of Keras 3 is smaller by the factor (n - 1) / n). Logits come out;
+the features of the last layer are ordered by filter, then time, in Keras by time, then filter.
+Convolutions over time are matrix products of blocks of the signal with band matrices, which is
+exact and, on a CPU, faster.
 
 The authors of HiSTN compared with a variant that pools less and so has a larger last layer:
 ``VARIANTS["histn"]``.
@@ -52,7 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 _ACTIVATIONS = {"elu": F.elu, "silu": F.silu}
 
 
-@register("model", "eegnet")
+@register("model", "eegnet", view="signal", tasks=("window_classification",))
 class EEGNet(nn.Module):
     """EEGNet (Lawhern et al. 2018): temporal, spatial and separable convolutions.
 

@@ -12,7 +12,7 @@ from graphkit.registry import register
 __all__ = ["SignalGRU"]
 
 
-@register("model", "gru")
+@register("model", "gru", view="signal", tasks=("forecast",))
 class SignalGRU(PerNodeForecaster):
     r"""A GRU per node with shared weights, and one linear layer for all steps ahead.
 

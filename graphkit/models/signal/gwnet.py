@@ -2,7 +2,8 @@ r"""Graph WaveNet: gated dilated convolutions over time, diffusion over a graph 
 
 .. math::
     h &= \tanh(\Theta_1 \star x + b_1) \odot \sigma(\Theta_2 \star x + b_2)  \\
-    z &= \sum_{k=0}^{K} \left( P_f^k h W_{k1} + P_b^k h W_{k2} + \tilde A^k h W_{k3} \right) \\
+    z &= \sum_{k=0}^{K} \left( (P_f^\top)^k h W_{k1} + (P_b^\top)^k h W_{k2}
+    + (\tilde A^\top)^k h W_{k3} \right) \\
     \tilde A &= \mathrm{softmax}(\mathrm{relu}(E_1 E_2^\top))
 
 with causal convolutions :math:`\star` of growing dilation, the transition matrices of the graph
@@ -11,19 +12,31 @@ connections round every layer, and skip connections from every layer to two line
 give all steps ahead at once.
 
 Source: Wu, Pan, Long, Jiang, Zhang: Graph WaveNet for Deep Spatial-Temporal Graph Modeling, IJCAI
-2019, arXiv 1906.00121; equations 3 to 8 and section 4.
+2019, arXiv 1906.00121; equations 3 to 8 and section 4; the authors' code (nnzhan/Graph-WaveNet).
 
-Departures, all of which leave the function as it is but the last:
+Paper and code differ in the graph convolution. Equations 3 and 6 of the paper read
+:math:`P^k X W`: node u gathers from the nodes that its edges lead to. The authors' code, like that
+of DCRNN before it, applies the transposed matrices, given and learnt: node v gathers
+:math:`\sum_u P_{uv} x_u`, from the nodes whose edges lead to it. The published figures are those of
+the code, which is the default here and what the equation above says; ``transposed=False`` is the
+paper's form. Self loops are neither added to the given graph nor taken out, in either.
+
+Departures, none of which changes the function:
 
 - Layout ``[T, N, B, C]``, and the sum over powers taken from the inside out,
   :math:`h W_0 + P (h W_1 + P h W_2)`: no copies of all powers side by side.
 - Only the last step of a layer's skip connection reaches the output, so only that is computed.
 - The last layer has no graph convolution, whose result nothing would read.
-- A power 0 of each matrix is the identity: one weight stands for the three.
+- A power 0 of each matrix is the identity: one weight stands for the three, as in the authors'
+  code.
 - Normalisation has the mean and variance of whole batches, as published; dropout follows the graph
   convolution, as in the authors' code.
 - Inputs are all channels and, of the covariates, the time of day as it is (as in the authors'
   data).
+
+One departure does: of a window longer than the receptive field only the last steps are read. The
+authors' code reads all of it in training too, so that the statistics of its batches have more
+steps; its windows of 12 steps are shorter than the receptive field of 13.
 """
 
 from __future__ import annotations
@@ -52,8 +65,8 @@ class DiffusionConv(nn.Module):
         order: Highest power, K.
 
     Shapes:
-        - **input:** :math:`(T, N, B, C)`, fixed transitions, and a learnt matrix :math:`(N, N)` or
-          ``None``
+        - **input:** :math:`(T, N, B, C)`, fixed transitions, and ``None`` or a learnt matrix
+          :math:`(N, N)`, which multiplies from the left
         - **output:** :math:`(T, N, B, C')`
     """
 
@@ -107,7 +120,7 @@ class _Dense:
         return torch.baddbmm(add, self.matrix, x)
 
 
-@register("model", "gwnet")
+@register("model", "gwnet", view="signal", tasks=("forecast",))
 class GraphWaveNet(nn.Module):
     r"""Graph WaveNet, a forecaster that learns who depends on whom besides the given graph.
 
@@ -126,6 +139,8 @@ class GraphWaveNet(nn.Module):
         kernel_size: Of the convolutions over time.
         order: Steps of diffusion, K.
         embedding_dim: Width of the node embeddings of the learnt graph, 0 for no such graph.
+        transposed: Apply the transposed matrices, as the authors' code does; ``False``: the
+            matrices themselves, as the paper writes.
         dropout: After graph convolutions.
         covariate_names: What the columns of the covariates are.
         time_features: Those that become input channels.
@@ -159,19 +174,29 @@ class GraphWaveNet(nn.Module):
         order: int = 2,
         embedding_dim: int = 10,
         dropout: float = 0.3,
+        transposed: bool = True,
         covariate_names: Sequence[str] = (),
         time_features: Sequence[str] = ("time_of_day",),
     ) -> None:
         super().__init__()
         self.num_nodes, self.horizon, self.dropout = num_nodes, horizon, dropout
         self.kernel_size, self.embedding_dim = kernel_size, embedding_dim
+        self.transposed = transposed
         names = list(covariate_names)
         self.columns = [names.index(name) for name in time_features if name in names]
         self.out_channels = in_channels if target_channels is None else len(target_channels)
         self.fixed = nn.ModuleList()
         if edge_index.numel():
-            self.fixed.append(Transition(edge_index, edge_weight, num_nodes))
-            self.fixed.append(Transition(edge_index, edge_weight, num_nodes, backward=True))
+            for backward in (False, True):
+                self.fixed.append(
+                    Transition(
+                        edge_index,
+                        edge_weight,
+                        num_nodes,
+                        backward=backward,
+                        transposed=transposed,
+                    )
+                )
         matrices = len(self.fixed) + (embedding_dim > 0)
         if not matrices:
             raise GraphError(
@@ -217,7 +242,11 @@ class GraphWaveNet(nn.Module):
             nn.init.normal_(self.target)
 
     def learnt_graph(self) -> Tensor | None:
-        r""":math:`\tilde A`, ``[N, N]``: row u says from whom u gathers; ``None`` without it."""
+        r""":math:`\tilde A`, ``[N, N]``; ``None`` without it.
+
+        Its rows sum to 1. With ``transposed`` row u says in what shares the features of u go to
+        other nodes; without, in what shares u gathers from them.
+        """
         if not self.embedding_dim:
             return None
         return torch.softmax(F.relu(self.source @ self.target.T), dim=1)
@@ -232,6 +261,8 @@ class GraphWaveNet(nn.Module):
         missing = self.receptive_field - x.size(0)
         x = F.pad(x, (0, 0, 0, 0, 0, 0, missing, 0)) if missing > 0 else x[-self.receptive_field :]
         x, skip, learnt = self.start(x), None, self.learnt_graph()
+        if learnt is not None and self.transposed:
+            learnt = learnt.T
         for layer, dilation in enumerate(self.dilations):
             length = x.size(0) - (self.kernel_size - 1) * dilation
             taps = [x[k * dilation : k * dilation + length] for k in range(self.kernel_size)]

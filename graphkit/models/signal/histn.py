@@ -43,14 +43,16 @@ fusion weights do not depend on time, so regions and head need only means over t
 Departures and choices: regions may be any lists of electrodes, not only neighbours in the order of
 channels (ours). The published code calls Keras' ``max_norm``, which takes norms along the first
 axis of a kernel; for the mixing and the pointwise weights that axis has length 1, so there it
-bounds single weights. ``max_norm="vector"`` (our reading: what goes into a node has norm at most
-1) is the default, ``"entry"`` is the code's. Logits come out, not a softmax. The regression and
-density heads, the ``sepconv`` fusion and the basis of plain powers are left out: they are not the
-published default.
+bounds single weights. ``max_norm="vector"`` (our reading: what goes into a node has norm at most 1)
+is the default, ``"entry"`` is the code's. Running variances follow the biased variance of batches,
+as in Keras 3 (in single precision Keras 2 follows the unbiased one in the first two normalisations:
+a factor n / (n - 1)). Logits come out, not a softmax. The regression and density heads, the
+``sepconv`` fusion and the basis of plain powers are left out: they are not the published default.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -72,7 +74,7 @@ __all__ = ["HiSTN"]
 _SHORT = 5  # taps of the convolutions after the first
 
 
-@register("model", "histn")
+@register("model", "histn", view="signal", tasks=("window_classification",))
 class HiSTN(nn.Module):
     r"""HiSTN (Kuang et al. 2024): electrodes, regions and head of an EEG in about 1,000 weights.
 
@@ -133,20 +135,21 @@ class HiSTN(nn.Module):
         self.hierarchy = h
         self.out_channels, self.num_nodes, self.num_regions = out_channels, n, h.num_regions
         whole = [range(h.num_regions)]
+        norm = functools.partial(ChannelNorm, n, momentum=norm_momentum, unbiased=False, elu=True)
         # Head.
         self.filters = nn.Parameter(torch.zeros(num_filters, kernel_size))
         self.mixing = nn.Parameter(torch.zeros(n, num_filters))
         self.mixing_norm = MaxNorm(1.0, dim=() if entry else -1)
-        self.norm1 = ChannelNorm(n, momentum=norm_momentum, elu=True)
+        self.norm1 = norm()
         self.taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.taps_norm = MaxNorm(1.0, dim=-1)
-        self.norm2 = ChannelNorm(n, momentum=norm_momentum, elu=True)
+        self.norm2 = norm()
         self.dropout = SeededDropout(dropout)
         # Electrodes.
         self.node_filter = ChebyshevFilter(h.region_adj, h.hops, h.partition, init=mp_init)
         self.node_taps = nn.Parameter(torch.zeros(n, _SHORT))
         self.pointwise = BlockDiagonal(h.partition, max_norm=1.0, entries=entry)
-        self.norm3 = ChannelNorm(n, momentum=norm_momentum, elu=True)
+        self.norm3 = norm()
         # Regions and head.
         self.fuse_x, self.fuse_z = NodeFusion(h.partition), NodeFusion(h.partition)
         self.region_filter = ChebyshevFilter(h.super_adj, h.super_hops, init=mp_init)

@@ -16,23 +16,26 @@ __all__ = ["HistoricalAverage"]
 _PERIODS = ("day", "week", "none")
 
 
-@register("model", "ha")
+@register("model", "ha", view="signal", tasks=("forecast",))
 class HistoricalAverage(nn.Module):
     """Historical average: blind to the window, it knows the clock only.
 
     A slot without any training reading gets the mean of the node, a node without any that of all.
 
+    The averages are taken by :meth:`fit`, which :meth:`from_task` calls.
+
     Args:
-        training: Rows of the training part.
-        covariate_names: Columns of the covariates.
-        steps_per_day: Slots of a day.
+        num_nodes: ``N``.
         horizon: Steps ahead, ``T``.
         target_channels: Channels that are forecast.
+        covariate_names: Columns of the covariates.
+        steps_per_day: Slots of a day.
         period: ``"day"``, ``"week"`` (each slot of each day of the week) or ``"none"`` (the mean of
             each node).
 
     Raises:
-        GraphError: The data have no clock that says the time of day (``period="none"`` needs none).
+        GraphError: The data have no clock that says the time of day (``period="none"`` needs none),
+            or the model is called before :meth:`fit`.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, T' + T, K)`
@@ -43,11 +46,11 @@ class HistoricalAverage(nn.Module):
 
     def __init__(
         self,
-        training: TrainingSignal,
-        covariate_names: tuple[str, ...],
-        steps_per_day: int | None,
+        num_nodes: int,
         horizon: int,
         target_channels: tuple[int, ...],
+        covariate_names: tuple[str, ...] = (),
+        steps_per_day: int | None = None,
         *,
         period: str = "day",
     ) -> None:
@@ -66,20 +69,31 @@ class HistoricalAverage(nn.Module):
                 fix="Use period='none', or data with a clock.",
             )
         self.period, self.horizon, self.steps_per_day = period, horizon, steps_per_day or 1
-        self._names = tuple(covariate_names)
-        x = training.x[..., list(target_channels)]
+        self.target_channels, self._names = tuple(target_channels), tuple(covariate_names)
+        slots = {"day": self.steps_per_day, "week": 7 * self.steps_per_day, "none": 1}[period]
+        self.register_buffer("table", torch.zeros(slots, num_nodes, len(self.target_channels)))
+        self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def fit(self, training: TrainingSignal) -> HistoricalAverage:
+        """Take the averages of a training part.
+
+        Args:
+            training: Its rows, as a model sees them.
+        """
+        x = training.x[..., list(self.target_channels)]
         valid = torch.ones_like(x, dtype=torch.bool)
         if training.mask is not None:
-            valid = training.mask[..., list(target_channels)]
-        slots = {"day": self.steps_per_day, "week": 7 * self.steps_per_day, "none": 1}[period]
+            valid = training.mask[..., list(self.target_channels)]
         slot = self._slot(training.covariates)
-        total = torch.zeros(slots, *x.shape[1:], dtype=torch.float64)
+        total = torch.zeros(self.table.shape, dtype=torch.float64)
         count = torch.zeros_like(total)
         total.index_add_(0, slot, x.double() * valid)
         count.index_add_(0, slot, valid.double())
         whole = (total.sum(0) / count.sum(0)).nan_to_num(float(total.sum() / count.sum()))
-        table = torch.where(count > 0, total / count, whole).to(x.dtype)
-        self.register_buffer("table", table)
+        self.table.copy_(torch.where(count > 0, total / count, whole))
+        self.fitted.fill_(True)
+        return self
 
     @classmethod
     def from_task(cls, task: Any, *, period: str | None = None) -> HistoricalAverage:
@@ -87,14 +101,16 @@ class HistoricalAverage(nn.Module):
         if period is None:
             timed = task.steps_per_day and "time_of_day" in task.covariate_names
             period = "day" if timed else "none"
-        return cls(
-            task.training_signal(),
-            task.covariate_names,
-            task.steps_per_day,
+        seen = task.training_signal()
+        model = cls(
+            task.num_nodes,
             task.horizon,
             task.target_channels,
+            task.covariate_names,
+            task.steps_per_day,
             period=period,
         )
+        return model.to(seen.x.dtype).fit(seen)
 
     def reset_parameters(self) -> None:
         """There are none."""
@@ -102,6 +118,8 @@ class HistoricalAverage(nn.Module):
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
+        if not bool(self.fitted):
+            raise GraphError("model", "it has no averages yet", fix="Call fit, or use from_task.")
         if self.period == "none":
             return self.table.expand(x.size(0), self.horizon, -1, -1)
         return self.table[self._slot(covariates[:, -self.horizon :])]

@@ -13,7 +13,7 @@ from graphkit.registry import register
 __all__ = ["LastValue"]
 
 
-@register("model", "last_value")
+@register("model", "last_value", view="signal", tasks=("forecast",))
 class LastValue(nn.Module):
     """The last valid reading of each node, repeated; 0 (in scaled units) where there is none.
 

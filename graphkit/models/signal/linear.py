@@ -25,7 +25,7 @@ from graphkit.registry import register
 __all__ = ["DLinear"]
 
 
-@register("model", "linear")
+@register("model", "linear", view="signal", tasks=("forecast",))
 class DLinear(nn.Module):
     r"""DLinear, blind to the graph.
 

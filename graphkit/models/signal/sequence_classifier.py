@@ -3,10 +3,12 @@ r"""A classifier of clips: features of a frame, any sequence encoder, a mean ove
 .. math::
     h_t = \mathrm{features}(x_t), \quad y = W\, \frac{1}{T} \sum_t \mathrm{encoder}(h)_t + b
 
-Not a published model of its own: with ``encoder="skeleton_cnn"`` and ``norm="batch"`` it is the
-base network of Xu and Wang (arXiv 1801.02475) without strides; other encoders take its place by
-name. Our choice: features are standardised over the valid frames of a batch (a norm with running
-averages), then projected to the width of the encoder.
+Not a published model. With ``encoder="skeleton_cnn"`` and ``norm="batch"`` it holds the base
+network of Xu and Wang (arXiv 1801.02475), without its strides and with a linear layer before and
+another behind it; other encoders take its place by name. The published classifier is
+:class:`~graphkit.nn.signal.skeleton.SkeletonConvNet`. Our choice: features are standardised over
+the valid frames of a batch (a norm with running averages), then projected to the width of the
+encoder.
 """
 
 from __future__ import annotations
@@ -27,7 +29,15 @@ __all__ = ["SequenceClassifier"]
 _FEATURES = ("raw", "skeleton")
 
 
-@register("model", "sequence_classifier")
+@register(
+    "model",
+    "sequence_classifier",
+    view="signal",
+    tasks=(
+        "window_classification",
+        "recording_classification",
+    ),
+)
 class SequenceClassifier(nn.Module):
     r"""Classes of clips of any length, through any sequence encoder.
 

@@ -15,7 +15,7 @@ from graphkit.registry import register
 __all__ = ["SequenceForecaster"]
 
 
-@register("model", "sequence_forecaster")
+@register("model", "sequence_forecaster", view="signal", tasks=("forecast",))
 class SequenceForecaster(PerNodeForecaster):
     r"""Readings of a window through a sequence encoder, node by node; blind to the graph.
 

@@ -78,7 +78,7 @@ class Explanation(NamedTuple):
     step: Tensor
 
 
-@register("model", "stlink")
+@register("model", "stlink", view="signal", tasks=("forecast",))
 class STLINK(nn.Module):
     r"""A decoder with spatial rotary angles and pattern memories (Jeon et al. 2025).
 

@@ -26,7 +26,10 @@ Departures from the authors' code: ReLU instead of RReLU, which there draws rand
 evaluation too (``activation="rrelu"`` is here, and deterministic in evaluation); ties among the top
 k are broken by node id; no crash without active nodes; no unused scorer in -O. From the paper: -O
 evolves by a GRU, as in the code that made the published numbers (``cell="lstm"`` is the paper's);
-the last layer is activated too, as in the code (``activate_last=False`` is the paper's).
+the last layer is activated too, as in the code (``activate_last=False`` is the paper's). Messages
+go from the source of an edge to its target, as in PyG; in the authors' code, and in the settings of
+benchmarks/configs, from the target to the source (``flow="target_to_source"``). Most of
+their graphs are symmetric, where both are the same.
 """
 
 from __future__ import annotations
@@ -42,8 +45,10 @@ from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.snapshot import (
     CELLS,
     EGCU,
+    FLOWS,
     SnapshotPredictor,
     as_snapshot,
+    check_flow,
     graph_convolution,
 )
 from graphkit.nn.snapshot.columns import uniform_by_columns
@@ -70,6 +75,7 @@ class _EvolveGCN(nn.Module):
         activation: str = "relu",
         activate_last: bool = True,
         projection: int | None = None,
+        flow: str = FLOWS[0],
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
@@ -78,6 +84,7 @@ class _EvolveGCN(nn.Module):
             raise GraphError("num_layers", "no layer is left", expected=">= 1", got=num_layers)
         self.in_channels, self.out_channels = in_channels, hidden_channels
         self.activate_last = activate_last
+        self.flow = check_flow(flow)
         self.projection = None
         if projection is not None:
             self.projection = nn.Parameter(torch.empty(in_channels, projection))
@@ -101,9 +108,11 @@ class _EvolveGCN(nn.Module):
             classifier_channels: Width of the classifier's hidden layer.
             pair_history: Snapshots of a :class:`~graphkit.nn.snapshot.PairHistory` for links; 0 for
                 none, which is the paper's model.
-            settings: Arguments of the class (``hidden_channels`` is 100 unless given).
+            settings: Arguments of the class (``hidden_channels`` is 100 unless given, ``flow`` that
+                of the task's timeline).
         """
-        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        known = {"hidden_channels": 100, "flow": task.timeline.flow}
+        encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
@@ -147,7 +156,12 @@ def _check(snapshots: Sequence[Any], outputs: str) -> None:
         raise GraphError("snapshots", "there is none", expected="at least one snapshot")
 
 
-@register("model", "evolvegcn_o")
+@register(
+    "model",
+    "evolvegcn_o",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class EvolveGCNO(_EvolveGCN):
     r"""EvolveGCN-O: weights that evolve by themselves.
 
@@ -165,6 +179,9 @@ class EvolveGCNO(_EvolveGCN):
         activate_last: Activate the last layer too.
         projection: Width of a linear map of the features before the first layer, whose cell has 6
             squares of its input width as parameters; not in the paper.
+        flow: Which way messages go along the edges of ``Data``, see
+            :func:`~graphkit.nn.snapshot.as_snapshot`; a ready
+            :class:`~graphkit.nn.snapshot.Snapshot` must be of the same.
 
     Shapes:
         - **input:** snapshots, PyG ``Data`` or :class:`~graphkit.nn.snapshot.Snapshot`, oldest
@@ -194,14 +211,19 @@ class EvolveGCNO(_EvolveGCN):
         return [self._convolve(s, weights) for s, weights in zip(snapshots, states)], states[-1]
 
     def _convolve(self, snapshot: Any, states: tuple[Any, ...]) -> Tensor:
-        snapshot = as_snapshot(snapshot)
+        snapshot = as_snapshot(snapshot, self.flow)
         h = self._features(snapshot)
         for index, state in enumerate(states):
             h = self._activate(graph_convolution(snapshot, h, state[0]), index)
         return h
 
 
-@register("model", "evolvegcn_h")
+@register(
+    "model",
+    "evolvegcn_h",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class EvolveGCNH(_EvolveGCN):
     r"""EvolveGCN-H: weights that evolve by what the most telling nodes of each snapshot are like.
 
@@ -214,6 +236,7 @@ class EvolveGCNH(_EvolveGCN):
         activation: As for :class:`EvolveGCNO`.
         activate_last: As for :class:`EvolveGCNO`.
         projection: As for :class:`EvolveGCNO`.
+        flow: As for :class:`EvolveGCNO`.
 
     Shapes:
         - **input:** as for :class:`EvolveGCNO`
@@ -227,7 +250,7 @@ class EvolveGCNH(_EvolveGCN):
     ) -> tuple[Any, tuple[Any, ...]]:
         """See the class."""
         _check(snapshots, outputs)
-        snapshots = [as_snapshot(s) for s in snapshots]
+        snapshots = [as_snapshot(s, self.flow) for s in snapshots]
         actives = [s.active for s in snapshots]
         hs = [self._features(s) for s in snapshots]
         last, end = len(snapshots) - 1, []

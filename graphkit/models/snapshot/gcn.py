@@ -15,14 +15,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.snapshot import OneByOne, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot import (
+    FLOWS,
+    OneByOne,
+    SnapshotPredictor,
+    as_snapshot,
+    check_flow,
+    graph_convolution,
+)
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
 __all__ = ["SnapshotGCN"]
 
 
-@register("model", "gcn_snapshot")
+@register(
+    "model",
+    "gcn_snapshot",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class SnapshotGCN(OneByOne):
     """GCN on each snapshot by itself; what came before does not matter.
 
@@ -31,6 +43,7 @@ class SnapshotGCN(OneByOne):
         hidden_channels: Size of every layer's output.
         num_layers: Layers.
         activate_last: Activate the last layer too, as the code of EvolveGCN does.
+        flow: As for :class:`~graphkit.models.snapshot.EvolveGCNO`.
 
     Shapes:
         - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`; state, ignored
@@ -45,10 +58,12 @@ class SnapshotGCN(OneByOne):
         num_layers: int = 2,
         *,
         activate_last: bool = True,
+        flow: str = FLOWS[0],
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, hidden_channels
         self.activate_last = activate_last
+        self.flow = check_flow(flow)
         widths = [in_channels] + [hidden_channels] * num_layers
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(a, b)) for a, b in itertools.pairwise(widths)
@@ -60,7 +75,8 @@ class SnapshotGCN(OneByOne):
         cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
         """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
-        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        known = {"hidden_channels": 100, "flow": task.timeline.flow}
+        encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
@@ -70,7 +86,7 @@ class SnapshotGCN(OneByOne):
 
     def embed(self, snapshot: Any) -> Tensor:
         """Graph convolutions, ``[n, hidden_channels]``."""
-        snapshot = as_snapshot(snapshot)
+        snapshot = as_snapshot(snapshot, self.flow)
         h = snapshot.x
         for index, weight in enumerate(self.weights):
             h = graph_convolution(snapshot, h, weight)

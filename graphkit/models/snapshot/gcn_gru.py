@@ -18,14 +18,26 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import Snapshot, SnapshotPredictor, as_snapshot, graph_convolution
+from graphkit.nn.snapshot import (
+    FLOWS,
+    Snapshot,
+    SnapshotPredictor,
+    as_snapshot,
+    check_flow,
+    graph_convolution,
+)
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
 __all__ = ["GCNGRU"]
 
 
-@register("model", "gcn_gru")
+@register(
+    "model",
+    "gcn_gru",
+    view="snapshot",
+    tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
+)
 class GCNGRU(nn.Module):
     """GCN layers, then a GRU over time for every node.
 
@@ -34,6 +46,7 @@ class GCNGRU(nn.Module):
         hidden_channels: Size of every layer's output and of the GRU's state.
         num_layers: Graph convolutions.
         num_gru_layers: Layers of the GRU.
+        flow: As for :class:`~graphkit.models.snapshot.EvolveGCNO`.
 
     Shapes:
         - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`, all of one node
@@ -49,8 +62,10 @@ class GCNGRU(nn.Module):
         num_layers: int = 2,
         *,
         num_gru_layers: int = 1,
+        flow: str = FLOWS[0],
     ) -> None:
         super().__init__()
+        self.flow = check_flow(flow)
         self.in_channels, self.out_channels = in_channels, hidden_channels
         widths = [in_channels] + [hidden_channels] * num_layers
         self.weights = nn.ParameterList(
@@ -65,7 +80,8 @@ class GCNGRU(nn.Module):
         cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
         """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
-        encoder = cls(task.in_channels, **{"hidden_channels": 100, **settings})
+        known = {"hidden_channels": 100, "flow": task.timeline.flow}
+        encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
@@ -85,7 +101,7 @@ class GCNGRU(nn.Module):
         """See the class."""
         if not len(snapshots):
             raise GraphError("snapshots", "there is none", expected="at least one snapshot")
-        snapshots = [as_snapshot(s) for s in snapshots]
+        snapshots = [as_snapshot(s, self.flow) for s in snapshots]
         told, owner = (None, None) if state is not None else _told_apart(snapshots)
         seen = torch.stack([self._convolve(s, told) for s in snapshots])
         (first,) = self.start(seen.shape[1]) if state is None else state

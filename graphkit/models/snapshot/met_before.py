@@ -20,7 +20,7 @@ from graphkit.registry import register
 __all__ = ["MetBefore"]
 
 
-@register("model", "met_before")
+@register("model", "met_before", view="snapshot", tasks=("snapshot_link_prediction",))
 class MetBefore(OneByOne):
     """All nodes alike: with a :class:`~graphkit.nn.snapshot.PairHistory`, pairs that have met.
 

@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.nn import APPNP as Propagation
 
+from graphkit.nn.conv.pyg_graph import pyg_graph
 from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.registry import register
@@ -22,7 +23,7 @@ from graphkit.registry import register
 __all__ = ["APPNP"]
 
 
-@register("model", "appnp")
+@register("model", "appnp", view="static", tasks=("node_classification",))
 class APPNP(nn.Module):
     r"""APPNP (Gasteiger et al. 2019): an MLP, then personalised PageRank (PyG's layer).
 
@@ -36,7 +37,9 @@ class APPNP(nn.Module):
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
-          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+          :math:`(2, E)`, an ``EdgeIndex`` or sparse ``adj_t`` :math:`(n, n)`
+          (:func:`graphkit.ops.edges.as_edges`); edge weights :math:`(E)` (optional, not with
+          ``adj_t``)
         - **output:** logits :math:`(n, C')`
     """
 
@@ -70,4 +73,6 @@ class APPNP(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         hidden = relu_dropout(self.lin1(x), self.dropout if self.training else 0.0)
-        return self.conv(self.lin2(hidden), edge_index, edge_weight)
+        scores = self.lin2(hidden)
+        graph = pyg_graph(edge_index, edge_weight, x.shape[0], scores.dtype)
+        return self.conv(scores, *graph)

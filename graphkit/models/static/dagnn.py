@@ -37,7 +37,7 @@ from graphkit.registry import register
 __all__ = ["DAGNN", "StackedDAGNN"]
 
 
-@register("model", "dagnn")
+@register("model", "dagnn", view="static", tasks=("node_classification",))
 class DAGNN(nn.Module):
     r"""DAGNN (Liu et al. 2020): deep receptive fields by gated propagation of class scores.
 
@@ -52,7 +52,9 @@ class DAGNN(nn.Module):
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
-          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+          :math:`(2, E)`, an ``EdgeIndex`` or sparse ``adj_t`` :math:`(n, n)`
+          (:func:`graphkit.ops.edges.as_edges`); edge weights :math:`(E)` (optional, not with
+          ``adj_t``)
         - **output:** logits :math:`(n, C')`
 
     Example:

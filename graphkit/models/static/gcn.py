@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GCNConv
 
 from graphkit.errors import GraphError
+from graphkit.nn.conv.pyg_graph import pyg_graph
 from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
 from graphkit.nn.static_sizes import static_sizes
 from graphkit.registry import register
@@ -20,7 +21,7 @@ from graphkit.registry import register
 __all__ = ["GCN"]
 
 
-@register("model", "gcn")
+@register("model", "gcn", view="static", tasks=("node_classification",))
 class GCN(nn.Module):
     """GCN (Kipf and Welling 2017): each layer one hop, with weights (PyG's layer).
 
@@ -33,7 +34,9 @@ class GCN(nn.Module):
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
-          :math:`(2, E)`; edge weights :math:`(E)` (optional)
+          :math:`(2, E)`, an ``EdgeIndex`` or sparse ``adj_t`` :math:`(n, n)`
+          (:func:`graphkit.ops.edges.as_edges`); edge weights :math:`(E)` (optional, not with
+          ``adj_t``)
         - **output:** logits :math:`(n, C')`
 
     Raises:
@@ -71,6 +74,8 @@ class GCN(nn.Module):
         nn.init.xavier_uniform_(self.convs[0].lin.weight)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        dtype = self.convs[0].lin.weight.dtype
+        edge_index, edge_weight = pyg_graph(edge_index, edge_weight, x.shape[0], dtype)
         x = self.convs[0](x, edge_index, edge_weight)
         for conv in self.convs[1:]:
             x = relu_dropout(x, self.dropout if self.training else 0.0)

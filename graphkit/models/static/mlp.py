@@ -13,7 +13,7 @@ from graphkit.registry import register
 __all__ = ["MLP"]
 
 
-@register("model", "mlp")
+@register("model", "mlp", view="static", tasks=("node_classification",))
 class MLP(nn.Module):
     """A two-layer MLP: the baseline that sees no edges.
 

@@ -28,10 +28,10 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_node_ids, check_pairs
+from graphkit.nn.stream import EventColumns, NodeTables, StreamClock, check_node_ids, check_pairs
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.registry import register
@@ -42,8 +42,8 @@ _MEMORIES = ("unlimited", "time_window")
 _LOGIT = 10.0
 
 
-@register("model", "edgebank")
-class EdgeBank(nn.Module):
+@register("model", "edgebank", view="stream", tasks=("link_prediction",))
+class EdgeBank(NodeTables):
     r"""EdgeBank (Poursafaei et al. 2022): remembers the pairs that have interacted.
 
     Args:
@@ -60,11 +60,12 @@ class EdgeBank(nn.Module):
           output of the shape of ``dst``: logit +10 for a known pair, -10 for another.
 
     Memory: 60 to 130 bytes per distinct pair, and 8 to 16 per event for the quantile.
-    A query or an event costs the same however long the stream was.
+    A query or an event costs the same however long the stream was. With ``memory="unlimited"``
+    events may come in any order of time (``accepts_late``).
 
     Raises:
-        GraphError: An option is out of range; a node id is (looked at on the CPU only); or float
-            times reach a model for integer times.
+        GraphError: An option is out of range; a node id is, or an event comes too late (looked at
+            on the CPU only); or float times reach a model for integer times.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class EdgeBank(nn.Module):
         undirected: bool = False,
         time_dtype: torch.dtype = torch.int64,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         if memory not in _MEMORIES:
             raise UnknownNameError("memory", memory, _MEMORIES)
         if not 0 < window_fraction <= 1:
@@ -92,12 +93,14 @@ class EdgeBank(nn.Module):
             raise GraphError("window", "the window is empty", expected="> 0", got=window)
         if min_repeats < 1:
             raise GraphError("min_repeats", "is too small", expected=">= 1", got=min_repeats)
-        self.num_nodes = num_nodes
         self.memory = memory
         self.window_fraction = window_fraction
         self.window = window
         self.min_repeats = min_repeats
         self.undirected = undirected
+        # A pair that was seen stays seen; only the window looks at the order of events.
+        self.accepts_late = memory == "unlimited"
+        self.stream_clock = StreamClock(time_dtype, self.accepts_late)
         self.pairs = PairTable(num_nodes, time_dtype)
         self.times = EventTimes(time_dtype) if memory == "time_window" else None
 
@@ -106,11 +109,17 @@ class EdgeBank(nn.Module):
         """A model for the nodes and the kind of time of ``graph``; nothing else is read."""
         return cls(graph.num_nodes, **{"time_dtype": graph.t.dtype, **settings})
 
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> EdgeBank:
+        """A model for the graph of a task, see :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
+
     def reset_parameters(self) -> None:
         """Does nothing: there are no parameters."""
 
     def reset_state(self) -> None:
         """Forgets the stream."""
+        self.stream_clock.reset_state()
         self.pairs.reset_state()
         if self.times is not None:
             self.times.reset_state()
@@ -142,11 +151,14 @@ class EdgeBank(nn.Module):
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
         """Writes the events of a batch (``src``, ``dst``, ``t``) into the bank."""
-        if batch.src.numel() == 0:
+        events = EventColumns.of(batch)
+        if len(events) == 0:
             return
-        self.pairs.insert(*self._ends(batch.src, batch.dst), batch.t)
+        self.stream_clock.number(events)  # refuses late ones
+        self.pairs.insert(*self._ends(events.src, events.dst), events.t)
         if self.times is not None:
-            self.times.append(batch.t)
+            self.times.append(events.t)
+        self.stream_clock.advance(events)
 
     def _ends(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         for ids in (u, v):  # the key of an id out of range is that of another pair

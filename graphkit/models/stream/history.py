@@ -54,6 +54,7 @@ have names in benchmarks/configs/history.json.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,7 +64,16 @@ from torch import Tensor, nn
 
 from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
+from graphkit.nn.stream import (
+    EventColumns,
+    EventFeatures,
+    NodeTables,
+    StreamClock,
+    check_node_ids,
+    check_pairs,
+    feature_width,
+    refuse_feature_table,
+)
 from graphkit.nn.stream.event_history import EventHistory, HistoryRows
 from graphkit.nn.stream.fading_table import FadingTable
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches, keys
@@ -78,8 +88,8 @@ _PAIRINGS = ("head", "tokens", "joint", "none")
 _POOLS = ("last", "mean")
 
 
-@register("model", "history")
-class HistoryLinkPredictor(nn.Module):
+@register("model", "history", view="stream", tasks=("link_prediction",))
+class HistoryLinkPredictor(NodeTables):
     r"""The last events of both nodes through any sequence encoder (GraphMixer, DyGFormer, ...).
 
     Args:
@@ -87,7 +97,7 @@ class HistoryLinkPredictor(nn.Module):
         encoder: Name of a sequence encoder, see :mod:`graphkit.encoders.sequence`; a class or
             function of ``in_channels`` that makes one; or one that is made, which is then taken as
             it is.
-        edge_attr: ``[E, F]`` features of all events, indexed by event id, or ``None``.
+        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
         x: ``[N, F_x]`` node features, or ``None``.
         length: Positions per node: itself and its latest ``length - 1`` events.
         hidden_channels: Width of positions, of the encoder and of the head.
@@ -116,25 +126,25 @@ class HistoryLinkPredictor(nn.Module):
         - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
           output: logits of the shape of ``dst``.
 
-    State per node: 25 bytes per event kept, 16 more, 8 per half life, and that of the walks.
+    State per node: 25 bytes per event kept, 16 more, 8 per half life, and that of the walks; and
+    the features of the events kept.
 
     Raises:
-        GraphError: An option is out of range, a node id is (looked at on the CPU only), or float
-            times reach a model for integer times.
+        GraphError: An option is out of range; a node id is, or an event comes too late (looked at
+            on the CPU only); features are missing; or float times reach a model for integer times.
         UnknownNameError: No option or encoder of that name.
     """
 
     reads_earlier = True  # score takes the events of its batch
+    accepts_late = False
     _count = staticmethod(co_occurrence)
-    edge_attr: Tensor | None
-    x: Tensor | None
 
     def __init__(
         self,
         num_nodes: int,
         *,
         encoder: str | SequenceEncoder | Callable[..., SequenceEncoder] = "gru",
-        edge_attr: Tensor | None = None,
+        edge_dim: int = 0,
         x: Tensor | None = None,
         length: int = 16,
         hidden_channels: int = 32,
@@ -155,8 +165,10 @@ class HistoryLinkPredictor(nn.Module):
         tick: float = 1.0,
         time_dtype: torch.dtype = torch.int64,
         seed: int = 0,
+        edge_attr: None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
+        refuse_feature_table(edge_attr)
         if pairing not in _PAIRINGS:
             raise UnknownNameError("pairing", pairing, _PAIRINGS)
         if pool not in _POOLS:
@@ -178,18 +190,16 @@ class HistoryLinkPredictor(nn.Module):
                 expected="'mean' with pairing='joint'",
                 got=repr(pool),
             )
-        self.num_nodes, self.length = num_nodes, length
-        self.pairing, self.pool = pairing, pool
-        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
-        self.register_buffer("x", feature_table(x), persistent=False)
-        edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
-        node_channels = 0 if self.x is None else self.x.size(1)
+        self.length, self.pairing, self.pool = length, pairing, pool
+        self.edge_dim = edge_dim
+        node_channels = self.add_node_features(x)
+        self.features = EventFeatures(edge_dim, self._referred) if edge_dim else None
 
         self.history = EventHistory(num_nodes, length - 1, clock, time_dtype)
         self.activity = FadingTable(num_nodes, half_lives, 2) if half_lives else None
         self.tokens = HistoryTokens(
             hidden_channels,
-            edge_channels,
+            edge_dim,
             node_channels,
             ages=ages,
             time_channels=time_channels,
@@ -230,12 +240,22 @@ class HistoryLinkPredictor(nn.Module):
         """A model for a graph: its nodes, features, time type and the length of its ticks."""
         unit = graph.time_unit.nanoseconds
         found = {
-            "edge_attr": graph.tables.edge_attr,
+            "edge_dim": feature_width(graph.tables.edge_attr),
             "x": graph.x,
             "time_dtype": graph.t.dtype,
             "tick": 1.0 if unit is None else max(1.0, 1e9 / unit),
         }
         return cls(graph.num_nodes, **{**found, **settings})
+
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> HistoryLinkPredictor:
+        """A model for the graph of a task, see :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
+
+    @property
+    def stream_clock(self) -> StreamClock:
+        """How many events have been observed, and until when."""
+        return self.history.stream_clock
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
@@ -250,7 +270,7 @@ class HistoryLinkPredictor(nn.Module):
 
     def reset_state(self) -> None:
         """Forgets the stream."""
-        for module in (self.history, self.activity, self.walks):
+        for module in (self.history, self.activity, self.walks, self.features):
             if module is not None:
                 module.reset_state()
 
@@ -262,7 +282,7 @@ class HistoryLinkPredictor(nn.Module):
             src: int64 ``[B]``.
             dst: int64 ``[B]`` or ``[B, C]``.
             t: ``[B]``.
-            earlier: Events (``src``, ``dst``, ``t``, ``event_id``) that the model has not observed
+            earlier: Events (``src``, ``dst``, ``t``, ``edge_attr``) that the model has not observed
                 yet. A query at t sees those strictly before t.
         """
         check_pairs(src, dst, t)
@@ -271,11 +291,49 @@ class HistoryLinkPredictor(nn.Module):
         nodes = torch.cat([src, candidates.reshape(-1)])
         check_node_ids(nodes, self.num_nodes)
         when = torch.cat([t, t.repeat_interleave(num_candidates)])
-        rows = self.history(nodes, when, earlier)
+        rows = self._rows(nodes, when, earlier)
         u, v = rows.row_of[:num_events], rows.row_of[num_events:]
         u = u.repeat_interleave(num_candidates)
         hidden = self._score_hidden(rows, u, v)
         return self.score_lin(self.dropout(hidden.relu())).view(dst.shape)
+
+    def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
+        """The encodings of nodes, ``[Q, C]``, as a score reads them; writes nothing.
+
+        Args:
+            nodes: int64 ``[Q]``.
+            t: ``[Q]``, times of the queries; that of the latest event if it is left out. Without
+                effect with ``clock="events"``.
+
+        Raises:
+            GraphError: The encoder reads pairs of nodes (``pairing="tokens"`` or ``"joint"``).
+        """
+        if self.pairing not in ("head", "none"):
+            raise GraphError(
+                "pairing",
+                "the encoder reads both nodes of a pair, so that one node has no encoding",
+                expected="a model with pairing='head' or 'none'",
+                got=repr(self.pairing),
+            )
+        check_node_ids(nodes, self.num_nodes)
+        rows = self._rows(nodes, self.stream_clock.times(nodes, t))
+        return self._encode_nodes(rows, keys(rows)).index_select(0, rows.row_of)
+
+    def _rows(self, nodes: Tensor, t: Tensor, earlier: Any | None = None) -> HistoryRows:
+        """Histories with the features of their events, those of ``earlier`` among them."""
+        if earlier is not None:
+            earlier = EventColumns.of(earlier, self.edge_dim)
+        rows = self.history(nodes, t, earlier)
+        if self.features is None:
+            return rows
+        ahead = None
+        if earlier is not None:
+            ahead = self.stream_clock.num_events, earlier.edge_attr
+        return rows._replace(features=functools.partial(self.features, ahead=ahead))
+
+    def _referred(self) -> Tensor:
+        """Numbers of the events whose features may still be read."""
+        return self.history.recent.numbers()
 
     def _score_hidden(self, rows: HistoryRows, u: Tensor, v: Tensor) -> Tensor:
         key = keys(rows)
@@ -283,7 +341,7 @@ class HistoryLinkPredictor(nn.Module):
         hidden: Tensor | float = 0.0
         if self.walks is not None:
             node, row_of = torch.unique(rows.node, return_inverse=True)
-            walks = self.walks(node, self.history.clock)
+            walks = self.walks(node, self.stream_clock.num_events)
             of_node.append(walks[:, 1:].square().sum(2).log1p()[row_of])
             hidden = self._of_walks(walks, row_of[u], row_of[v])
         if self.pairing in ("head", "none"):
@@ -308,7 +366,7 @@ class HistoryLinkPredictor(nn.Module):
         """Activity ``[R, 2 H]`` of the rows' nodes, if it is kept."""
         if self.activity is None:
             return []
-        return [self.activity(node, self.history.clock).flatten(1).log1p()]
+        return [self.activity(node, self.stream_clock.num_events).flatten(1).log1p()]
 
     def _of_walks(self, walks: Tensor, u: Tensor, v: Tensor) -> Tensor:
         products = torch.bmm(walks[u], walks[v].transpose(1, 2)).flatten(1)
@@ -334,7 +392,9 @@ class HistoryLinkPredictor(nn.Module):
     def _read(self, rows: HistoryRows, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Positions ``[R, L, C]``, which are valid, and their times (0 is now)."""
         every = torch.arange(len(key), device=key.device)
-        tokens = self.tokens(rows, self._count(key, every, every)[0], self.edge_attr, self.x)
+        count = self._count(key, every, every)[0]
+        edge_attr = None if rows.features is None else rows.features(rows.recent.event_id)
+        tokens = self.tokens(rows, count, edge_attr, self.x)
         mask = torch.nn.functional.pad(rows.recent.mask, (0, 1), value=True)
         return tokens, mask, -torch.nn.functional.pad(rows.age, (0, 1)).double()
 
@@ -377,13 +437,16 @@ class HistoryLinkPredictor(nn.Module):
     # ---------------------------------------------------------------- observe
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
-        """Writes a batch (``src``, ``dst``, ``t``, ``event_id``) that has been scored."""
-        if batch.src.numel() == 0:
+        """Writes a batch (``src``, ``dst``, ``t``, ``edge_attr``) that has been scored."""
+        events = EventColumns.of(batch, self.edge_dim)
+        if len(events) == 0:
             return
-        records = self.history.records(batch)
-        check_node_ids(records.node, self.num_nodes)
-        self.history.write(records)
-        now = self.history.clock
+        check_node_ids(self.history.records(events).node, self.num_nodes)
+        records = self.history.write(events)
+        now = self.stream_clock.num_events
+        if self.features is not None:
+            number = torch.arange(len(events), device=now.device) + (now - len(events))
+            self.features.append(number, events.edge_attr)
         if self.activity is not None:
             value = self.activity(records.node, now)
             column = records.sent.long()
@@ -391,7 +454,7 @@ class HistoryLinkPredictor(nn.Module):
             hit.index_put_((records.group, column), value.new_ones(()), accumulate=True)
             self.activity.write(records.node, value + hit.unsqueeze(1), now)
         if self.walks is not None:
-            self.walks.insert(batch.src, batch.dst, now)
+            self.walks.insert(events.src, events.dst, now)
 
     def extra_repr(self) -> str:
         return (

@@ -62,7 +62,16 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
+from graphkit.nn.stream import (
+    EventColumns,
+    EventFeatures,
+    NodeTables,
+    StreamClock,
+    check_node_ids,
+    check_pairs,
+    feature_width,
+    refuse_feature_table,
+)
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
     CodeReadout,
@@ -108,13 +117,13 @@ class _Reading:
         return dense.view(channels, *self.group.shape)
 
 
-@register("model", "nat")
-class NAT(nn.Module):
+@register("model", "nat", view="stream", tasks=("link_prediction",))
+class NAT(NodeTables):
     """NAT (Luo and Li 2022): joint neighbourhoods from per-node dictionaries.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        edge_attr: ``[E, D_e]`` feature table of the events, indexed by event id, or ``None``.
+        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
         x: ``[N, D_n]`` node features, or ``None``.
         num_slots: Slots of hop 1 and hop 2; hop 2 may have 0.
         neighbor_channels: Size of the cached vectors, ``F``.
@@ -136,20 +145,22 @@ class NAT(nn.Module):
         seed: Seed of the hash and of the coins (not of the parameters).
 
     Raises:
-        GraphError: An option is out of range; a node id is (checked on the CPU only, elsewhere the
-            host would have to wait); an event has no row in ``edge_attr``; or float times reach a
-            model for integer times.
+        GraphError: An option is out of range; a node id is, or an event comes too late (checked on
+            the CPU only, elsewhere the host would have to wait); features are missing; or float
+            times reach a model for integer times.
 
     Shapes:
         - **score:** ``src [B]``, ``dst [B]`` or ``[B, C]``, ``t [B]``; logits shaped as ``dst``
-        - **observe:** an event batch with ``src``, ``dst``, ``t``, ``event_id``, each ``[B]``
+        - **observe:** an event batch with ``src``, ``dst``, ``t``, each ``[B]``, and ``edge_attr``
     """
+
+    accepts_late = False
 
     def __init__(
         self,
         num_nodes: int,
         *,
-        edge_attr: Tensor | None = None,
+        edge_dim: int = 0,
         x: Tensor | None = None,
         num_slots: tuple[int, int] = (32, 16),
         neighbor_channels: int = 4,
@@ -168,8 +179,10 @@ class NAT(nn.Module):
         tick: float = 1.0,
         time_dtype: torch.dtype = torch.int64,
         seed: int = 0,
+        edge_attr: None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
+        refuse_feature_table(edge_attr)
         if clock not in _CLOCKS:
             raise UnknownNameError("clock", clock, _CLOCKS)
         if readout not in _READOUTS:
@@ -186,7 +199,7 @@ class NAT(nn.Module):
             raise GraphError("dropout", "is a chance", expected="0 <= dropout < 1", got=dropout)
         if not tick > 0:
             raise GraphError("tick", "is a span of time", expected="> 0", got=tick)
-        self.num_nodes, self.clock, self.tick = num_nodes, clock, float(tick)
+        self.clock, self.tick, self.edge_dim = clock, float(tick), edge_dim
         self.neighbor_channels, self.self_channels = neighbor_channels, self_channels
         self.hop2_pending, self.dropout, self.directed = hop2_pending, dropout, directed
         self.num_groups = num_buckets() * (2 if directed else 1)
@@ -202,21 +215,16 @@ class NAT(nn.Module):
             allow_self=allow_self,
             seed=seed,
         )
-        self.register_buffer("self_vector", torch.zeros(num_nodes, self_channels))
-        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
-        self.register_buffer("x", feature_table(x), persistent=False)
-        if x is not None and len(x) != num_nodes:
-            raise GraphError("x", "the number of rows differs", expected=num_nodes, got=len(x))
-        edge_channels = 0 if edge_attr is None else self.edge_attr.shape[1]
-        node_channels = 0 if x is None else self.x.shape[1]
+        self.stream_clock = StreamClock(time_dtype)
+        self.features = EventFeatures(edge_dim, self._referred) if edge_dim else None
+        self.add_table("self_vector", self_channels)
+        node_channels = self.add_node_features(x)
         feature_channels = min(node_channels, neighbor_channels)
         num_ages = 0 if clock == "absolute" else self.num_groups
         self.neighbor_cell = TimedGRU(
-            self_channels, edge_channels, time_channels, neighbor_channels, num_ages
+            self_channels, edge_dim, time_channels, neighbor_channels, num_ages
         )
-        self.self_cell = TimedGRU(
-            self_channels, edge_channels, time_channels, self_channels, num_ages
-        )
+        self.self_cell = TimedGRU(self_channels, edge_dim, time_channels, self_channels, num_ages)
         if x is not None:
             self.feature_lin = nn.Linear(node_channels, feature_channels, bias=False)
         self.readout = _READOUTS[readout](
@@ -232,14 +240,18 @@ class NAT(nn.Module):
     def from_graph(cls, graph: Any, **settings: Any) -> NAT:
         """A model for a graph: its nodes, features, time type and the length of its ticks."""
         unit = graph.time_unit.nanoseconds
-        settings.setdefault("tick", 1.0 if unit is None else max(1.0, 1e9 / unit))
-        return cls(
-            graph.num_nodes,
-            edge_attr=graph.tables.edge_attr,
-            x=graph.x,
-            time_dtype=graph.t.dtype,
-            **settings,
-        )
+        found = {
+            "edge_dim": feature_width(graph.tables.edge_attr),
+            "x": graph.x,
+            "time_dtype": graph.t.dtype,
+            "tick": 1.0 if unit is None else max(1.0, 1e9 / unit),
+        }
+        return cls(graph.num_nodes, **{**found, **settings})
+
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> NAT:
+        """A model for the graph of a task, see :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
@@ -252,7 +264,14 @@ class NAT(nn.Module):
     def reset_state(self) -> None:
         """Forgets every event."""
         self.cache.reset_state()
-        self.self_vector.zero_()
+        self.stream_clock.reset_state()
+        if self.features is not None:
+            self.features.reset_state()
+        self.reset_tables()
+        self._memo = None
+
+    def _resize(self, num_nodes: int) -> None:
+        super()._resize(num_nodes)
         self._memo = None
 
     # ---------------------------------------------------------------- score
@@ -261,7 +280,8 @@ class NAT(nn.Module):
         check_pairs(src, dst, t)
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
-        reading = self._read(torch.cat([src, candidates.reshape(-1)]), t, num_candidates)
+        nodes = torch.cat([src, candidates.reshape(-1)])
+        reading = self._read(nodes, torch.cat([t, t.repeat_interleave(num_candidates)]))
         self._memo = (num_candidates, reading, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
         if num_candidates != 1:
@@ -274,6 +294,18 @@ class NAT(nn.Module):
         node_u, node_v = self.node_lin(torch.cat(node, dim=1)).chunk(2, dim=1)
         hidden = z + node_u.index_select(0, u) + node_v.index_select(0, v)
         return self.score_lin(hidden.relu_()).view(dst.shape)
+
+    def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
+        """Self vectors with each node's last event applied, ``[Q, self_channels]``, as a score
+        reads them; writes nothing.
+
+        Args:
+            nodes: int64 ``[Q]``.
+            t: ``[Q]``, times of the queries; that of the latest event if it is left out. It has an
+                effect with ``clock="time"`` only.
+        """
+        reading = self._read(nodes, self.stream_clock.times(nodes, t))
+        return reading.self_vector.index_select(0, reading.row_of)
 
     def _join(self, reading: _Reading, u: Tensor, v: Tensor) -> JointView:
         key = reading.rows.key.clone()
@@ -297,27 +329,31 @@ class NAT(nn.Module):
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
         """Enters events that have been scored; the only method that writes state."""
-        if batch.src.numel() == 0:
+        events = EventColumns.of(batch, self.edge_dim)
+        if len(events) == 0:
             return
-        self._check_events(batch)
-        src_row, dst_row, reading = self._recall(batch)
+        number = self.stream_clock.number(events)
+        src_row, dst_row, reading = self._recall(events)
         row = self.cache.write(
             reading.rows,
             reading.updated(self.neighbor_channels),
             src_row,
             dst_row,
-            batch.event_id,
-            batch.t,
+            number,
+            events.t,
             reading.now is None,
         )
         self.self_vector.index_copy_(
             0, reading.rows.node[row], reading.self_vector.index_select(0, row)
         )
+        self.stream_clock.advance(events)
+        if self.features is not None:
+            self.features.append(number, events.edge_attr)
         self._memo = None
 
-    def _recall(self, batch: Any) -> tuple[Tensor, Tensor, _Reading]:
+    def _recall(self, batch: EventColumns) -> tuple[Tensor, Tensor, _Reading]:
         """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
-        size = batch.src.numel()
+        size = len(batch)
         if self._memo is not None and batch.src.device.type == "cpu":
             stride, reading, versions = self._memo
             row, node = reading.row_of, reading.rows.node
@@ -330,7 +366,7 @@ class NAT(nn.Module):
                     and torch.equal(node[dst_row], batch.dst)
                 ):
                     return src_row, dst_row, reading
-        reading = self._read(torch.cat([batch.src, batch.dst]), batch.t, 1)
+        reading = self._read(torch.cat([batch.src, batch.dst]), batch.t.repeat(2))
         return reading.row_of[:size], reading.row_of[size:], reading
 
     def _versions(self) -> tuple[int, ...]:
@@ -339,36 +375,16 @@ class NAT(nn.Module):
         state = (self.cache.key, self.cache.stamp, self.cache.vector, self.self_vector)
         return tuple(tensor._version for tensor in (*cells, *state))
 
-    def _check_events(self, batch: Any) -> None:
-        event_id = getattr(batch, "event_id", None)
-        if event_id is None:
-            raise GraphError(
-                "event_id",
-                "the batch does not number its events",
-                expected="int64 [B], the row of each event in the stream",
-                fix="Use graph.batches(), or EventBatch(src, dst, t, event_id).",
-            )
-        if self.edge_attr is not None and event_id.device.type == "cpu":
-            low, high = (int(v) for v in event_id.aminmax())
-            if low < 0 or high >= self.edge_attr.shape[0]:
-                raise GraphError(
-                    "edge_attr",
-                    "an event has no row in the feature table",
-                    expected=f"0 <= event id < {self.edge_attr.shape[0]}",
-                    got=low if low < 0 else high,
-                    fix="Give the features of the whole stream, unsliced.",
-                )
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memo": None}  # copies and pickles hold no autograd graph
 
     # ---------------------------------------------------------------- read
-    def _read(self, nodes: Tensor, t: Tensor, num_candidates: int) -> _Reading:
+    def _read(self, nodes: Tensor, now: Tensor) -> _Reading:
+        """The caches of ``nodes [Q]`` for queries at times ``now [Q]``."""
         check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
             row_of = torch.arange(nodes.numel(), device=nodes.device)
-            now = torch.cat([t, t.repeat_interleave(num_candidates)])
             return self._read_dense(nodes, row_of, now)
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
@@ -479,8 +495,14 @@ class NAT(nn.Module):
         return self.self_cell(partner, age, state, known, feature, time).t()
 
     def _features(self, event: Tensor) -> Tensor | None:
-        """``[E, D_e]``, features of events by id."""
-        return None if self.edge_attr is None else self.edge_attr.index_select(0, event)
+        """``[E, D_e]``, features of events by number."""
+        return None if self.features is None else self.features(event)
+
+    def _referred(self) -> Tensor:
+        """Numbers of the events whose features may still be read."""
+        pending = self.cache.key.shape[1] if self.hop2_pending else 1 + self.cache.num_slots[0]
+        number = self.cache.stamp[:, :pending] >> 1
+        return number.masked_fill(self.cache.key[:, :pending] < 0, -1)
 
     def __repr__(self) -> str:
         return (

@@ -53,8 +53,17 @@ from torch import Tensor, nn
 from torch_geometric.nn import TransformerConv
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import check_node_ids, check_pairs, feature_table
-from graphkit.nn.stream.event_records import event_records
+from graphkit.nn.stream import (
+    EventColumns,
+    EventFeatures,
+    NodeTables,
+    StreamClock,
+    check_node_ids,
+    check_pairs,
+    feature_width,
+    refuse_feature_table,
+)
+from graphkit.nn.stream.event_records import grouped_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.message_store import MessageStore
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors
@@ -68,13 +77,13 @@ _CELLS = {"gru": nn.GRUCell, "rnn": nn.RNNCell}
 _GAPS = ("query", "last_update")
 
 
-@register("model", "tgn")
-class TGN(nn.Module):
+@register("model", "tgn", view="stream", tasks=("link_prediction",))
+class TGN(NodeTables):
     r"""Temporal Graph Network (Rossi et al. 2020): node memory and attention over neighbours.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        edge_attr: ``[E, F]`` features of all events, indexed by event id, or ``None``.
+        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
         x: ``[N, F_x]`` node features, or ``None``.
         memory_channels: Width of the memory.
         time_channels: Width of the time encoding.
@@ -94,26 +103,26 @@ class TGN(nn.Module):
         - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
           output: logits of the shape of ``dst``. A node that occurs often is computed once.
 
-    State per node: the memory, and :math:`24 k + 49` bytes. The cost of
-    a batch depends on the nodes in it and their neighbours, not on :math:`N`.
+    State per node: the memory, and :math:`24 k + 49` bytes; and the features of the events that are
+    still referred to. The cost of a batch depends on the nodes in it and their neighbours, not on
+    :math:`N`.
 
     Raises:
-        GraphError: An option is out of range, or float times reach a model for integer times.
+        GraphError: An option is out of range; a node id is, or an event comes too late (looked at
+            on the CPU only); features are missing; or float times reach a model for integer times.
     """
 
     memory: Tensor
     last_update: Tensor
     updated: Tensor
     start: Tensor
-    started: Tensor
-    edge_attr: Tensor | None
-    x: Tensor | None
+    accepts_late = False
 
     def __init__(
         self,
         num_nodes: int,
         *,
-        edge_attr: Tensor | None = None,
+        edge_dim: int = 0,
         x: Tensor | None = None,
         memory_channels: int = 100,
         time_channels: int = 100,
@@ -127,8 +136,10 @@ class TGN(nn.Module):
         time_gap: str = "query",
         time_init: str = "geometric",
         time_dtype: torch.dtype = torch.int64,
+        edge_attr: None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
+        refuse_feature_table(edge_attr)
         if aggregator not in _AGGREGATORS:
             raise UnknownNameError("aggregator", aggregator, _AGGREGATORS)
         if memory_cell not in _CELLS:
@@ -142,27 +153,26 @@ class TGN(nn.Module):
                 expected=f"a multiple of heads={heads}",
                 got=embedding_channels,
             )
-        self.num_nodes = num_nodes
         self.memory_channels = memory_channels
         self.aggregator = aggregator
         self.time_gap = time_gap
         self.time_dtype = check_time_dtype(time_dtype)
-        self.register_buffer("edge_attr", feature_table(edge_attr), persistent=False)
-        self.register_buffer("x", feature_table(x), persistent=False)
-        edge_channels = 0 if self.edge_attr is None else self.edge_attr.size(1)
+        self.edge_dim = edge_dim
+        node_channels = self.add_node_features(x)
+        self.features = EventFeatures(edge_dim, self._referred) if edge_dim else None
 
         self.time_encoder = TimeEncoder(time_channels, init=time_init)
-        message_channels = 2 * memory_channels + edge_channels + time_channels
+        message_channels = 2 * memory_channels + edge_dim + time_channels
         self.cell = _CELLS[memory_cell](message_channels, memory_channels)
         self.lin_x = None
         if self.x is not None:
-            self.lin_x = nn.Linear(self.x.size(1), memory_channels, bias=False)
+            self.lin_x = nn.Linear(node_channels, memory_channels, bias=False)
         self.conv = TransformerConv(
             memory_channels,
             embedding_channels // heads,
             heads=heads,
             dropout=dropout,
-            edge_dim=edge_channels + time_channels,
+            edge_dim=edge_dim + time_channels,
         )
         self.lin_src = nn.Linear(embedding_channels, embedding_channels)
         self.lin_dst = nn.Linear(embedding_channels, embedding_channels)
@@ -172,17 +182,23 @@ class TGN(nn.Module):
             num_nodes, 1 if aggregator == "last" else message_slots, time_dtype
         )
         self.neighbors = RecentNeighbors(num_nodes, num_neighbors, time_dtype)
-        self.register_buffer("memory", torch.zeros(num_nodes, memory_channels))
-        self.register_buffer("last_update", torch.zeros(num_nodes, dtype=torch.int64))
-        self.register_buffer("updated", torch.zeros(num_nodes, dtype=torch.bool))
+        self.stream_clock = StreamClock(time_dtype)
+        self.add_table("memory", memory_channels)
+        self.add_table("last_update", dtype=torch.int64)
+        self.add_table("updated", dtype=torch.bool)
         self.register_buffer("start", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     @classmethod
     def from_graph(cls, graph: Any, **settings: Any) -> TGN:
-        """A model for the nodes, features and kind of time of ``graph``."""
-        found = {"edge_attr": graph.tables.edge_attr, "x": graph.x, "time_dtype": graph.t.dtype}
+        """A model for the nodes, width of features and kind of time of ``graph``."""
+        width = feature_width(graph.tables.edge_attr)
+        found = {"edge_dim": width, "x": graph.x, "time_dtype": graph.t.dtype}
         return cls(graph.num_nodes, **{**found, **settings})
+
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> TGN:
+        """A model for the graph of a task, see :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
@@ -192,10 +208,11 @@ class TGN(nn.Module):
 
     def reset_state(self) -> None:
         """Forgets the stream."""
-        self.messages.reset_state()
-        self.neighbors.reset_state()
-        for buffer in (self.memory, self.last_update, self.updated, self.start, self.started):
-            buffer.zero_()
+        for module in (self.messages, self.neighbors, self.stream_clock, self.features):
+            if module is not None:
+                module.reset_state()
+        self.reset_tables()
+        self.start.zero_()
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
         """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``."""
@@ -221,25 +238,48 @@ class TGN(nn.Module):
 
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
-        """Writes a batch (``src``, ``dst``, ``t``, ``event_id``) that has been scored.
+        """Writes a batch (``src``, ``dst``, ``t``, ``edge_attr``) that has been scored.
 
         Messages of earlier batches enter the memory of the batch's nodes; the batch's own events
         become their pending messages and latest neighbours.
         """
-        if batch.src.numel() == 0:
+        events = EventColumns.of(batch, self.edge_dim)
+        if len(events) == 0:
             return
-        records = event_records(batch.src, batch.dst, batch.t, batch.event_id)
+        number = self.stream_clock.number(events)
+        records = grouped_records(events.src, events.dst, events.t, number)
         nodes = records.node
         check_node_ids(nodes, self.num_nodes)
         memory, last_update = self._updated_memory(nodes)
         self.memory[nodes] = memory.to(self.memory.dtype)
         self.updated[nodes] |= self.messages.count[nodes] > 0
         self.last_update[nodes] = pack_time(last_update, self.time_dtype)
-        first = pack_time(batch.t.min(), self.time_dtype)
-        self.start.copy_(torch.where(self.started, self.start, first))
-        self.started.fill_(True)
+        first = pack_time(events.t[0], self.time_dtype)
+        self.start.copy_(torch.where(self.stream_clock.num_events > 0, self.start, first))
         self.messages.write(records)
         self.neighbors.write(records)
+        self.stream_clock.advance(events)
+        if self.features is not None:
+            self.features.append(number, events.edge_attr)
+
+    def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
+        """Embeddings :math:`z`, ``[Q, embedding_channels]``, as a score reads them; writes nothing.
+
+        Args:
+            nodes: int64 ``[Q]``.
+            t: ``[Q]``, times of the queries; that of the latest event if it is left out. Without
+                effect with ``time_gap="last_update"``.
+        """
+        check_node_ids(nodes, self.num_nodes)
+        every, row = torch.unique(nodes, return_inverse=True)
+        if self.time_gap == "query":
+            return self._embed(every, row, self.stream_clock.times(nodes, t))
+        return self._embed(every)[row]
+
+    def _referred(self) -> Tensor:
+        """Numbers of the events whose features may still be read."""
+        of_messages = self.messages.numbers().flatten()
+        return torch.cat([of_messages, self.neighbors.numbers().flatten()])
 
     def _updated_memory(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """Memory ``[U, M]`` and time of last update ``[U]`` with pending messages applied."""
@@ -251,8 +291,8 @@ class TGN(nn.Module):
             memory.unsqueeze(1).expand(-1, self.messages.slots, -1),
             self.memory[pending.other],
         ]
-        if self.edge_attr is not None:
-            parts.append(self.edge_attr[pending.event_id])
+        if self.features is not None:
+            parts.append(self.features(pending.event_id))
         parts.append(self.time_encoder(pending.time - last_update.unsqueeze(1)))
         message = torch.cat(parts, dim=-1)
         if self.messages.slots == 1:
@@ -285,8 +325,8 @@ class TGN(nn.Module):
             h = h + self.lin_x(self.x[everyone])
         gap = (last_update[neighbor] if t is None else t[target]) - event_time
         edge_attr = self.time_encoder(gap)
-        if self.edge_attr is not None:
-            edge_attr = torch.cat([edge_attr, self.edge_attr[recent.event_id[source, slot]]], -1)
+        if self.features is not None:
+            edge_attr = torch.cat([edge_attr, self.features(recent.event_id[source, slot])], -1)
         own = own if which is None else own[which]
         return self.conv((h, h[own]), torch.stack([neighbor, target]), edge_attr)
 

@@ -13,6 +13,7 @@ from torch_geometric.nn import MessagePassing
 from graphkit.errors import GraphError
 from graphkit.nn.tensor_cache import TensorCache
 from graphkit.ops.csr import CSR
+from graphkit.ops.edges import as_edges
 from graphkit.ops.propagate import gated_propagation, normalized_adjacency, normalized_edges
 
 __all__ = ["DAGNNConv"]
@@ -29,6 +30,10 @@ class DAGNNConv(MessagePassing):
     where :math:`s` and :math:`b` are the only parameters, however large K is. The gates are not
     normalised over the hops. The published formula has no :math:`b`; the authors' code has.
 
+    Instead of ``edge_index`` the layer takes ``adj_t``, the transposed adjacency as a
+    ``torch.sparse`` tensor, with the weights as its values, or an ``EdgeIndex``, with equal
+    results (:func:`graphkit.ops.edges.as_edges`).
+
     The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
     and nobody writes to them. Edges run from source to target; on a directed graph the degree of
     both ends is that of incoming edges (:func:`graphkit.ops.propagate.normalized_edges`). Parallel
@@ -44,8 +49,8 @@ class DAGNNConv(MessagePassing):
         add_self_loops: Whether to add the missing self loops.
 
     Shapes:
-        - **input:** node features :math:`(n, C)`, edge indices :math:`(2, E)`, edge weights
-          :math:`(E)` (optional)
+        - **input:** node features :math:`(n, C)`, edge indices :math:`(2, E)` or sparse ``adj_t``
+          :math:`(n, n)`, edge weights :math:`(E)` (optional, not with ``adj_t``)
         - **output:** node features :math:`(n, C)`
 
     Raises:
@@ -74,7 +79,9 @@ class DAGNNConv(MessagePassing):
         self.gate.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        learned = edge_weight is not None and edge_weight.requires_grad
+        # The values of a sparse adj_t are weights; indices have no gradient.
+        given = (edge_index, edge_weight)
+        learned = any(isinstance(t, Tensor) and t.requires_grad for t in given)
         if torch.compiler.is_compiling() or self.explain or learned:
             return self._by_messages(x, edge_index, edge_weight)
         dtype = torch.promote_types(x.dtype, torch.float32)
@@ -98,19 +105,24 @@ class DAGNNConv(MessagePassing):
         dtype: torch.dtype = torch.float32,
     ) -> CSR:
         """The normalised graph, from the cache if it is the one of the last call."""
-        return self._graphs.get(
-            (edge_index, edge_weight),
-            (num_nodes, dtype, self.add_self_loops),
-            lambda: normalized_adjacency(
-                edge_index, num_nodes, edge_weight, add_self_loops=self.add_self_loops, dtype=dtype
-            ),
-        )
+
+        def make() -> CSR:
+            edges, weight = as_edges(edge_index, edge_weight, num_nodes)
+            return normalized_adjacency(
+                edges, num_nodes, weight, add_self_loops=self.add_self_loops, dtype=dtype
+            )
+
+        if not isinstance(edge_index, Tensor):
+            return make()  # says what is wrong
+        key = (num_nodes, dtype, self.add_self_loops)
+        return self._graphs.get((edge_index, edge_weight), key, make)
 
     def _by_messages(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> Tensor:
+        edge_index, weight = as_edges(edge_index, edge_weight, x.shape[0])
         edge_index, weight = normalized_edges(
             edge_index,
             x.shape[0],
-            edge_weight,
+            weight,
             add_self_loops=self.add_self_loops,
             dtype=x.dtype,
         )

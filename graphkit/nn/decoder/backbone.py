@@ -65,6 +65,7 @@ class Backbone:
         positions: Learned positions ``[most steps, C]``, or ``None``.
         pretrained: Whether weights mean something, so that freezing them makes sense.
         redraw: Whether ``reset_parameters`` may draw the weights anew.
+        folder: Where pretrained weights were read from, or ``None``.
     """
 
     blocks: list[Block]
@@ -74,6 +75,7 @@ class Backbone:
     positions: nn.Embedding | None = None
     pretrained: bool = False
     redraw: bool = False
+    folder: str | None = None
 
 
 def no_rotation(head_channels: int) -> Tensor:

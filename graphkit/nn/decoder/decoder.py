@@ -119,6 +119,7 @@ class Decoder(nn.Module):
             )  # fmt: skip
         self.channels, self.num_adapted = backbone.channels, num_adapted
         self._redraw = backbone.redraw
+        self.pretrained_folder = backbone.folder  # frozen weights need not be saved twice
         self.positions = backbone.positions if keep_positions else None
         self.layers = nn.ModuleList()
         for index, block in enumerate(backbone.blocks):

@@ -102,7 +102,13 @@ def transformers_backbone(
         pieces = [Block(b.ln_1, _GPT2Heads(b.attn), b.ln_2, b.mlp) for b in blocks]
         frequencies = no_rotation(blocks[0].attn.head_dim)
         return Backbone(
-            pieces, model.ln_f, model.config.hidden_size, frequencies, model.wpe, pretrained
+            pieces,
+            model.ln_f,
+            model.config.hidden_size,
+            frequencies,
+            model.wpe,
+            pretrained,
+            folder=str(folder) if pretrained else None,
         )
     pieces = [
         Block(b.input_layernorm, _LlamaHeads(b.self_attn), b.post_attention_layernorm, b.mlp)
@@ -111,7 +117,12 @@ def transformers_backbone(
     _check_llama(blocks[0].self_attn, model.rotary_emb)
     frequencies = model.rotary_emb.inv_freq.detach().clone()
     return Backbone(
-        pieces, model.norm, model.config.hidden_size, frequencies, pretrained=pretrained
+        pieces,
+        model.norm,
+        model.config.hidden_size,
+        frequencies,
+        pretrained=pretrained,
+        folder=str(folder) if pretrained else None,
     )
 
 

@@ -93,7 +93,7 @@ class ChebyshevFilter(nn.Module):
         for a, order, part in zip(graphs, orders, partition):
             nodes = torch.tensor(list(part))
             for term in _chebyshev(scaled_laplacian(torch.as_tensor(a)), order):
-                basis[row, nodes.unsqueeze(1), nodes] = term.float()
+                basis[row, nodes.unsqueeze(1), nodes] = term.to(basis.dtype)
                 row += 1
         self.register_buffer("basis", basis.flatten(1), persistent=False)
         self.weight = nn.Parameter(torch.zeros(len(basis)))

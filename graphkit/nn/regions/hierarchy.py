@@ -11,10 +11,12 @@ from torch import Tensor
 
 from graphkit.electrodes import DREAMER_ELECTRODES, clean_name, electrode_place, electrode_positions
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.registry import register
 
 __all__ = ["PARTITIONS", "RegionHierarchy", "relative_neighbors"]
 
 
+@register("layer", "region_hierarchy")
 @dataclass(frozen=True, eq=False, repr=False)
 class RegionHierarchy:
     """Which nodes make up which region, and who is next to whom on both levels.

@@ -1,16 +1,24 @@
 r"""A residual network of convolutions over time, for rows of different lengths.
 
 The base network of Xu and Wang, "Ensemble One-dimensional Convolution Neural Networks for
-Skeleton-based Action Recognition", arXiv 1801.02475: a convolution, then stages of three, each
-convolution followed by a norm and ReLU, and the input of a stage added after its third (through a
-1 x 1 convolution where sizes differ); a norm and ReLU at the end. Convolutions are as wide as their
-kernel says around a frame; an even kernel looks one frame further ahead than back.
+Skeleton-based Action Recognition", arXiv 1801.02475, as the authors' code has it
+(Qingyang-Xu/Ensem-NN): a convolution alone, without norm or activation; then stages of three
+convolutions, each followed by a norm and ReLU, and the input of a stage added after its third
+(through a 1 x 1 convolution where sizes differ); a norm and ReLU at the end. Convolutions are as
+wide as their kernel says around a frame; an even kernel looks one frame further ahead than back,
+which with the published kernel of 8 and strides of 1 and 2 is Keras' ``padding="same"``.
+
+Departures: convolutions before a norm have no bias, since a norm over the batch takes it out again
+(one in Keras' weights is subtracted from the running mean). Initial weights are those of He's
+normal distribution, which Keras cuts off at two standard deviations. The running variance is the
+unbiased one; that of Keras 3 is smaller by the factor (n - 1) / n.
 
 Padding frames are zero wherever a convolution reads, and norms never see them.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -30,20 +38,24 @@ class FrameNorm(nn.Module):
     Args:
         channels: C.
         kind: ``"batch"``: each channel over all valid frames of the batch, with running averages
-            for evaluation, as published. ``"row"``: all channels of a row over its valid frames, so
-            that rows do not know of one another.
+            for evaluation. ``"row"``: all channels of a row over its valid frames, so that no row
+            depends on another.
+        eps: Added to the variance.
+        momentum: Weight of a new batch in the running averages; ``"row"`` has none.
 
     Shapes:
         - **input:** ``[B, C, L]``, mask bool ``[B, L]`` or ``None``
         - **output:** ``[B, C, L]``, zero at invalid frames
     """
 
-    def __init__(self, channels: int, kind: str = "batch") -> None:
+    def __init__(
+        self, channels: int, kind: str = "batch", *, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
         super().__init__()
         if kind not in _NORMS:
             raise UnknownNameError("norm", kind, _NORMS)
-        self.kind = kind
-        self.batch = nn.BatchNorm1d(channels) if kind == "batch" else None
+        self.kind, self.eps = kind, eps
+        self.batch = nn.BatchNorm1d(channels, eps, momentum) if kind == "batch" else None
         if kind == "row":
             self.weight = nn.Parameter(torch.ones(channels))
             self.bias = nn.Parameter(torch.zeros(channels))
@@ -77,7 +89,7 @@ class FrameNorm(nn.Module):
             mean = torch.where(inside, x, 0).sum((1, 2), keepdim=True) / count
             centred = torch.where(inside, x - mean, 0)
             variance = centred.square().sum((1, 2), keepdim=True) / count
-        y = centred * torch.rsqrt(variance + 1e-5) * self.weight[:, None] + self.bias[:, None]
+        y = centred * torch.rsqrt(variance + self.eps) * self.weight[:, None] + self.bias[:, None]
         return y if mask is None else torch.where(mask.unsqueeze(1), y, 0)
 
 
@@ -89,8 +101,10 @@ class ResidualCNN(nn.Module):
         widths: Channels of each stage.
         kernel_size: k of all convolutions.
         strides: Of the first convolution of each stage.
-        norm: See :class:`FrameNorm`.
-        dropout: After each convolution.
+        norm: See :class:`FrameNorm`; ``"batch"`` is the published one, with Keras' epsilon of 1e-3.
+        norm_momentum: Weight of a new batch in the running averages of ``"batch"``; 0.01 as Keras
+            has it, more for trainings of few steps.
+        dropout: After each ReLU of a stage.
         convs: Convolutions of a stage.
 
     Shapes:
@@ -110,6 +124,7 @@ class ResidualCNN(nn.Module):
         strides: Sequence[int] = (1, 2, 2),
         *,
         norm: str = "batch",
+        norm_momentum: float = 0.01,
         dropout: float = 0.0,
         convs: int = 3,
     ) -> None:
@@ -120,8 +135,9 @@ class ResidualCNN(nn.Module):
             )
         self.in_channels, self.out_channels = in_channels, widths[-1]
         self.strides, self.kernel_size, self.dropout = tuple(strides), kernel_size, dropout
-        self.stem = nn.Conv1d(in_channels, widths[0], kernel_size, bias=False)
-        self.stem_norm = FrameNorm(widths[0], norm)
+        eps = 1e-3 if norm == "batch" else 1e-5
+        normed = functools.partial(FrameNorm, kind=norm, eps=eps, momentum=norm_momentum)
+        self.stem = nn.Conv1d(in_channels, widths[0], kernel_size)
         self.stages, self.norms, self.shortcuts = (nn.ModuleList() for _ in range(3))
         before = widths[0]
         for width, stride in zip(widths, strides):
@@ -132,20 +148,20 @@ class ResidualCNN(nn.Module):
                     for i, a in enumerate(sizes[:-1])
                 )
             )
-            self.norms.append(nn.ModuleList(FrameNorm(width, norm) for _ in range(convs)))
+            self.norms.append(nn.ModuleList(normed(width) for _ in range(convs)))
             same = before == width and stride == 1
-            self.shortcuts.append(
-                nn.Identity() if same else nn.Conv1d(before, width, 1, stride, bias=False)
-            )
+            self.shortcuts.append(nn.Identity() if same else nn.Conv1d(before, width, 1, stride))
             before = width
-        self.last_norm = FrameNorm(before, norm)
+        self.last_norm = normed(before)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Convolutions from He's normal distribution by fan-in."""
+        """Convolutions from He's normal distribution by fan-in, biases 0."""
         for module in self.modules():
             if isinstance(module, nn.Conv1d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
             elif isinstance(module, FrameNorm):
                 module.reset_parameters()
 
@@ -169,13 +185,13 @@ class ResidualCNN(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if mask is not None:
             x = torch.where(mask[..., None], x, 0)
-        h = self._conv(self.stem, self.stem_norm, x.transpose(1, 2), mask)
+        h = _inside(self.stem(F.pad(x.transpose(1, 2), self._pad)), mask)
         for stage, norms, shortcut in zip(self.stages, self.norms, self.shortcuts):
             entered = shortcut(h)
             for conv, norm in zip(stage, norms):
                 mask = mask if mask is None else mask[:, :: conv.stride[0]]
                 h = self._conv(conv, norm, h, mask)
-            h = h + entered
+            h = _inside(h + entered, mask)
         return self.last_norm(h, mask).relu().transpose(1, 2), mask
 
     @property
@@ -185,6 +201,11 @@ class ResidualCNN(nn.Module):
     def _conv(self, conv: nn.Conv1d, norm: FrameNorm, h: Tensor, mask: Tensor | None) -> Tensor:
         h = norm(conv(F.pad(h, self._pad)), mask).relu()
         return F.dropout(h, self.dropout, self.training)
+
+
+def _inside(h: Tensor, mask: Tensor | None) -> Tensor:
+    """``[B, C, L]`` with zeros at padding frames, to which biases were added too."""
+    return h if mask is None else torch.where(mask.unsqueeze(1), h, 0)
 
 
 def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:

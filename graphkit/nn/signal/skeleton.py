@@ -38,7 +38,12 @@ class SkeletonFeatures(nn.Module):
 
     Coordinates from the centre of the joints, distances of all pairs of joints, both over the mean
     distance of the clip, and differences of the coordinates to the frame before and to the one
-    before that (as DD-Net has it: Yang et al., ACM Multimedia Asia 2019, arXiv 1907.09658).
+    before that.
+
+    After DD-Net (Yang et al., ACM Multimedia Asia 2019, arXiv 1907.09658), and not the same: there
+    distances over their mean, less 1, and differences of coordinates that are not scaled;
+    differences over two frames at every other frame, in a branch of half the length; no
+    coordinates; and clips that a median filter smooths and that are stretched to one length first.
 
     Args:
         num_joints: N.
@@ -116,7 +121,7 @@ class SkeletonConvNet(nn.Module):
     Args:
         in_channels: Features of a frame.
         num_classes: Classes.
-        cnn: ``widths``, ``kernel_size``, ``strides``, ``norm``, ``dropout`` of
+        cnn: ``widths``, ``kernel_size``, ``strides``, ``norm``, ``norm_momentum``, ``dropout`` of
             :class:`~graphkit.nn.signal.residual_cnn.ResidualCNN`.
 
     Shapes:
@@ -128,6 +133,13 @@ class SkeletonConvNet(nn.Module):
         super().__init__()
         self.cnn = ResidualCNN(in_channels, **cnn)
         self.lin = nn.Linear(self.cnn.out_channels, num_classes)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """All weights from He's normal distribution by fan-in, biases 0."""
+        self.cnn.reset_parameters()
+        nn.init.kaiming_normal_(self.lin.weight, nonlinearity="relu")
+        nn.init.zeros_(self.lin.bias)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.lin(masked_mean(*self.cnn(x, mask)))

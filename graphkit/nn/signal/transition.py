@@ -18,11 +18,18 @@ class Transition(nn.Module):
     With ``backward=True`` the edges are turned round: :math:`P = D_\mathrm{in}^{-1} A^\top`. A node
     without edges gathers nothing (its row is 0). Parallel edges add up.
 
+    With ``transposed=True`` the product is with :math:`P^\top`: the reading of u goes to the nodes
+    that its edges lead to, in shares :math:`P_{uv}` (what a random walk does to a distribution over
+    nodes), and node v gathers :math:`\sum_u P_{uv} x_u`, whose weights need not sum to 1.
+
+    The entries have torch's default dtype at the time of construction, as parameters have.
+
     Args:
         edge_index: int64 ``[2, E]``.
         edge_weight: ``[E]``, ones if ``None``.
         num_nodes: ``N``.
         backward: Turn edges round.
+        transposed: Multiply by the transposed matrix.
 
     Shapes:
         - **input:** :math:`(T, N, F)`, and the same to add
@@ -36,14 +43,16 @@ class Transition(nn.Module):
         num_nodes: int,
         *,
         backward: bool = False,
+        transposed: bool = False,
     ) -> None:
         super().__init__()
         self.num_nodes = num_nodes
-        src, dst = edge_index.flip(0) if backward else edge_index
-        weight = torch.ones(src.numel()) if edge_weight is None else edge_weight.float()
-        total = torch.zeros(num_nodes).index_add_(0, src.cpu(), weight.cpu())
-        value = weight.cpu() / total[src.cpu()]
-        matrix = CSR.from_coo(src.cpu(), dst.cpu(), value, (num_nodes, num_nodes))
+        src, dst = (edge_index.flip(0) if backward else edge_index).cpu()
+        dtype = torch.get_default_dtype()
+        weight = torch.ones(src.numel()) if edge_weight is None else edge_weight.to("cpu", dtype)
+        value = weight / torch.zeros(num_nodes).index_add_(0, src, weight)[src]
+        row, column = (dst, src) if transposed else (src, dst)
+        matrix = CSR.from_coo(row, column, value, (num_nodes, num_nodes))
         for name, one in (("", matrix), ("t_", matrix.transposed)):
             self.register_buffer(f"{name}indptr", one.indptr)
             self.register_buffer(f"{name}index", one.index)
@@ -56,7 +65,7 @@ class Transition(nn.Module):
         return node_mix(matrix, turned, x, add)
 
     def dense(self) -> Tensor:
-        """The matrix itself, ``[N, N]``."""
+        """The matrix that multiplies, ``[N, N]``."""
         rows = torch.arange(self.num_nodes, device=self.index.device)
         rows = rows.repeat_interleave(self.indptr.diff().long())
         out = torch.zeros(

@@ -1,6 +1,6 @@
 """Pieces of snapshot models: normalised snapshots, cells that evolve weights, summaries, heads."""
 
-from graphkit.nn.snapshot.activity import fading_degrees
+from graphkit.nn.snapshot.activity import FadingDegrees, fading_degrees
 from graphkit.nn.snapshot.column_cell import ColumnCell
 from graphkit.nn.snapshot.columns import Columns
 from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
@@ -10,13 +10,21 @@ from graphkit.nn.snapshot.matrix_lstm import MatrixLSTM
 from graphkit.nn.snapshot.one_by_one import OneByOne
 from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
-from graphkit.nn.snapshot.predictor import SnapshotPredictor, detach_state
-from graphkit.nn.snapshot.snapshot import Snapshot, as_snapshot, out_degree
+from graphkit.nn.snapshot.predictor import RankedStep, SnapshotPredictor, detach_state
+from graphkit.nn.snapshot.snapshot import (
+    FLOWS,
+    Snapshot,
+    as_snapshot,
+    check_flow,
+    out_degree,
+)
 from graphkit.nn.snapshot.summarize import TopKSummary
 
 __all__ = [
     "CELLS",
     "EGCU",
+    "FLOWS",
+    "FadingDegrees",
     "ColumnCell",
     "Columns",
     "LinkedPairs",
@@ -27,10 +35,12 @@ __all__ = [
     "PairHistory",
     "PairMLP",
     "PairMargins",
+    "RankedStep",
     "Snapshot",
     "SnapshotPredictor",
     "TopKSummary",
     "as_snapshot",
+    "check_flow",
     "detach_state",
     "fading_degrees",
     "graph_convolution",

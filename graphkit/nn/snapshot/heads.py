@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.nn.snapshot.pair_mlp import PairMLP
+from graphkit.registry import register
 
 __all__ = ["NodeMLP", "make_head"]
 
 
+@register("layer", "node_mlp")
 class NodeMLP(nn.Module):
     r"""Linear, ReLU, Linear on :math:`h_u`, the node classifier of the EvolveGCN code.
 

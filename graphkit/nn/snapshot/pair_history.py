@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 from graphkit.nn.snapshot.snapshot import Snapshot
+from graphkit.registry import register
 
 __all__ = ["LinkedPairs", "PairHistory"]
 
@@ -28,6 +29,7 @@ class LinkedPairs(NamedTuple):
     offsets: Tensor
 
 
+@register("layer", "pair_history")
 class PairHistory(nn.Module):
     r"""A weight for every number of snapshots ago that a pair was linked.
 

@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from graphkit.ops.pair_logits import pair_logits
 from graphkit.ops.pair_scores import pair_scores
+from graphkit.registry import register
 
 __all__ = ["PairMLP"]
 
 
+@register("layer", "pair_mlp")
 class PairMLP(nn.Module):
     r"""Linear, ReLU, Linear on :math:`[h_u \Vert h_v]`, the classifier of the EvolveGCN code.
 

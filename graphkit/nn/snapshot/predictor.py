@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from graphkit.errors import GraphError
+from graphkit.metrics.snapshot_ranking import (
+    DrawnRanking,
+    PairRanking,
+    rank_all_pairs,
+    rank_drawn,
+)
 from graphkit.nn.snapshot.heads import make_head
 from graphkit.nn.snapshot.pair_history import PairHistory
 from graphkit.nn.snapshot.snapshot import Snapshot
+from graphkit.registry import register
 
-__all__ = ["SnapshotPredictor", "detach_state"]
+__all__ = ["RankedStep", "SnapshotPredictor", "detach_state"]
 
 
+class RankedStep(NamedTuple):
+    """What :meth:`SnapshotPredictor.rank` finds in a step.
+
+    Attributes:
+        logits: ``[M]``, of an edge against none, for the labelled pairs of the query.
+        ranking: The ranking of the true pairs among all pairs, or among drawn ones.
+    """
+
+    logits: Tensor
+    ranking: PairRanking | DrawnRanking
+
+
+@register("layer", "snapshot_predictor")
 class SnapshotPredictor(nn.Module):
     """A snapshot model and a head.
 
@@ -113,6 +133,86 @@ class SnapshotPredictor(nn.Module):
         Pure: only :meth:`observe` moves the carried state.
         """
         return self.encoder(snapshots, self.state)[0]
+
+    def logits(
+        self, snapshots: Sequence[Snapshot], src: Tensor, dst: Tensor | None = None
+    ) -> Tensor:
+        """Logits of classes, of nodes or of pairs of nodes, ``[M, num_classes]``.
+
+        Args:
+            snapshots: What the model sees, oldest first.
+            src: Ids of nodes, int64 ``[M]``.
+            dst: The other ends, int64 ``[M]``, where pairs are classified.
+        """
+        h, rows = self._embedded(snapshots)
+        ends = [src] if dst is None else [src, dst]
+        return self.head(h, *(end if rows is None else rows[end] for end in ends))
+
+    def link_logits(self, snapshots: Sequence[Snapshot], src: Tensor, dst: Tensor) -> Tensor:
+        """Logits ``[M]`` of an edge against none between pairs of nodes: the difference of the
+        head's two logits, and what the pair's history adds.
+
+        Args:
+            snapshots: What the model sees, oldest first.
+            src, dst: Ids of nodes, int64 ``[M]``.
+        """
+        return self._links(*self._embedded(snapshots), snapshots, src, dst)
+
+    def rank(self, query: Any, rivals: Tensor | None = None) -> RankedStep:
+        """Rank the true pairs of a step by their logits; ties are averaged.
+
+        Args:
+            query: ``snapshots`` that the model sees, and labelled pairs: ``src``, ``dst`` and
+                ``label`` (1 for a true pair), int64 ``[M]``.
+            rivals: int64 ``[P, k]``: the destinations that each of the P true pairs, in order,
+                competes with; ``None`` ranks among all ordered pairs of nodes.
+
+        Raises:
+            GraphError: There is no true pair, or a logit is NaN.
+        """
+        h, rows = self._embedded(query.snapshots)
+        logits = self._links(h, rows, query.snapshots, query.src, query.dst)
+        true = query.label == 1
+        src, dst = query.src[true], query.dst[true]
+        if rivals is not None:
+            one, other = src.repeat_interleave(rivals.shape[1]), rivals.reshape(-1)
+            drawn = self._links(h, rows, query.snapshots, one, other).detach().view_as(rivals)
+            return RankedStep(logits, rank_drawn(logits[true].detach(), drawn, src))
+        size = query.snapshots[-1].size if rows is not None else None
+        if rows is None:  # nodes that nothing has told apart are scored once
+            h, rows, size = h.unique(dim=0, return_inverse=True, return_counts=True)
+        met = self.pair_history
+        ranking = rank_all_pairs(
+            self.head.margins(h),
+            len(h),
+            src,
+            dst,
+            position=rows,
+            size=size,
+            offsets=None if met is None else met.pairs(query.snapshots),
+        )
+        return RankedStep(logits, ranking)
+
+    def _embedded(self, snapshots: Sequence[Snapshot]) -> tuple[Tensor, Tensor | None]:
+        """Embeddings, and the row of each node: ``None`` where the model keeps one per node."""
+        h = self(snapshots)
+        last = snapshots[-1]
+        return h, None if len(h) == last.num_nodes else last.position
+
+    def _links(
+        self,
+        h: Tensor,
+        rows: Tensor | None,
+        snapshots: Sequence[Snapshot],
+        src: Tensor,
+        dst: Tensor,
+    ) -> Tensor:
+        one, other = src, dst
+        if rows is not None:
+            one, other = rows.index_select(0, src), rows.index_select(0, dst)
+        logit = self.head.differences(h, one, other)
+        met = self.pair_history
+        return logit if met is None else logit + met(snapshots, src, dst)
 
     @torch.no_grad()
     def observe(self, snapshot: Snapshot | None) -> None:

@@ -4,8 +4,11 @@ r"""One snapshot as the models eat it: normalised adjacency, features, who is ac
     \hat{A} = \tilde{D}^{-1/2} (A + I) \tilde{D}^{-1/2}, \qquad
     \tilde{D} = \mathrm{diag}((A + I) \mathbf{1})
 
-is computed once per snapshot, and so is its product with one-hot features, after which the first
-convolution of a model is one product of a sparse matrix with the weight.
+where an edge from u to v is the entry in row v and column u of A, as in PyG
+(``flow="source_to_target"``: v gathers from u), or in row u and column v
+(``flow="target_to_source"``, as in the code of EvolveGCN). It is computed once per snapshot, and
+so is its product with one-hot features, after which the first convolution of a model is one product
+of a sparse matrix with the weight.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.errors import GraphError
+from graphkit.errors import GraphError, UnknownNameError
 from graphkit.ops.csr import CSR
 from graphkit.ops.csr_matmul import csr_matmul
 
-__all__ = ["Snapshot", "as_snapshot", "out_degree"]
+__all__ = ["FLOWS", "Snapshot", "as_snapshot", "check_flow", "out_degree"]
+
+FLOWS = ("source_to_target", "target_to_source")
+"""Which way messages go along an edge, in PyG's words; the first is the default, here as there."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,14 @@ class Snapshot:
 
     Attributes:
         x: Features: float ``[n, d]``; or int64 ``[n]``, the column of the 1 in a one-hot row.
-        edge_index: int64 ``[2, E]`` without self loops; ``(u, v)`` is the entry in row ``u`` of A:
-            ``u`` gathers from ``v``.
+        edge_index: int64 ``[2, E]`` without self loops, sources and targets.
         edge_coef: ``[E]``, the entries of the normalised adjacency off its diagonal.
         self_coef: ``[n]``, its diagonal.
         active: bool ``[n]``, the nodes that take part (an edge at either end, unless given).
         position: int64 ``[N]``, the row of each node, where rows and nodes differ; otherwise None.
         size: int64 ``[n]``, how many nodes share a row, where rows and nodes differ.
+        flow: One of :data:`FLOWS`: whether the target of an edge gathers from its source, or the
+            source from its target.
     """
 
     x: Tensor
@@ -46,6 +53,7 @@ class Snapshot:
     active: Tensor
     position: Tensor | None = None
     size: Tensor | None = None
+    flow: str = FLOWS[0]
 
     @property
     def num_rows(self) -> int:
@@ -72,7 +80,7 @@ class Snapshot:
         """The normalised adjacency times ``h`` ``[n, d]``."""
         if not torch.compiler.is_compiling():
             return csr_matmul(self.adjacency, h)
-        row, column = self.edge_index
+        row, column = _row_and_column(self.edge_index, self.flow)
         out = self.self_coef.unsqueeze(1) * h
         return out.index_add(0, row, self.edge_coef.unsqueeze(1) * h.index_select(0, column))
 
@@ -93,9 +101,9 @@ class Snapshot:
 
     @functools.cached_property
     def edge_keys(self) -> Tensor:
-        """Edges as ``row * n + column``, sorted: whether there is one is a search."""
-        row, column = self.edge_index
-        return (row * self.num_rows + column).sort().values
+        """Edges as ``source * n + target``, sorted: whether there is one is a search."""
+        source, target = self.edge_index
+        return (source * self.num_rows + target).sort().values
 
     def linked(self, src: Tensor, dst: Tensor) -> Tensor:
         """Which pairs of nodes have an edge (no self loop), bool ``[M]``; ids are not checked."""
@@ -122,7 +130,7 @@ class Snapshot:
     @functools.cached_property
     def _entries(self) -> tuple[Tensor, Tensor, Tensor]:
         every = torch.arange(self.num_rows, device=self.self_coef.device)
-        row, column = self.edge_index
+        row, column = _row_and_column(self.edge_index, self.flow)
         value = torch.cat([self.edge_coef, self.self_coef])
         return torch.cat([row, every]), torch.cat([column, every]), value
 
@@ -152,7 +160,9 @@ class Snapshot:
     def to(self, device: torch.device | str) -> Snapshot:
         """The snapshot on a device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Snapshot(**{k: v if v is None else v.to(device) for k, v in moved.items()})
+        return Snapshot(
+            **{k: v.to(device) if isinstance(v, Tensor) else v for k, v in moved.items()}
+        )
 
     def shared(self) -> Snapshot:
         """The same snapshot with one row for all idle nodes of equal features.
@@ -183,10 +193,11 @@ class Snapshot:
             active=self.active[keep],
             position=position,
             size=torch.cat([torch.ones_like(keep[:alone]), count]),
+            flow=self.flow,
         )
 
 
-def as_snapshot(data: Any) -> Snapshot:
+def as_snapshot(data: Any, flow: str | None = None) -> Snapshot:
     """A :class:`Snapshot` of a PyG ``Data`` (or of anything with its attributes).
 
     Args:
@@ -194,12 +205,29 @@ def as_snapshot(data: Any) -> Snapshot:
             ``edge_weight`` ``[E]`` (1 by default; parallel edges add up), ``node_mask`` bool
             ``[n]``, the nodes that take part, and ``num_nodes``. A :class:`Snapshot` is returned
             as it is.
+        flow: Which way messages go along an edge (0, 1), as in PyG's ``MessagePassing``:
+            ``"source_to_target"``, node 1 sees node 0 (the default); or ``"target_to_source"``,
+            node 0 sees node 1. Of a symmetric graph both are the same.
 
     Raises:
-        GraphError: There are no features, or a node's edges do not weigh more than -1 in all.
+        GraphError: There are no features, a node's edges do not weigh more than -1 in all, or
+            ``data`` is a :class:`Snapshot` of another flow.
+        UnknownNameError: There is no such flow.
     """
+    if flow is not None:
+        check_flow(flow)
     if isinstance(data, Snapshot):
+        if flow is not None and flow != data.flow:
+            raise GraphError(
+                "flow",
+                "the snapshot was made for messages in the other direction",
+                expected=flow,
+                got=data.flow,
+                fix="Give model and snapshots one flow: as_snapshot(data, flow=...), or flow= of "
+                "the task.",
+            )
         return data
+    flow = flow or FLOWS[0]
     x, edge_index = getattr(data, "x", None), data.edge_index
     if x is None or x.dim() not in (1, 2) or (x.dim() == 1) == x.is_floating_point():
         raise GraphError(
@@ -215,7 +243,7 @@ def as_snapshot(data: Any) -> Snapshot:
     if weight is None:
         weight = torch.ones(edge_index.shape[1], dtype=dtype, device=edge_index.device)
     weight = weight.to(dtype)
-    row, column = edge_index
+    row, column = _row_and_column(edge_index, flow)
     loop = row == column
     total = torch.ones(n, dtype=dtype, device=x.device).index_add(0, row, weight)
     if bool((total <= 0).any()):
@@ -237,11 +265,29 @@ def as_snapshot(data: Any) -> Snapshot:
     row, column, weight = row[~loop], column[~loop], weight[~loop]
     return Snapshot(
         x=x,
-        edge_index=torch.stack([row, column]),
+        edge_index=edge_index[:, ~loop],
         edge_coef=scale[row] * weight * scale[column],
         self_coef=own / total,
         active=active,
+        flow=flow,
     )
+
+
+def check_flow(flow: str) -> str:
+    """``flow``, if it is one of :data:`FLOWS`.
+
+    Raises:
+        UnknownNameError: It is not.
+    """
+    if flow not in FLOWS:
+        raise UnknownNameError("flow", flow, FLOWS)
+    return flow
+
+
+def _row_and_column(edge_index: Tensor, flow: str) -> tuple[Tensor, Tensor]:
+    """Where edges stand in the adjacency: the row of the node that gathers, the other's column."""
+    source, target = edge_index
+    return (target, source) if flow == "source_to_target" else (source, target)
 
 
 def out_degree(edge_index: Tensor, num_nodes: int) -> Tensor:

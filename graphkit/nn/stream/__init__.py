@@ -1,11 +1,14 @@
 """Pieces of stream models: time encodings, neighbour buffers, message stores, pair tables."""
 
+from graphkit.nn.stream.event_batch import EventColumns
+from graphkit.nn.stream.event_features import EventFeatures, refuse_feature_table
 from graphkit.nn.stream.event_history import EventHistory, HistoryRows
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.fading_table import FadingTable
-from graphkit.nn.stream.feature_table import feature_table
+from graphkit.nn.stream.feature_table import feature_table, feature_width
+from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
@@ -16,10 +19,12 @@ from graphkit.nn.stream.joint_readout import (
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.node_ids import check_node_ids
+from graphkit.nn.stream.node_tables import NodeTables
 from graphkit.nn.stream.pair_shapes import check_pairs
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
+from graphkit.nn.stream.stream_clock import StreamClock
 from graphkit.nn.stream.temporal_walks import TemporalWalks
 from graphkit.nn.stream.time_encoding import TimeEncoder
 from graphkit.nn.stream.timed_gru import TimedGRU
@@ -28,6 +33,8 @@ __all__ = [
     "AttentionReadout",
     "CacheRows",
     "CodeReadout",
+    "EventColumns",
+    "EventFeatures",
     "EventHistory",
     "EventRecords",
     "EventTimes",
@@ -37,6 +44,7 @@ __all__ = [
     "JointView",
     "MessageStore",
     "NCache",
+    "NodeTables",
     "PairTable",
     "Patches",
     "PendingEvents",
@@ -44,6 +52,7 @@ __all__ = [
     "RecentNeighbors",
     "RecentRows",
     "RecordsAhead",
+    "StreamClock",
     "TemporalWalks",
     "TimeEncoder",
     "TimedGRU",
@@ -52,8 +61,11 @@ __all__ = [
     "check_time_dtype",
     "event_records",
     "feature_table",
+    "feature_width",
+    "grow_rows",
     "num_buckets",
     "pack_time",
     "recency_bucket",
+    "refuse_feature_table",
     "unpack_time",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from graphkit.errors import UnknownNameError
-from graphkit.nn.stream.event_records import EventRecords, event_records
+from graphkit.nn.stream.event_batch import EventColumns
+from graphkit.nn.stream.event_records import EventRecords, grouped_records
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
+from graphkit.nn.stream.stream_clock import StreamClock
 
 __all__ = ["EventHistory", "HistoryRows"]
 
@@ -24,12 +27,14 @@ class HistoryRows(NamedTuple):
         recent: The events, ``[R, k]``, latest last, padded on the left.
         age: ``[R, k]``, how long ago each happened: int64 events of the stream, or ticks of time.
         row_of: int64 ``[Q]``, the row of each query.
+        features: Gives the features ``[..., F]`` of events by number; ``None`` if there are none.
     """
 
     node: Tensor
     recent: RecentRows
     age: Tensor
     row_of: Tensor
+    features: Callable[[Tensor], Tensor] | None = None
 
     def select(self, index: Tensor) -> HistoryRows:
         """The rows ``index [R']``, each for one query of its own."""
@@ -39,6 +44,7 @@ class HistoryRows(NamedTuple):
             RecentRows(*columns),
             self.age.index_select(0, index),
             torch.arange(index.numel(), device=index.device),
+            self.features,
         )
 
 
@@ -52,7 +58,8 @@ class EventHistory(nn.Module):
 
     ``forward`` may be given the events of the batch that is being scored (``earlier``). A query at
     :math:`t` then also sees those of them with :math:`t' < t`, exactly as if they had been written
-    before, and no others.
+    before, and no others. Events are numbered by the ``stream_clock``: ``event_id`` of the rows is
+    an event's number in the stream.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
@@ -64,8 +71,6 @@ class EventHistory(nn.Module):
         - **input:** nodes :math:`(Q)`, times :math:`(Q)`
         - **output:** :class:`HistoryRows` of :math:`R \le Q` rows
     """
-
-    clock: Tensor
 
     def __init__(
         self,
@@ -79,41 +84,40 @@ class EventHistory(nn.Module):
             raise UnknownNameError("clock", clock, _CLOCKS)
         self.by_time = clock == "time"
         self.recent = RecentNeighbors(num_nodes, size, time_dtype, keep_direction=True)
-        # One more than the id of the latest event.
-        self.register_buffer("clock", torch.zeros((), dtype=torch.int64))
+        self.stream_clock = StreamClock(time_dtype)
         self._grouped: tuple[tuple[Tensor, ...], tuple[int, ...], EventRecords] | None = None
 
     def reset_state(self) -> None:
         """Forgets all events."""
         self._grouped = None
         self.recent.reset_state()
-        self.clock.zero_()
+        self.stream_clock.reset_state()
 
-    def forward(self, nodes: Tensor, t: Tensor, earlier: Any | None = None) -> HistoryRows:
+    def forward(self, nodes: Tensor, t: Tensor, earlier: EventColumns | None = None) -> HistoryRows:
         """Histories of ``nodes [Q]`` at times ``t [Q]``."""
-        if earlier is not None and earlier.src.numel() == 0:
+        if earlier is not None and len(earlier) == 0:
             earlier = None
         if self.by_time:
             when, part = torch.unique(t, return_inverse=True)
             parts = when.numel()
         elif earlier is not None:
-            times = earlier.t.sort().values
-            when, part = None, torch.searchsorted(times, t.contiguous())  # events before t
-            parts = times.numel() + 1
+            when, part = None, torch.searchsorted(earlier.t, t.contiguous())  # events before t
+            parts = len(earlier) + 1
         else:
             node, row_of = torch.unique(nodes, return_inverse=True)
             recent = self.recent(node)
-            return HistoryRows(node, recent, self.clock - recent.event_id, row_of)
+            age = self.stream_clock.num_events - recent.event_id
+            return HistoryRows(node, recent, age, row_of)
         pair, row_of = torch.unique(nodes * max(parts, 1) + part, return_inverse=True)
         node = pair.div(max(parts, 1), rounding_mode="floor")
         part = pair - node * parts
-        ahead, now = None, self.clock
+        ahead, now = None, self.stream_clock.num_events
         if earlier is not None:
             records = self.records(earlier)
-            times = earlier.t.sort().values
+            times = earlier.t
             before = part if when is None else torch.searchsorted(times, when)[part]
             ahead = _ahead(records, torch.searchsorted(times, records.t), node, before)
-            now = self._clocks(earlier)[before].unsqueeze(1)
+            now = (now + before).unsqueeze(1)
         recent = self.recent(node, ahead)
         if when is None:
             age = now - recent.event_id
@@ -121,32 +125,33 @@ class EventHistory(nn.Module):
             age = when[part].unsqueeze(1) - recent.time
         return HistoryRows(node, recent, age, row_of)
 
-    def records(self, batch: Any) -> EventRecords:
-        """The events of a batch by node; a batch that was asked for last is not grouped again."""
-        columns = (batch.src, batch.dst, batch.t, batch.event_id)
-        versions = tuple(c._version for c in columns)
+    def records(self, events: EventColumns) -> EventRecords:
+        """The events that come next by node, numbered; events asked for last are not grouped again.
+
+        Raises:
+            GraphError: As :meth:`StreamClock.number`.
+        """
+        columns = (*events.given, self.stream_clock.num_events)
+        versions = tuple(column._version for column in columns)
         known = self._grouped
         if (
             known is None
             or known[1] != versions
             or any(a is not b for a, b in zip(columns, known[0]))
         ):
-            known = self._grouped = columns, versions, event_records(*columns)
+            number = self.stream_clock.number(events)
+            records = grouped_records(events.src, events.dst, events.t, number)
+            known = self._grouped = columns, versions, records
         return known[2]
 
     @torch.no_grad()
-    def write(self, records: EventRecords) -> None:
-        """Enters a batch of events."""
+    def write(self, events: EventColumns) -> EventRecords:
+        """Enters a batch of events, at least one, and gives their records."""
+        records = self.records(events)
         self._grouped = None
         self.recent.write(records)
-        self.clock.copy_(torch.maximum(self.clock, records.event_id.max() + 1))
-
-    def _clocks(self, earlier: Any) -> Tensor:
-        """``[B + 1]``, the clock after so many events of the batch, in time order."""
-        order = torch.argsort(earlier.event_id, stable=True)
-        order = order[torch.argsort(earlier.t[order], stable=True)]
-        after = torch.cat([self.clock.view(1), earlier.event_id[order] + 1])
-        return after.cummax(0).values
+        self.stream_clock.advance(events)
+        return records
 
     def extra_repr(self) -> str:
         return f"clock={'time' if self.by_time else 'events'!r}"

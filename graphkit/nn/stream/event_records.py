@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["EventRecords", "event_records"]
+__all__ = ["EventRecords", "event_records", "grouped_records"]
 
 
 class EventRecords(NamedTuple):
@@ -17,7 +17,7 @@ class EventRecords(NamedTuple):
         owner: int64 ``[R]``, the node whose record it is.
         other: int64 ``[R]``, the other end of the event.
         t: ``[R]``, time of the event, dtype as given.
-        event_id: int64 ``[R]``.
+        event_id: int64 ``[R]``, as given: an id, or the event's number in the stream.
         node: int64 ``[U]``, the distinct owners, ascending.
         group: int64 ``[R]``, row of ``node`` that a record belongs to.
         count: int64 ``[U]``, records per owner.
@@ -54,7 +54,11 @@ def event_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> Even
     """
     order = torch.argsort(event_id, stable=True)
     order = order[torch.argsort(t[order], stable=True)]
-    src, dst, t, event_id = src[order], dst[order], t[order], event_id[order]
+    return grouped_records(src[order], dst[order], t[order], event_id[order])
+
+
+def grouped_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> EventRecords:
+    """As :func:`event_records`, for events that are in order already."""
     # Interleaved, not concatenated: a node's records as source and as destination keep their order.
     owner = torch.stack([src, dst], dim=1).flatten()
     other = torch.stack([dst, src], dim=1).flatten()

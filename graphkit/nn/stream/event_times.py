@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.growing_rows import grow_rows
 
 __all__ = ["EventTimes"]
 
@@ -15,7 +16,7 @@ __all__ = ["EventTimes"]
 class EventTimes(nn.Module):
     r"""The sorted times of a stream, appended batch by batch; any quantile of them costs O(1).
 
-    The buffer doubles when it is full, so that appending is amortised :math:`O(B)`. A state dict of
+    The memory doubles when it is full, so that appending is amortised :math:`O(B)`. A state dict of
     any length can be loaded.
 
     Args:
@@ -23,35 +24,26 @@ class EventTimes(nn.Module):
     """
 
     time: Tensor
-    length: Tensor
 
     def __init__(self, time_dtype: torch.dtype = torch.int64) -> None:
         super().__init__()
         self.time_dtype = check_time_dtype(time_dtype)
-        self.register_buffer("time", torch.zeros(1, dtype=torch.int64))
-        self.register_buffer("length", torch.zeros((), dtype=torch.int64))
-        self._length = 0  # the buffer's value, known without waiting for the device
+        self.register_buffer("time", torch.empty(0, dtype=torch.int64))
 
     def __len__(self) -> int:
-        return self._length
+        return self.time.shape[0]
 
     def reset_state(self) -> None:
         """Forgets all times and gives their memory back."""
-        self.time = self.time.new_zeros(1)
-        self.length.zero_()
-        self._length = 0
+        with torch.inference_mode(False):
+            self.time = self.time.new_empty(0)
 
     @torch.no_grad()
     def append(self, t: Tensor) -> None:
         """Appends the times ``[B]`` of a batch, none earlier than those before."""
-        end = self._length + t.numel()
-        if end > self.time.numel():
-            grown = self.time.new_zeros(max(end, 2 * self.time.numel()))
-            grown[: self._length] = self.time[: self._length]
-            self.time = grown
-        self.time[self._length : end] = pack_time(t.sort().values, self.time_dtype)
-        self.length.fill_(end)
-        self._length = end
+        held = len(self)
+        self.time = grow_rows(self.time, held + t.numel(), fill=None)
+        self.time[held:] = pack_time(t.sort().values, self.time_dtype)
 
     def at(self, rank: int) -> Tensor:
         """Time of event number ``rank`` (0-dimensional)."""
@@ -60,6 +52,6 @@ class EventTimes(nn.Module):
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         saved = state_dict.get(prefix + "time")
         if isinstance(saved, Tensor) and saved.shape != self.time.shape:
-            self.time = self.time.new_zeros(saved.numel())
+            with torch.inference_mode(False):
+                self.time = self.time.new_zeros(saved.numel())
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self._length = int(self.length)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.nn.stream.node_tables import NodeTables
 
 __all__ = ["FadingTable"]
 
 
-class FadingTable(nn.Module):
+class FadingTable(NodeTables):
     r"""Rows of numbers per node, each halving every so many events of the stream.
 
     .. math:: x_i(n) = \sum_{k \le n} 2^{-(n - n_k) / h} \, \delta_{ik}
@@ -34,20 +35,19 @@ class FadingTable(nn.Module):
     rate: Tensor
 
     def __init__(self, num_nodes: int, half_lives: Sequence[float], channels: int) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         for half_life in half_lives:
             if not half_life > 0:
                 raise GraphError("half_lives", "is out of range", expected="> 0", got=half_life)
         self.half_lives = tuple(float(half_life) for half_life in half_lives)
         rate = torch.tensor([1 / half_life for half_life in self.half_lives])
         self.register_buffer("rate", rate.unsqueeze(1), persistent=False)
-        self.register_buffer("value", torch.zeros(num_nodes, len(self.half_lives), channels))
-        self.register_buffer("stamp", torch.zeros(num_nodes, dtype=torch.int64))
+        self.add_table("value", len(self.half_lives), channels)
+        self.add_table("stamp", dtype=torch.int64)
 
     def reset_state(self) -> None:
         """Forgets everything."""
-        self.value.zero_()
-        self.stamp.zero_()
+        self.reset_tables()
 
     def forward(self, nodes: Tensor, now: Tensor) -> Tensor:
         """``[Q, H, C]``: the sums of ``nodes [Q]`` at event number ``now`` (0-dim or ``[Q]``)."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-__all__ = ["feature_table"]
+__all__ = ["feature_table", "feature_width"]
 
 
 def feature_table(value: Tensor | None) -> Tensor | None:
@@ -14,3 +16,8 @@ def feature_table(value: Tensor | None) -> Tensor | None:
         return None
     value = value.to(torch.get_default_dtype())
     return value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)
+
+
+def feature_width(value: Tensor | None) -> int:
+    """Columns of :func:`feature_table`: 1 for ``[R]``, 0 for ``None``."""
+    return 0 if value is None else math.prod(value.shape[1:])

@@ -94,7 +94,7 @@ class HistoryTokens(nn.Module):
         Args:
             rows: The histories.
             count: int64 ``[R, k + 1]``, how often each key occurs in its own row.
-            edge_attr: ``[E, edge_channels]``, indexed by event id.
+            edge_attr: ``[R, k, edge_channels]``, features of the events.
             x: ``[N, node_channels]``.
         """
         num_rows, size = rows.age.shape
@@ -107,8 +107,7 @@ class HistoryTokens(nn.Module):
         if self.lin_time is not None:
             tokens = tokens + F.pad(self.lin_time(self.time_encoder(rows.age)), (0, 0, 0, 1))
         if self.lin_edge is not None:
-            edge = edge_attr[rows.recent.event_id.clamp(min=0)]
-            tokens = tokens + F.pad(self.lin_edge(edge), (0, 0, 0, 1))
+            tokens = tokens + F.pad(self.lin_edge(edge_attr), (0, 0, 0, 1))
         if self.lin_x is not None:
             tokens = tokens + self.lin_x(x)[keys(rows).clamp(min=0)]
         return tokens

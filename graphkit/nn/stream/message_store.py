@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.node_tables import NodeTables
 
 __all__ = ["MessageStore", "PendingEvents"]
 
@@ -20,7 +21,7 @@ class PendingEvents(NamedTuple):
     Attributes:
         other: int64 ``[Q, S]``, the other end of each event, 0 where there is none.
         time: int64 or float64 ``[Q, S]``, its time, 0 where there is none.
-        event_id: int64 ``[Q, S]``, its row in the feature tables, 0 where there is none.
+        event_id: int64 ``[Q, S]``, its number, as it was written, 0 where there is none.
         mask: bool ``[Q, S]``, true where there is an event.
     """
 
@@ -30,12 +31,12 @@ class PendingEvents(NamedTuple):
     mask: Tensor
 
 
-class MessageStore(nn.Module):
+class MessageStore(NodeTables):
     r"""Per node, the raw messages of the last batch in which the node took part.
 
     A memory model (TGN, JODIE, DyRep) applies a batch to its memory only when the next one comes,
     so that the loss reaches the modules that compute messages. Until then the raw event is kept
-    here: the other node, the event id and the time, never a copy of features or memories.
+    here: the other node, the event's number and the time, never a copy of features or memories.
     Everything lies in buffers, :math:`24 S + 8` bytes per node, so a state dict holds it. (PyG 2.8
     keeps a Python dictionary per node, which a state dict leaves out.)
 
@@ -58,22 +59,18 @@ class MessageStore(nn.Module):
     def __init__(
         self, num_nodes: int, slots: int = 1, time_dtype: torch.dtype = torch.int64
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         if slots < 1:
             raise GraphError("slots", "at least one message is kept", expected=">= 1", got=slots)
-        self.num_nodes = num_nodes
         self.slots = slots
         self.time_dtype = check_time_dtype(time_dtype)
-        shape = (num_nodes, slots)
-        self.register_buffer("other", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("event_id", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("time", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("count", torch.zeros(num_nodes, dtype=torch.int64))
+        for name in ("other", "event_id", "time"):
+            self.add_table(name, slots, dtype=torch.int64)
+        self.add_table("count", dtype=torch.int64)
 
     def reset_state(self) -> None:
         """Drops all messages."""
-        for buffer in (self.other, self.event_id, self.time, self.count):
-            buffer.zero_()
+        self.reset_tables()
 
     def forward(self, nodes: Tensor) -> PendingEvents:
         """The pending events of ``nodes`` (int64 ``[Q]``)."""
@@ -86,6 +83,11 @@ class MessageStore(nn.Module):
             self.event_id[nodes].masked_fill(~mask, 0),
             mask,
         )
+
+    def numbers(self) -> Tensor:
+        """int64 ``[N, S]``, the numbers of all pending events, -1 in places without one."""
+        filled = torch.arange(self.slots, device=self.count.device) < self.count.unsqueeze(1)
+        return self.event_id.masked_fill(~filled, -1)
 
     @torch.no_grad()
     def insert(self, src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> None:

@@ -11,8 +11,8 @@ State of ``N`` nodes with ``M1`` and ``M2`` slots and vectors of ``F`` channels:
 buffer             shape               dtype   content
 ================== =================== ======= ====================================================
 ``key``            ``[N, 1+M1+M2]``    int32   the neighbour in the slot; -1: empty
-``stamp``          ``[N, 1+M1+M2]``    int64   the event that was last written there: twice its id,
-                                               plus one if the owner was its destination
+``stamp``          ``[N, 1+M1+M2]``    int64   the event that was last written there: twice its
+                                               number, plus one if the owner was its destination
 ``vector``         ``[N, F, 1+M1+M2]`` float32 the neighbour's vector *before* that event
 ``partner``        ``[N]``             int32   the other node of the owner's last event
 ``count``          ``[N, M1]``         uint8   events with the key since it entered hop 1, at most
@@ -21,7 +21,7 @@ buffer             shape               dtype   content
                                                lives given, as of the owner's last event
 ``time``           ``[N, 1+M1+M2]``    int64 / time of that event; only with ``keep_time=True``
                                        float64
-``clock``          ``[]``              int64   id of the latest event observed, plus one
+``clock``          ``[]``              int64   number of the latest event written, plus one
 ``num_superseded`` ``[]``              int64   records so far that a later one of the same owner
                                                and batch overruled (the price of large batches)
 ================== =================== ======= ====================================================
@@ -35,7 +35,7 @@ result permanent. Reading is therefore idempotent, and one step of backpropagati
 parameters of the update.
 
 **Writing a batch.** All writes of a batch are computed from the state before the batch. Events are
-ordered by event id; of all candidates for one slot the latest wins (event, then key), and a slot
+ordered by number; of all candidates for one slot the latest wins (event, then key), and a slot
 is written as a whole, so the result depends neither on the order of events within the batch nor on
 the device. A candidate whose key differs from the key in the slot passes with probability
 ``replace_prob``, by a coin that is a hash of (seed, hop, owner, event, key). An empty slot, or one
@@ -50,9 +50,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.nn.stream.growing_rows import grow_rows
+from graphkit.nn.stream.node_tables import NodeTables
 from graphkit.ops.cache_loops import write_records
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.counter_rng import hash64, uniform
@@ -89,7 +91,7 @@ class CacheRows:
     activity: Tensor | None = None
 
 
-class NCache(nn.Module):
+class NCache(NodeTables):
     """Neighbourhood caches of every node; see the module's docstring for state and rules.
 
     Args:
@@ -125,12 +127,11 @@ class NCache(nn.Module):
         allow_self: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         if len(num_slots) != 2:
             raise GraphError("num_slots", "name two sizes", expected="(M1, M2)", got=num_slots)
         m1, m2 = num_slots
-        if not 1 <= num_nodes < 2**_KEY_BITS:
-            raise GraphError("num_nodes", "out of range", expected="1..2**31-1", got=num_nodes)
+        self._check_size(num_nodes)
         if not (1 <= m1 <= 2**_SLOT_BITS and 0 <= m2 <= 2**_SLOT_BITS):
             raise GraphError(
                 "num_slots",
@@ -144,47 +145,54 @@ class NCache(nn.Module):
             raise GraphError(
                 "time_dtype", "times would lose digits", expected="int64 or float64", got=time_dtype
             )
-        self.num_nodes, self.channels, self.num_slots = num_nodes, channels, (m1, m2)
+        self.channels, self.num_slots = channels, (m1, m2)
         self.replace_prob, self.allow_self, self.seed = float(replace_prob), allow_self, int(seed)
         width = 1 + m1 + m2
-        self.register_buffer("key", torch.empty(num_nodes, width, dtype=torch.int32))
-        self.register_buffer("stamp", torch.empty(num_nodes, width, dtype=torch.int64))
-        self.register_buffer("vector", torch.empty(num_nodes, channels, width))
-        self.register_buffer("partner", torch.empty(num_nodes, dtype=torch.int32))
-        time = torch.empty(num_nodes, width, dtype=time_dtype) if keep_time else None
-        self.register_buffer("time", time)
-        count = torch.empty(num_nodes, m1, dtype=torch.uint8) if keep_count else None
-        self.register_buffer("count", count)
+        self.register_buffer("time", None)
+        self.register_buffer("count", None)
+        self.add_table("key", width, dtype=torch.int32, fill=-1)
+        self.add_table("stamp", width, dtype=torch.int64)
+        self.add_table("vector", channels, width)
+        self.add_table("partner", dtype=torch.int32, fill=-1)
+        if keep_time:
+            self.add_table("time", width, dtype=time_dtype)
+        if keep_count:
+            self.add_table("count", m1, dtype=torch.uint8)
         if any(not half_life > 0 for half_life in half_lives):
             raise GraphError("half_lives", "not positive", expected="> 0", got=tuple(half_lives))
-        self.register_buffer("activity", torch.empty(num_nodes, 2, len(half_lives)))
+        self.add_table("activity", 2, len(half_lives))
         self.register_buffer(
             "half_lives", torch.tensor(half_lives, dtype=torch.float32), persistent=False
         )
-        self.register_buffer("clock", torch.empty((), dtype=torch.int64))
-        self.register_buffer("num_superseded", torch.empty((), dtype=torch.int64))
+        self.register_buffer("clock", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("num_superseded", torch.zeros((), dtype=torch.int64))
         signed = (self.seed + 2**63) % 2**64 - 2**63
         self.register_buffer("hash_seed", torch.tensor(signed, dtype=torch.int64))
         # What hop 1 would be asked again and again; one byte per node, derived, not saved.
-        slots = hash64(self.seed, torch.arange(num_nodes)) & 0x7FFFFFFF
-        self.register_buffer("slot1", (slots % m1).to(torch.uint8), persistent=False)
-        self.reset_state()
+        self.register_buffer("slot1", self._slots1(torch.arange(num_nodes)), persistent=False)
 
     def reset_state(self) -> None:
         """Empties every dictionary."""
-        self.key.fill_(-1)
-        self.partner.fill_(-1)
-        for buffer in (
-            self.stamp,
-            self.vector,
-            self.time,
-            self.count,
-            self.activity,
-            self.clock,
-            self.num_superseded,
-        ):
-            if buffer is not None:
-                buffer.zero_()
+        self.reset_tables()
+        self.clock.zero_()
+        self.num_superseded.zero_()
+
+    @staticmethod
+    def _check_size(num_nodes: int) -> None:
+        if not 1 <= num_nodes < 2**_KEY_BITS:
+            raise GraphError("num_nodes", "out of range", expected="1..2**31-1", got=num_nodes)
+
+    def _slots1(self, nodes: Tensor) -> Tensor:
+        """uint8, a function of each node's id and the seed: growing changes none."""
+        slots = hash64(self.seed, nodes) & 0x7FFFFFFF
+        return (slots % self.num_slots[0]).to(torch.uint8)
+
+    def _resize(self, num_nodes: int) -> None:
+        self._check_size(num_nodes)
+        held = self.num_nodes
+        super()._resize(num_nodes)
+        self.slot1 = grow_rows(self.slot1, num_nodes)
+        self.slot1[held:] = self._slots1(torch.arange(held, num_nodes, device=self.slot1.device))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         saved = state_dict.get(f"{prefix}hash_seed")
@@ -247,7 +255,7 @@ class NCache(nn.Module):
         updated: Tensor,
         src_row: Tensor,
         dst_row: Tensor,
-        event_id: Tensor,
+        number: Tensor,
         t: Tensor | None = None,
         one_row_per_node: bool = True,
     ) -> Tensor:
@@ -258,7 +266,7 @@ class NCache(nn.Module):
             updated: ``[F, R, 1+M1+M2]`` the vectors of ``rows`` with their events applied.
             src_row: int64 ``[B]``, the row of ``rows`` that holds each event's source.
             dst_row: int64 ``[B]``, likewise its destination.
-            event_id: int64 ``[B]``, ascending with time: the order of the events.
+            number: int64 ``[B]``, the number of each event in the stream, ascending with time.
             t: ``[B]`` times, needed with ``keep_time=True``.
             one_row_per_node: Whether ``rows.node`` is free of duplicates. If it is not, events may
                 name any row of a node; rows of one node may differ in ``updated`` only (they may
@@ -283,21 +291,21 @@ class NCache(nn.Module):
                     fix="Make it with time_dtype=torch.float64.",
                 )
         row = torch.cat([src_row, dst_row])
-        if event_id.numel() == 0:
+        if number.numel() == 0:
             return row
         if one_row_per_node and use_compiled(self.key, self.vector, rows.key, src_row, updated):
-            self._write_loop(rows, updated, src_row, dst_row, event_id, t)
+            self._write_loop(rows, updated, src_row, dst_row, number, t)
             return row
         # Two records an event, (owner, partner): sources first, then destinations. The rank of a
         # record orders it by event; the two records of a self loop are equal.
-        position = event_id.argsort(stable=True)
-        record_of = torch.stack([position, position + event_id.numel()], dim=1).flatten()
+        position = number.argsort(stable=True)
+        record_of = torch.stack([position, position + number.numel()], dim=1).flatten()
         rank = torch.empty_like(record_of)
         rank[record_of] = torch.arange(record_of.numel(), device=rank.device)
         partner_row = torch.cat([dst_row, src_row])
         group = row if one_row_per_node else _first_of_equal(rows.node)[row]
-        event = torch.cat([event_id, event_id])
-        stamps = [(self.stamp, rows.stamp, torch.cat([event_id * 2, event_id * 2 + 1]))]
+        event = torch.cat([number, number])
+        stamps = [(self.stamp, rows.stamp, torch.cat([number * 2, number * 2 + 1]))]
         if self.time is not None:
             t = t.to(self.time.dtype)
             stamps.append((self.time, rows.time, torch.cat([t, t])))
@@ -311,7 +319,7 @@ class NCache(nn.Module):
         self._write_counts(batch, held)
         if self.num_slots[1]:
             self._write_hop2(batch)
-        torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
+        torch.maximum(self.clock, number.amax() + 1, out=self.clock)
         return speaker
 
     def _write_loop(
@@ -320,7 +328,7 @@ class NCache(nn.Module):
         updated: Tensor,
         src_row: Tensor,
         dst_row: Tensor,
-        event_id: Tensor,
+        number: Tensor,
         t: Tensor | None,
     ) -> None:
         """The same, record after record (see graphkit/ops/cache_loops.py)."""
@@ -329,8 +337,8 @@ class NCache(nn.Module):
         read = (rows.node, rows.key, rows.stamp, rows.time)
         counts = (_NO_COUNT if v is None else v.numpy() for v in (self.count, rows.count))
         count, row_count = counts
-        order = event_id.argsort(stable=True)
-        moment = t.to(self.time.dtype) if keep_time else event_id
+        order = number.argsort(stable=True)
+        moment = t.to(self.time.dtype) if keep_time else number
         overruled = write_records(
             *(_NO_TIME if b is None else b.numpy() for b in buffers),
             count,
@@ -339,7 +347,7 @@ class NCache(nn.Module):
             row_count,
             rows.activity.numpy(),
             updated.detach().numpy(),
-            *(v.numpy() for v in (src_row, dst_row, event_id, moment, order, self.slot1)),
+            *(v.numpy() for v in (src_row, dst_row, number, moment, order, self.slot1)),
             self.half_lives.numpy(),
             *self.num_slots,
             self.replace_prob,
@@ -348,7 +356,7 @@ class NCache(nn.Module):
             keep_time,
         )
         self.num_superseded += overruled
-        torch.maximum(self.clock, event_id.amax() + 1, out=self.clock)
+        torch.maximum(self.clock, number.amax() + 1, out=self.clock)
         for buffer in (self.key, self.vector):  # written behind autograd's back
             torch._C._increment_version([buffer])
 
@@ -487,7 +495,7 @@ class _Records:
     group: Tensor  # one row per owner
     rank: Tensor  # order in time
     record_of: Tensor  # its inverse
-    event: Tensor  # event ids
+    event: Tensor  # event numbers
     stamps: list[tuple[Tensor, Tensor, Tensor]]  # (buffer, rows of it, value per record)
 
     @property

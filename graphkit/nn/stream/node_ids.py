@@ -29,5 +29,5 @@ def check_node_ids(nodes: Tensor, num_nodes: int) -> None:
             "a node id is out of range",
             expected=f"0 <= id < {num_nodes}",
             got=low if low < 0 else high,
-            fix="Make the model for the whole graph.",
+            fix="Make room for new nodes first: model.grow(num_nodes).",
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.node_tables import NodeTables
 from graphkit.ops.counter_rng import hash64
 
 __all__ = ["PairTable"]
@@ -17,19 +18,20 @@ _BUCKET = 32  # slots per bucket; 32 lets the table fill to about two fifths bef
 _EMPTY = -1
 
 
-class PairTable(nn.Module):
+class PairTable(NodeTables):
     r"""Maps pairs of nodes to the number of their events and the time of the latest one.
 
-    A pair is one int64 key, :math:`u N + v`. Buckets of 32 slots are chosen by a hash of the key; a
-    look-up reads one bucket and compares, so neither look-up nor insertion loops over anything.
-    When a bucket would overflow the table doubles and is laid out anew, which makes an insertion of
-    :math:`B` events amortised :math:`O(B \log B)` (it sorts the batch), and a look-up :math:`O(B)`,
-    both independent of the number of pairs. Everything lies in buffers, 60 to 130 bytes per pair;
-    a state dict of any size can be loaded. Equal event batches give equal buffers on every device,
-    in whatever order a batch lists its events.
+    A pair is one 64-bit key, :math:`2^{32} u + v`, whatever the number of nodes. Buckets of 32
+    slots are chosen by a hash of the key; a look-up reads one bucket and compares, so neither
+    look-up nor insertion loops over anything. When a bucket would overflow the table doubles and is
+    laid out anew, which makes an insertion of :math:`B` events amortised :math:`O(B \log B)` (it
+    sorts the batch), and a look-up :math:`O(B)`, both independent of the number of pairs.
+    Everything lies in buffers, 60 to 130 bytes per pair; a state dict of any size can be loaded.
+    Equal event batches give equal buffers on every device, in whatever order a batch lists its
+    events.
 
     Args:
-        num_nodes: Number of nodes :math:`N`; at most 3,037,000,499, so that a key fits int64.
+        num_nodes: Number of nodes :math:`N`; below :math:`2^{32}`, so that a key fits 64 bits.
         time_dtype: int64 or float64, what the times of the stream are.
 
     Shapes:
@@ -43,15 +45,8 @@ class PairTable(nn.Module):
     time: Tensor
 
     def __init__(self, num_nodes: int, time_dtype: torch.dtype = torch.int64) -> None:
-        super().__init__()
-        if num_nodes > 3_037_000_499:
-            raise GraphError(
-                "num_nodes",
-                "a pair of node ids does not fit 64 bits",
-                expected="at most 3,037,000,499 nodes",
-                got=num_nodes,
-            )
-        self.num_nodes = num_nodes
+        super().__init__(num_nodes)
+        self._check_size(num_nodes)
         self.time_dtype = check_time_dtype(time_dtype)
         self.register_buffer("key", torch.full((_BUCKET,), _EMPTY, dtype=torch.int64))
         self.register_buffer("count", torch.zeros(_BUCKET, dtype=torch.int64))
@@ -62,15 +57,29 @@ class PairTable(nn.Module):
 
     def reset_state(self) -> None:
         """Forgets all pairs and gives their memory back."""
-        self._resize(_BUCKET)
+        self._lay_out(_BUCKET)
 
-    def _resize(self, slots: int) -> None:
+    def _resize(self, num_nodes: int) -> None:
+        self._check_size(num_nodes)
+        super()._resize(num_nodes)
+
+    @staticmethod
+    def _check_size(num_nodes: int) -> None:
+        if num_nodes >= 2**32:
+            raise GraphError(
+                "num_nodes",
+                "a pair of node ids does not fit 64 bits",
+                expected="fewer than 2**32 nodes",
+                got=num_nodes,
+            )
+
+    def _lay_out(self, slots: int) -> None:
         self.key = self.key.new_full((slots,), _EMPTY)
         self.count = self.count.new_zeros(slots)
         self.time = self.time.new_zeros(slots)
 
     def _keys(self, u: Tensor, v: Tensor) -> Tensor:
-        return u * self.num_nodes + v
+        return (u << 32) + v  # above 2**31 it wraps around, to a key of its own; never to -1
 
     def _bucket(self, key: Tensor) -> Tensor:
         buckets = self.key.numel() // _BUCKET  # a power of two
@@ -125,7 +134,7 @@ class PairTable(nn.Module):
             slots = 2 * self.key.numel()
             while slots < 2 * key.numel():
                 slots *= 2
-            self._resize(slots)
+            self._lay_out(slots)
         slot = bucket * _BUCKET + position
         self.key[slot] = key[order]
         self.count[slot] = count[order]
@@ -135,7 +144,7 @@ class PairTable(nn.Module):
         # The table grows with the stream: take the size of what is loaded.
         saved = state_dict.get(prefix + "key")
         if isinstance(saved, Tensor) and saved.shape != self.key.shape:
-            self._resize(saved.numel())
+            self._lay_out(saved.numel())
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:

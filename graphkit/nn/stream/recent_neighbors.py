@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
+from graphkit.nn.stream.node_tables import NodeTables
 
 __all__ = ["RecentNeighbors", "RecentRows", "RecordsAhead"]
 
@@ -20,7 +21,7 @@ class RecentRows(NamedTuple):
     Attributes:
         node: int64 ``[Q, k]``, the other end of each event, -1 where there is none.
         time: int64 or float64 ``[Q, k]``, its time, 0 where there is none.
-        event_id: int64 ``[Q, k]``, its row in the feature tables, -1 where there is none.
+        event_id: int64 ``[Q, k]``, its number, as it was written, -1 where there is none.
         mask: bool ``[Q, k]``, true where there is an event.
         sent: bool ``[Q, k]``, whether the node was the event's source; ``None`` if nobody keeps it.
     """
@@ -46,14 +47,14 @@ class RecordsAhead(NamedTuple):
     num: Tensor
 
 
-class RecentNeighbors(nn.Module):
+class RecentNeighbors(NodeTables):
     r"""Ring buffer of the last ``size`` events of every node, exact however many arrive at once.
 
     Both ends of an event see it. The latest events by (time, event id) are kept exactly, also when
     one batch holds more than ``size`` events of one node; events of one time keep their order. (In
     that case the ``LastNeighborLoader`` of PyG 2.8 keeps wrong ones: its sort is not stable.)
     A self loop is one entry. State lies in buffers, :math:`24 k + 8` bytes per node; edge features
-    are not copied but looked up by event id.
+    are not copied but looked up by the event's number.
 
     The buffer knows only what has been written: a query sees every event written so far, and those
     that it brings along (``ahead``). For neighbours as of an earlier time take
@@ -85,24 +86,21 @@ class RecentNeighbors(nn.Module):
         time_dtype: torch.dtype = torch.int64,
         keep_direction: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         if size < 1:
             raise GraphError("size", "at least one neighbour is kept", expected=">= 1", got=size)
-        self.num_nodes = num_nodes
         self.size = size
         self.time_dtype = check_time_dtype(time_dtype)
-        shape = (num_nodes, size)
-        self.register_buffer("neighbor", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("event_id", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("time", torch.zeros(shape, dtype=torch.int64))
-        self.register_buffer("count", torch.zeros(num_nodes, dtype=torch.int64))
-        sent = torch.zeros(shape, dtype=torch.bool) if keep_direction else None
-        self.register_buffer("sent", sent)
+        for name in ("neighbor", "event_id", "time"):
+            self.add_table(name, size, dtype=torch.int64)
+        self.add_table("count", dtype=torch.int64)
+        self.register_buffer("sent", None)
+        if keep_direction:
+            self.add_table("sent", size, dtype=torch.bool)
 
     def reset_state(self) -> None:
         """Forgets all events."""
-        for buffer in self.buffers():
-            buffer.zero_()
+        self.reset_tables()
 
     def forward(self, nodes: Tensor, ahead: RecordsAhead | None = None) -> RecentRows:
         """The latest events of ``nodes`` (int64 ``[Q]``), those of ``ahead`` among them."""
@@ -133,6 +131,11 @@ class RecentNeighbors(nn.Module):
             mask,
             sent[0] & mask if sent else None,
         )
+
+    def numbers(self) -> Tensor:
+        """int64 ``[N, k]``, the numbers of all events kept, -1 in places without one."""
+        filled = torch.arange(self.size, device=self.count.device) < self.count.unsqueeze(1)
+        return self.event_id.masked_fill(~filled, -1)
 
     @torch.no_grad()
     def insert(self, src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> None:

@@ -10,16 +10,18 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.nn.stream.fading_table import FadingTable
+from graphkit.nn.stream.growing_rows import grow_rows
+from graphkit.nn.stream.node_tables import NodeTables
 from graphkit.ops.counter_rng import hash64
 
 __all__ = ["TemporalWalks"]
 
 
-class TemporalWalks(nn.Module):
+class TemporalWalks(NodeTables):
     r"""Codes of nodes whose inner products count the temporal walks that join two nodes.
 
     A temporal walk goes from a node back in time from event to event. With a weight of
@@ -64,7 +66,7 @@ class TemporalWalks(nn.Module):
         half_lives: Sequence[float] = (1_000.0, 10_000.0),
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(num_nodes)
         for name, size in (("channels", channels), ("num_hops", num_hops)):
             if size < 1:
                 raise GraphError(name, "is too small", expected=">= 1", got=size)
@@ -74,9 +76,20 @@ class TemporalWalks(nn.Module):
         # A walk of k events fades k times as fast. Rows: all hops of the first half life, then ...
         fading = [half_life / hop for half_life in half_lives for hop in range(1, num_hops + 1)]
         self.table = FadingTable(num_nodes, fading, channels)
-        sign = hash64(seed, torch.arange(num_nodes).unsqueeze(1), torch.arange(channels)) >> 63
-        code = (sign * 2 + 1).to(self.table.value.dtype) / math.sqrt(channels)  # sign: 0 or -1
+        code = self._codes(torch.arange(num_nodes)).to(self.table.value.dtype)
         self.register_buffer("code", code, persistent=False)
+
+    def _codes(self, nodes: Tensor) -> Tensor:
+        """``[Q, channels]``, a function of each node's id and the seed: growing changes none."""
+        channel = torch.arange(self.channels, device=nodes.device)
+        sign = hash64(self.seed, nodes.unsqueeze(1), channel) >> 63  # 0 or -1
+        return (sign * 2 + 1).to(torch.get_default_dtype()) / math.sqrt(self.channels)
+
+    def _resize(self, num_nodes: int) -> None:
+        held = self.num_nodes
+        super()._resize(num_nodes)
+        self.code = grow_rows(self.code, num_nodes)
+        self.code[held:] = self._codes(torch.arange(held, num_nodes, device=self.code.device))
 
     @property
     def num_rows(self) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.files import write_atomically
 from graphkit.registry import register
 from graphkit.sampling.negatives.record import fingerprint
 from graphkit.sampling.negatives.true_events import TrueEvents
@@ -126,20 +127,9 @@ class FixedNegatives:
         return cls(torch.cat(parts), graph.event_id.clone())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the lists as ``.npz`` (to a temporary name first, then renamed)."""
-        path = Path(path)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with open(partial, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    event_id=self._event_id.cpu().numpy(),
-                    negatives=self._lists.cpu().numpy(),
-                )
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        """Write the lists as ``.npz``, atomically."""
+        columns = {"event_id": self._event_id.cpu().numpy(), "negatives": self._lists.cpu().numpy()}
+        return write_atomically(path, lambda file: np.savez_compressed(file, **columns))
 
     def reset(self, epoch: int = 0) -> None:
         """Nothing to do: lists are the same in every epoch."""

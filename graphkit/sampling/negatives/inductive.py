@@ -37,6 +37,12 @@ class InductiveNegatives(PastNegatives):
     :class:`~graphkit.sampling.negatives.historical.HistoricalNegatives`; also, only edges that are
     already past are drawn, as in DyGLib.
 
+    DyGLib leaves out more: every pair with an event, of whatever nodes, up to the end of a period,
+    which in validation is the training period and in the test the training and validation periods
+    together. Here only pairs of ``train`` are left out, in validation and in the test. So a pair
+    that occurred in the training period but was held out of ``train`` with one of its nodes is
+    drawn here once it occurs again, and in the test also one that was first met in validation.
+
     Args:
         graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
         train: the training part; required.

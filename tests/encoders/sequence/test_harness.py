@@ -16,6 +16,7 @@ from graphkit.encoders.sequence import (
     LeakyRNN,
     PositionCode,
     Retention,
+    RetNet,
     SelfAttention,
     SequenceEncoder,
     SequenceStack,
@@ -49,6 +50,7 @@ MADE = {name: lambda c, name=name: sequence(name, in_channels=c, **SMALL.get(nam
 MADE["patches"] = lambda c: sequence("transformer", in_channels=c, num_layers=1, patch_size=2)
 MADE["attention"] = lambda c: SelfAttention(c, heads=2)
 MADE["retnet in time"] = lambda c: Retention(c, heads=2, bias=True, time_unit=0.5)
+MADE["retnet with gates"] = lambda c: RetNet(c, num_layers=1, heads=2, activation="geglu")
 MADE["strong gla"] = lambda c: GatedLinearAttention(c, heads=2, tau=0.05)
 MADE["leaky in time"] = lambda c: LeakyRNN(
     c, 5, activation="tanh", leak_outside=True, softplus=True, time_unit=0.5

@@ -35,6 +35,16 @@ def test_swiglu_by_hand() -> None:
     torch.testing.assert_close(layer.module(x)[0], layer.module.down.weight @ (a * a.sigmoid() * b))
 
 
+def test_geglu_by_hand() -> None:
+    layer, x = FeedForward(6, 2, "geglu", full_width=True), torch.randn(2, 6)
+    a, b = (w @ x[0] for w in layer.module.up.weight.chunk(2))
+    assert a.numel() == layer.width == 12
+    want = layer.module.down.weight @ (a * 0.5 * (1 + torch.erf(a / 2**0.5)) * b)
+    torch.testing.assert_close(layer.module(x)[0], want)
+    assert FeedForward(6, 2, "geglu").width == 8
+    assert FeedForward(6, 2, "gelu", full_width=True).width == 12
+
+
 def test_forms_and_causality_are_what_the_layers_share() -> None:
     stack = SequenceStack([Pointwise(nn.Linear(4, 4), 4), GRU(4)])
     assert stack.forms == {"recurrent"}

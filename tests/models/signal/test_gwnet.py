@@ -20,6 +20,15 @@ def transition(edges=EDGES, weight=WEIGHT, nodes=5):
     return torch.stack([row / row.sum() if row.sum() else row for row in a])
 
 
+def diffused(matrix, x, transposed):
+    """One step over the graph: what node w gets is the sum over v of P_vw x_v, or of P_wv x_v."""
+    out = []
+    for w in range(len(matrix)):
+        shares = matrix[:, w] if transposed else matrix[w]
+        out.append(sum(share * x[:, :, v] for v, share in enumerate(shares)))
+    return torch.stack(out, 2)
+
+
 def slow(model, x, covariates):
     """[B, C, N, T] as in the paper; every power of every matrix, every step of every skip."""
     b, steps, n, _ = x.shape
@@ -49,7 +58,7 @@ def slow(model, x, covariates):
         for s, matrix in enumerate(matrices):
             power = h
             for k in range(conv.order):
-                power = torch.einsum("mn,bcnt->bcmt", matrix, power)
+                power = diffused(matrix, power, model.transposed)
                 z = z + torch.einsum("bcnt,co->bont", power, conv.weight[1 + s * conv.order + k])
         x = z + x[..., -z.shape[-1] :]
         norm = model.norms[layer]
@@ -65,31 +74,72 @@ def slow(model, x, covariates):
     return out.view(b, model.horizon, -1, n).transpose(2, 3)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("steps, kernel", [(9, 2), (4, 2), (13, 3)])
-def test_against_the_equations(training, steps, kernel):
-    torch.manual_seed(0)
-    model = GraphWaveNet(
-        2, 5, 3, EDGES, WEIGHT, target_channels=[0], hidden_channels=4, skip_channels=6,
-        end_channels=7, num_blocks=2, kernel_size=kernel, embedding_dim=3, dropout=0.0,
-        covariate_names=("day_of_week", "time_of_day"),
-    ).double()  # fmt: skip
+def randomised(dtype, transposed, **settings):
+    """A model of this precision, with running statistics unlike those of a fresh one."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        torch.manual_seed(0)
+        model = GraphWaveNet(
+            2, 5, 3, EDGES, WEIGHT, target_channels=[0], hidden_channels=4, skip_channels=6,
+            end_channels=7, num_blocks=2, embedding_dim=3, dropout=0.0, transposed=transposed,
+            covariate_names=("day_of_week", "time_of_day"), **settings,
+        )  # fmt: skip
+    finally:
+        torch.set_default_dtype(before)
     for norm in model.norms:
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
+    return model
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("steps, kernel", [(9, 2), (4, 2), (13, 3)])
+def test_against_the_equations(training, steps, kernel, transposed):
+    model = randomised(torch.float64, transposed, kernel_size=kernel)
+    assert {p.dtype for p in model.state_dict().values() if p.is_floating_point()} == {
+        torch.float64
+    }
     model.train(training)
     x = torch.randn(3, steps, 5, 2, dtype=torch.float64, requires_grad=True)
     covariates = torch.rand(3, steps + 3, 2, dtype=torch.float64)
     want = slow(model, x, covariates)
     got = model(x, covariates)
-    torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
     weight = torch.randn_like(want)
     inputs = [x, *model.parameters()]
     for a, b in zip(
         torch.autograd.grad((got * weight).sum(), inputs),
         torch.autograd.grad((want * weight).sum(), inputs),
     ):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_single_precision(transposed):
+    model = randomised(torch.float32, transposed).eval()
+    x, covariates = torch.randn(3, 9, 5, 2), torch.rand(3, 12, 2)
+    got = model(x, covariates)
+    want = slow(model.double(), x.double(), covariates.double())
+    torch.testing.assert_close(got.double(), want, rtol=0, atol=1e-6)
+
+
+def test_the_authors_form_is_the_default():
+    """Along the only edge, 0 to 1: node 1 hears of node 0; in the paper's form it is node 0."""
+    edge = torch.tensor([[0], [1]])
+    reached = {}
+    for name, settings in (("default", {}), ("paper", {"transposed": False})):
+        model = GraphWaveNet(1, 3, 2, edge, hidden_channels=4, embedding_dim=0, **settings)
+        conv, forwards = DiffusionConv(4, 4, 1, order=1), model.fixed[:1]
+        x = torch.randn(2, 3, 2, 4)
+        reached[name] = []
+        for node in range(3):
+            other = x.clone()
+            other[:, node] += 1
+            moved = (conv(other, forwards, None) - conv(x, forwards, None)).abs()
+            reached[name].append((moved.amax((0, 2, 3)) > 1e-6).nonzero().flatten().tolist())
+    assert reached == {"default": [[0, 1], [1], [2]], "paper": [[0], [0, 1], [2]]}
 
 
 def test_the_receptive_field():

@@ -32,8 +32,13 @@ def randomised(**settings) -> HiSTN:
     return model
 
 
-def slow(model: HiSTN, h: RegionHierarchy, x: torch.Tensor) -> torch.Tensor:
-    """Logits with loops over filters, electrodes, regions and samples; in double precision."""
+def slow(
+    model: HiSTN, h: RegionHierarchy, x: torch.Tensor, followed: dict | None = None
+) -> torch.Tensor:
+    """Logits with loops over filters, electrodes, regions and samples; in double precision.
+
+    ``followed`` gets the statistics of the batch that each norm follows.
+    """
     p = {k: v.double() for k, v in model.state_dict().items()}
     x = x.double().squeeze(-1)
     batch, _, n = x.shape
@@ -44,6 +49,11 @@ def slow(model: HiSTN, h: RegionHierarchy, x: torch.Tensor) -> torch.Tensor:
 
     def norm(y, name):  # [B, T, n]
         w, b, m, v = (p[f"{name}.{i}"] for i in ("weight", "bias", "running_mean", "running_var"))
+        if model.training:
+            m = y.mean((0, 1))
+            v = (y - m).square().mean((0, 1))
+            if followed is not None:
+                followed[name] = m, v
         return (y - m) / (v + 1e-3).sqrt() * w + b
 
     def conv(signal, taps):
@@ -103,6 +113,30 @@ def test_equals_the_slow_reading(partition, kernel_size):
     x = torch.randn(3, 40, 14, 1)
     expected = slow(model, h, x)
     torch.testing.assert_close(model(x).double(), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_in_double_precision(training):
+    """To 1e-12, and running variances follow the biased variance of batches, as in Keras 3."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = randomised(kernel_size=8, dropout=0.0).train(training)
+        with torch.no_grad():  # what the forward pass would write back
+            for norm, name in ((model.mixing_norm, "mixing"), (model.taps_norm, "taps")):
+                norm.project_(getattr(model, name))
+        x, followed = torch.randn(3, 40, 14, 1), {}
+        old = {k: v.clone() for k, v in model.state_dict().items()}
+        expected = slow(model, model.hierarchy, x, followed)
+        torch.testing.assert_close(model(x), expected, rtol=0, atol=1e-12)
+    finally:
+        torch.set_default_dtype(before)
+    assert set(followed) == ({"norm1", "norm2", "norm3"} if training else set())
+    for name, batch in followed.items():
+        for key, value in zip(("running_mean", "running_var"), batch):
+            want = 0.99 * old[f"{name}.{key}"] + 0.01 * value
+            got = model.state_dict()[f"{name}.{key}"]
+            torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
 
 
 def test_regions_of_scattered_electrodes():

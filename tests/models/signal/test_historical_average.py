@@ -51,7 +51,7 @@ def test_a_slot_that_was_never_seen_gets_the_mean_of_the_node():
     rows = task.training_signal()
     keep = (rows.covariates[:, 0] * 12).round() != 5
     some = rows._replace(x=rows.x[keep], covariates=rows.covariates[keep], mask=None)
-    model = HistoricalAverage(some, task.covariate_names, 12, 1, (0,))
+    model = HistoricalAverage(task.num_nodes, 1, (0,), task.covariate_names, 12).fit(some)
     torch.testing.assert_close(model.table[5, :, 0], rows.x[keep][..., 0].mean(0))
 
 

@@ -27,7 +27,7 @@ def test_scores_are_those_of_the_latest_meetings():
             sum(4 * 0.7**ago for ago in range(4) if pair in edges[ago] and pair[0] != pair[1])
             for pair in pairs
         ]
-        scores = task.score(model, query)[:, 0].detach()
+        scores = task.score(model, query).prediction.detach()
         torch.testing.assert_close(scores - scores[0], torch.tensor(want) - want[0])
 
 

@@ -55,6 +55,81 @@ def test_the_graph_is_kept_and_let_go(edge_index):
         assert torch.equal(twin(x, edge_index), after)
 
 
+def directed():
+    """A directed graph with a self loop, parallel edges and an isolated node; its weights."""
+    edges = torch.tensor([[0, 0, 1, 2, 2, 3, 0, 5], [1, 1, 2, 2, 3, 0, 4, 4]])
+    return edges, torch.rand(8, dtype=torch.float64) + 0.2
+
+
+def adj_t(edges, weight, layout, n=7):
+    """The transposed adjacency: row = target, column = source."""
+    made = torch.sparse_coo_tensor(edges.flip(0), weight, (n, n))
+    return made if layout == "uncoalesced" else made.coalesce().to_sparse(layout=layout)
+
+
+@pytest.mark.parametrize(
+    "layout", ["uncoalesced", torch.sparse_coo, torch.sparse_csr, torch.sparse_csc]
+)
+def test_adj_t_gives_what_edges_give(layout):
+    """Output, and gradients of features, parameters and weights."""
+    edges, weight = directed()
+    conv = DAGNNConv(3, K=3).double()
+    x = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    g = torch.randn_like(x)
+    want = conv(x, edges, weight)
+    given = adj_t(edges, weight, layout)
+    for _ in range(2):  # made, then from the cache
+        out = conv(x, given)
+        torch.testing.assert_close(out, want)
+    assert conv.adjacency(given, 7, dtype=x.dtype) is conv.adjacency(given, 7, dtype=x.dtype)
+    inputs = [x, *conv.parameters()]
+    for a, b in zip(*(torch.autograd.grad((o * g).sum(), inputs) for o in (out, want))):
+        torch.testing.assert_close(a, b)
+    weight.requires_grad_()
+    forms = (edges, weight), (adj_t(edges, weight, layout),)
+    outs = [conv(x, *form) for form in forms]
+    for a, b in zip(*(torch.autograd.grad((o * g).sum(), [*inputs, weight]) for o in outs)):
+        torch.testing.assert_close(a, b)
+
+
+def test_adj_t_is_read_as_pyg_reads_it():
+    """With gates of one half and one hop, (x + A x) / 2 with PyG's own product A x."""
+    from torch_geometric.nn import APPNP
+    from torch_geometric.utils import to_torch_csr_tensor
+
+    edges, weight = directed()
+    loop = edges[0] == edges[1]  # of which PyG makes one thing in edge_index, another in adj_t
+    edges, weight = edges[:, ~loop], weight[~loop].float()
+    conv, x = DAGNNConv(3, K=1), torch.randn(7, 3)
+    nn.init.zeros_(conv.gate.weight)
+    nn.init.zeros_(conv.gate.bias)
+    given = to_torch_csr_tensor(edges.flip(0), weight, size=(7, 7))
+    torch.testing.assert_close(conv(x, given), (x + APPNP(1, alpha=0.0)(x, given)) / 2)
+
+
+def test_adj_t_written_over():
+    edges, weight = directed()
+    conv, x = DAGNNConv(3, K=2).double(), torch.randn(7, 3, dtype=torch.float64)
+    for layout in (torch.sparse_coo, torch.sparse_csr):
+        given = adj_t(edges, weight, layout)
+        before = conv(x, given)
+        given.values().mul_(torch.arange(1, given.values().numel() + 1))
+        after = conv(x, given)
+        assert not torch.allclose(before, after)
+        torch.testing.assert_close(after, conv(x, given.clone()))
+
+
+def test_in_sequential_with_adj_t():
+    edges, weight = directed()
+    model = Sequential(
+        "x, adj_t",
+        [(nn.Linear(6, 4), "x -> x"), nn.ReLU(), (DAGNNConv(4, K=3), "x, adj_t -> x")],
+    )
+    x, given = torch.randn(7, 6), adj_t(edges, weight.float(), torch.sparse_csr)
+    want = model[2](torch.relu(model[0](x)), edges, weight.float())
+    torch.testing.assert_close(model(x, given), want)
+
+
 def test_in_sequential(edge_index):
     model = Sequential(
         "x, edge_index",
@@ -190,5 +265,13 @@ def test_half_precision(edge_index):
 def test_wrong_arguments(edge_index):
     with pytest.raises(GraphError, match="'K'"):
         DAGNNConv(3, K=-1)
+    conv, x = DAGNNConv(3, K=1), torch.randn(3, 3)
     with pytest.raises(GraphError, match="no such node"):
-        DAGNNConv(3, K=1)(torch.randn(3, 3), edge_index)
+        conv(x, edge_index)
+    given = torch.eye(3).to_sparse_csr()
+    with pytest.raises(GraphError, match=r"'edge_weight': adj_t has the weights already"):
+        conv(x, given, torch.rand(3))
+    with pytest.raises(GraphError, match=r"'adj_t'.*expected \[4, 4\]; got \[3, 3\]"):
+        conv(torch.randn(4, 3), given)
+    with pytest.raises(GraphError, match=r"got list\. Of a torch_sparse\.SparseTensor"):
+        conv(x, [[0], [1]])

@@ -27,6 +27,14 @@ def test_rows_sum_to_one():
         twin = copy.deepcopy(walk)
         twin.load_state_dict(walk.state_dict())
         assert torch.equal(twin(x), walk(x))
+        spread = Transition(EDGES, WEIGHT, 5, backward=backward, transposed=True)
+        torch.testing.assert_close(spread.dense(), torch.tensor(want).T)
+        torch.testing.assert_close(spread(x, more), torch.tensor(want).T @ x + more)
+        torch.testing.assert_close(spread(x).sum(1), (x * walk.dense().sum(1)[:, None]).sum(1))
+        weight = torch.randn_like(x)
+        given = x.clone().requires_grad_()
+        (grad,) = torch.autograd.grad((spread(given) * weight).sum(), given)
+        torch.testing.assert_close(grad, torch.tensor(want) @ weight)
     ones = Transition(EDGES, None, 5)
     assert ones.dense()[0].tolist() == torch.tensor([0.0, 2 / 3, 1 / 3, 0.0, 0.0]).tolist()
 
@@ -55,3 +63,15 @@ def test_product_and_gradient():
             torch.autograd.grad((want * weight).sum(), [x, add]),
         ):
             torch.testing.assert_close(a, b)
+
+
+def test_entries_have_the_default_dtype():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        walk = Transition(EDGES, WEIGHT, 5)
+    finally:
+        torch.set_default_dtype(before)
+    assert walk.dense().dtype == torch.float64
+    assert walk.dense()[0, 1].item() == 3.5 / 4.0  # two parallel edges, 2 + 1.5 of 4
+    assert Transition(EDGES, WEIGHT.double(), 5).dense().dtype == torch.float32

@@ -1,9 +1,20 @@
-"""The carried state: in buffers, moved by observe only, the same as one long call."""
+"""The carried state: in buffers, moved by observe only, the same as one long call. Answers."""
 
+from types import SimpleNamespace
+
+import pytest
 import torch
 
+from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO
-from graphkit.nn.snapshot import PairMLP, SnapshotPredictor, as_snapshot, detach_state
+from graphkit.nn.snapshot import (
+    NodeMLP,
+    PairHistory,
+    PairMLP,
+    SnapshotPredictor,
+    as_snapshot,
+    detach_state,
+)
 from graphkit.testing.snapshot_model import random_snapshots
 
 
@@ -45,3 +56,62 @@ def test_detach_state():
     _, state = EvolveGCNO(5, 4, cell="lstm")(random_snapshots(2))
     assert state[0][0].requires_grad
     assert all(not leaf.requires_grad for layer in detach_state(state) for leaf in layer)
+
+
+def shared_snapshots():
+    return [as_snapshot(s).shared() for s in random_snapshots(4, one_hot=True)]
+
+
+def asked(num_true=4):
+    draw = torch.Generator().manual_seed(2)
+    pair = torch.randperm(121, generator=draw)[:9]
+    label = (torch.arange(9) < num_true).long()
+    return SimpleNamespace(src=pair // 11, dst=pair % 11, label=label, snapshots=shared_snapshots())
+
+
+def every_logit(model, snapshots):
+    """``[11, 11]``, with the offsets of pairs that have met written out."""
+    h = model(snapshots)
+    h = h if len(h) == 11 else h[snapshots[-1].position]
+    node = torch.arange(11)
+    both = model.head(h, node.repeat_interleave(11), node.repeat(11))
+    scores = (both[:, 1] - both[:, 0]).view(11, 11).clone()
+    if model.pair_history is not None:
+        pairs = model.pair_history.pairs(snapshots)
+        scores[pairs.sources, pairs.targets] += pairs.offsets
+    return scores.detach()
+
+
+@pytest.mark.parametrize("make", [EvolveGCNH, GCNGRU])
+@pytest.mark.parametrize("steps", [None, 2])
+def test_links_and_ranks_against_all_pairs(make, steps):
+    torch.manual_seed(0)
+    met = None if steps is None else PairHistory(steps)
+    model = SnapshotPredictor(make(5, 4), PairMLP(4, 3), pair_history=met).eval()
+    query = asked()
+    scores = every_logit(model, query.snapshots)
+    logits = model.link_logits(query.snapshots, query.src, query.dst)
+    torch.testing.assert_close(logits, scores[query.src, query.dst])
+    found = model.rank(query)
+    torch.testing.assert_close(found.logits, logits)
+    true = query.label == 1
+    src, dst = query.src[true], query.dst[true]
+    want = rank_all_pairs(lambda rows: scores[rows], 11, src, dst)
+    assert found.ranking._fields == want._fields
+    torch.testing.assert_close(list(found.ranking), list(want), atol=1e-6, rtol=1e-6)
+    rivals = torch.randint(11, (4, 6), generator=torch.Generator().manual_seed(5))
+    drawn = scores[src.unsqueeze(1), rivals]
+    want = rank_drawn(scores[src, dst], drawn, src)
+    found = model.rank(query, rivals).ranking
+    torch.testing.assert_close(list(found), list(want), atol=1e-6, rtol=1e-6)
+
+
+def test_classes_of_nodes_and_of_pairs():
+    snapshots, (src, dst) = shared_snapshots(), torch.tensor([[0, 10, 3], [9, 10, 2]])
+    for head, ends in ((NodeMLP(4, 3, 5), [src]), (PairMLP(4, 3, 5), [src, dst])):
+        torch.manual_seed(1)
+        model = SnapshotPredictor(EvolveGCNO(5, 4), head).eval()
+        rows = snapshots[-1].position
+        want = model.head(model(snapshots), *(rows[end] for end in ends))
+        assert torch.equal(model.logits(snapshots, *ends), want)
+        assert want.shape == (3, 5)

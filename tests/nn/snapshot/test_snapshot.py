@@ -3,15 +3,19 @@
 import pytest
 import torch
 from torch_geometric.data import Data
+from torch_geometric.utils import to_undirected
 
-from graphkit.errors import GraphError
-from graphkit.nn.snapshot import as_snapshot, graph_convolution, out_degree
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.snapshot import FLOWS, as_snapshot, graph_convolution, out_degree
 
 
-def dense_formula(edge_index, weight, n):
+def dense_formula(edge_index, weight, n, flow="source_to_target"):
     a = torch.zeros(n, n)
     for (u, v), w in zip(edge_index.T.tolist(), weight.tolist()):
-        a[u, v] += w
+        if flow == "source_to_target":
+            a[v, u] += w
+        else:
+            a[u, v] += w
     a += torch.eye(n)
     d = a.sum(dim=1).rsqrt()
     return d.unsqueeze(1) * a * d
@@ -19,7 +23,8 @@ def dense_formula(edge_index, weight, n):
 
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_normalisation_equals_the_dense_formula(weighted, symmetric):
+@pytest.mark.parametrize("flow", FLOWS)
+def test_normalisation_equals_the_dense_formula(weighted, symmetric, flow):
     draw = torch.Generator().manual_seed(3)
     edge_index = torch.randint(6, (2, 14), generator=draw)  # self loops and parallel edges occur
     weight = torch.rand(14, generator=draw) * 3
@@ -29,14 +34,92 @@ def test_normalisation_equals_the_dense_formula(weighted, symmetric):
     data = Data(x=torch.eye(8), edge_index=edge_index)
     if weighted:
         data.edge_weight = weight
-    snapshot = as_snapshot(data)
-    want = dense_formula(edge_index, weight if weighted else torch.ones_like(weight), 8)
+    snapshot = as_snapshot(data, flow)
+    assert snapshot.flow == flow
+    want = dense_formula(edge_index, weight if weighted else torch.ones_like(weight), 8, flow)
     torch.testing.assert_close(snapshot.dense(), want)
     assert not (snapshot.edge_index[0] == snapshot.edge_index[1]).any()
     assert want[7].tolist() == [0] * 7 + [1]  # an isolated node has its self loop, once
     assert snapshot.active.nonzero().squeeze(1).tolist() == edge_index.unique().tolist()
     assert as_snapshot(snapshot) is snapshot
     assert snapshot.to("cpu").dense().equal(snapshot.dense())
+
+
+def test_of_a_symmetric_graph_both_flows_are_the_same_to_the_bit():
+    """Where edges are sorted, as those of the steps of a task are."""
+    edge_index, weight = to_undirected(torch.randint(9, (2, 20)), torch.rand(20), num_nodes=9)
+    for x in (torch.randn(9, 3), torch.randint(3, (9,))):
+        data = Data(x=x, edge_index=edge_index, edge_weight=weight)
+        one, other = (as_snapshot(data, flow) for flow in FLOWS)
+        for name in ("indptr", "index", "value"):
+            assert torch.equal(getattr(one.adjacency, name), getattr(other.adjacency, name))
+        assert torch.equal(one.self_coef, other.self_coef)
+        w = torch.randn(3, 4)
+        assert torch.equal(*(graph_convolution(s, s.x, w) for s in (one, other)))
+
+
+def test_the_target_of_an_edge_sees_its_source():
+    data = Data(x=torch.tensor([[1.0], [10.0]]), edge_index=torch.tensor([[0], [1]]))
+    assert as_snapshot(data).flow == "source_to_target"
+    # Node 1 has degree 2, with its self loop; node 0 has degree 1.
+    want = torch.tensor([[1.0], [1 / 2**0.5 + 10 / 2]])
+    torch.testing.assert_close(as_snapshot(data).propagate(data.x), want)
+    want = torch.tensor([[1 / 2 + 10 / 2**0.5], [10.0]])
+    torch.testing.assert_close(as_snapshot(data, "target_to_source").propagate(data.x), want)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_either_flow_is_that_of_pyg(flow, weighted, one_hot):
+    """Output and gradient of PyG's GCNConv on a directed graph, compiled or not; shared rows."""
+    from torch_geometric.nn import GCNConv
+
+    draw = torch.Generator().manual_seed(2)
+    edge_index = torch.randint(9, (2, 20), generator=draw)
+    edge_index = edge_index[:, edge_index[0] != edge_index[1]]  # PyG adds no 1 to a self loop
+    assert not torch.equal(edge_index.unique(dim=1), edge_index.flip(0).unique(dim=1))
+    x = torch.randint(4, (12,), generator=draw) if one_hot else torch.randn(12, 4, generator=draw)
+    data = Data(x=x, edge_index=edge_index)
+    if weighted:
+        data.edge_weight = torch.rand(edge_index.shape[1], generator=draw) + 0.1
+    conv = GCNConv(4, 3, bias=False, flow=flow)
+    full = torch.nn.functional.one_hot(x, 4).float() if one_hot else x
+    want = conv(full, edge_index, data.edge_weight)
+    weight = conv.lin.weight.t()
+    snapshot = as_snapshot(data, flow)
+    got = graph_convolution(snapshot, snapshot.x, weight)
+    torch.testing.assert_close(got, want)
+    shared = snapshot.shared()
+    assert shared.flow == flow
+    rows = shared.rows()
+    torch.testing.assert_close(graph_convolution(shared, shared.x, weight)[rows], want)
+    a, b = (torch.autograd.grad(f.square().sum(), conv.lin.weight)[0] for f in (got, want))
+    torch.testing.assert_close(a, b)
+    torch._dynamo.reset()
+    compiled = torch.compile(snapshot.propagate, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(full) @ weight, want)
+    torch._dynamo.reset()
+
+
+def test_links_are_the_same_in_either_flow():
+    edge_index = torch.tensor([[0, 2, 2], [1, 0, 2]])
+    for flow in FLOWS:
+        snapshot = as_snapshot(Data(x=torch.zeros(4, 1), edge_index=edge_index), flow).shared()
+        src, dst = torch.tensor([0, 1, 2, 0, 2]), torch.tensor([1, 0, 0, 2, 2])
+        assert snapshot.linked(src, dst).tolist() == [True, False, True, False, False]
+        assert snapshot.node_edges().tolist() == [[0, 2], [1, 0]]
+
+
+def test_a_snapshot_of_the_other_flow_is_refused():
+    data = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0], [1]]))
+    snapshot = as_snapshot(data, "target_to_source")
+    assert as_snapshot(snapshot) is snapshot
+    assert as_snapshot(snapshot, "target_to_source") is snapshot
+    with pytest.raises(GraphError, match=r"'flow'.*expected source_to_target; got target_to_sou"):
+        as_snapshot(snapshot, "source_to_target")
+    with pytest.raises(UnknownNameError, match="Did you mean 'target_to_source'"):
+        as_snapshot(data, "target_to_sources")
 
 
 @pytest.mark.parametrize("d_in, d_out", [(3, 5), (5, 3)])
@@ -130,7 +213,7 @@ def test_errors_say_what_to_do():
     for x in (None, torch.zeros(3), torch.zeros(3, 2, dtype=torch.int64)):
         with pytest.raises(GraphError, match="a snapshot needs features"):
             as_snapshot(Data(x=x, edge_index=edge_index))
-    with pytest.raises(GraphError, match=r"row 0.*nothing positive.*reduce='count'"):
-        as_snapshot(
-            Data(x=torch.zeros(3, 1), edge_index=edge_index, edge_weight=torch.tensor([-2.0]))
-        )
+    data = Data(x=torch.zeros(3, 1), edge_index=edge_index, edge_weight=torch.tensor([-2.0]))
+    for flow, row in zip(FLOWS, (1, 0)):  # the node that gathers
+        with pytest.raises(GraphError, match=rf"row {row}.*nothing positive.*reduce='count'"):
+            as_snapshot(data, flow)

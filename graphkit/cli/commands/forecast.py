@@ -1,0 +1,35 @@
+"""Forecast the next readings of every sensor with a saved model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from graphkit.cli import fitted
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``graphkit forecast``."""
+    fitted.add_model(parser)
+    add = parser.add_argument
+    add("input", nargs="?", type=Path, metavar="READINGS", help="newer readings: the forecast"
+        " begins after them (default: after the last reading observed)")  # fmt: skip
+    add("--steps", type=int, help="how many (default: the horizon of training)")
+    add("--out", type=Path, metavar="FILE", help="CSV or Parquet (default: CSV on the screen)")
+    fitted.add_table(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Forecast, and print or write the table; the saved model stays as it is."""
+    from graphkit.cli.tables import check_output
+
+    if args.out is not None:
+        check_output(args.out)
+    predictor = fitted.open_predictor(args)
+    if args.input is not None:
+        predictor.observe(fitted.read_input(predictor, args.input, args.sep))
+    options = {} if args.steps is None else {"steps": args.steps}
+    fitted.show_or_write(predictor.forecast(**options), args.out)
+    return 0

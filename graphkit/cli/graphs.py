@@ -1,0 +1,176 @@
+"""The file that a command is given as a graph: a table of events, of readings, or a saved graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphkit.cli.tables import first_line, is_parquet, read_table
+from graphkit.errors import GraphError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphkit.data import TemporalGraph
+
+__all__ = ["TableColumns", "events_graph", "readings_graph", "saved_graph"]
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """Which columns of a table are what, and how they are written.
+
+    Attributes:
+        src, dst, time: Columns of the two ends and the time of events; ``time`` also of readings.
+        edge_attr: Columns of features of events.
+        edge_weight, label: Columns of weights and of classes of events.
+        bipartite: Sources and destinations are two kinds of things, with labels of their own.
+        sep: What parts two fields of a text file.
+        dates: Times are dates.
+        time_unit: What one tick of a number is.
+    """
+
+    src: str = "src"
+    dst: str = "dst"
+    time: str = "t"
+    edge_attr: tuple[str, ...] = ()
+    edge_weight: str | None = None
+    label: str | None = None
+    bipartite: bool = False
+    sep: str = ","
+    dates: bool = False
+    time_unit: str | None = None
+
+
+def saved_graph(path: Path) -> TemporalGraph:
+    """The graph that :meth:`TemporalGraph.save` wrote into a folder."""
+    from graphkit.data import TemporalGraph
+
+    return TemporalGraph.open(path)
+
+
+def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
+    """A table with one row per event.
+
+    Raises:
+        GraphError: What :meth:`TemporalGraph.from_pandas` refuses.
+    """
+    from graphkit.data import TemporalGraph
+
+    options: dict[str, Any] = {
+        "edge_attr": list(columns.edge_attr) or None,
+        "edge_weight": columns.edge_weight,
+        "edge_y": columns.label,
+        "time_unit": columns.time_unit,
+        "name": path.name.partition(".")[0],
+    }
+    if columns.bipartite:
+        options["bipartite"] = True
+    names = (columns.src, columns.dst, columns.time)
+    if not is_parquet(path) and first_line(path).startswith("# graphkit "):
+        return TemporalGraph.from_csv(path, *names, dates=columns.dates, **options)
+    frame = read_table(path, sep=columns.sep)
+    if columns.dates:
+        frame = with_dates(frame, columns.time)
+    return TemporalGraph.from_pandas(frame, *names, **options)
+
+
+def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
+    """A table with one row per time and one column per sensor, and a table of links.
+
+    Args:
+        path: The readings; an empty field is a missing reading.
+        columns: ``time`` is the column of times; ``src``, ``dst`` and ``edge_weight`` are columns
+            of ``edges``.
+        edges: Links between sensors, by the names of their columns.
+
+    Raises:
+        GraphError: A column is missing or not numeric, times do not increase, or a link names no
+            sensor.
+    """
+    import numpy as np
+
+    from graphkit.data import TemporalGraph
+    from graphkit.data.convert.dates import read_times
+    from graphkit.data.convert.node_tables import wide_table
+    from graphkit.data.convert.pandas import find_column
+
+    frame = read_table(path, sep=columns.sep, index=True)
+    if columns.dates:
+        frame = with_dates(frame, columns.time)
+    find_column(frame, columns.time)
+    wide = wide_table(frame, None, columns.time)
+    times = read_times(wide.times, columns.time, columns.time_unit)
+    late = np.flatnonzero(~(np.diff(times.values) > 0))
+    if len(late):
+        row = int(late[0]) + 1
+        raise GraphError(
+            columns.time,
+            "times of readings must increase",
+            row=row,
+            expected=f"later than {wide.times.iloc[row - 1]}",
+            got=wide.times.iloc[row],
+            fix="Sort the rows by time, and keep one row per time.",
+        )
+    sensors = [name for name in frame.columns if name != columns.time]
+    if not sensors:
+        raise GraphError(str(path), "there is no reading", expected="one column per sensor")
+    links = {"src": [], "dst": [], "t": []}
+    if edges is not None:
+        links = _links(edges, columns, sensors)
+    return TemporalGraph(
+        **links,
+        signal=wide.values.astype(np.float32),
+        signal_t=times.values,
+        node_names=sensors,
+        time_unit=times.unit,
+        dates=times.dates,
+        time_zone=times.zone,
+        column_names={"t": columns.time},
+        name=path.name.partition(".")[0],
+    )
+
+
+def with_dates(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with a column of ISO 8601 texts as dates.
+
+    Raises:
+        GraphError: A text is no date.
+    """
+    from graphkit.data.convert.dates import parse_dates
+
+    if column not in frame.columns or frame[column].dtype.kind in "Mm":
+        return frame
+    return frame.assign(**{column: parse_dates(frame[column], column)})
+
+
+def _links(path: Path, columns: TableColumns, sensors: list[str]) -> dict[str, Any]:
+    """The links between sensors, all at one time: a network that stands still."""
+    frame = read_table(path, sep=columns.sep, text=(columns.src, columns.dst))
+    ids = {str(name): node for node, name in enumerate(sensors)}
+    links: dict[str, Any] = {"t": [0] * len(frame)}
+    for key, name in (("src", columns.src), ("dst", columns.dst)):
+        if name not in frame.columns:
+            raise GraphError(
+                name,
+                f"'{path}' has no such column",
+                expected=f"one of {', '.join(map(repr, frame.columns))}",
+                fix=f"Name the columns of the links: --{key}.",
+            )
+        nodes = [ids.get(str(label)) for label in frame[name]]
+        if None in nodes:
+            row = nodes.index(None)
+            raise GraphError(
+                name,
+                "a link names no sensor",
+                row=row,
+                expected=f"one of {', '.join(list(ids)[:5])}{', ...' * (len(ids) > 5)}",
+                got=repr(frame[name].iloc[row]),
+            )
+        links[key] = nodes
+    if columns.edge_weight is not None:
+        if columns.edge_weight not in frame.columns:
+            raise GraphError(columns.edge_weight, f"'{path}' has no such column")
+        links["edge_weight"] = frame[columns.edge_weight].to_numpy()
+    return links

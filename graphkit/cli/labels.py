@@ -1,0 +1,85 @@
+"""Labels of nodes from text: ``7`` in a CSV file is the integer 7 where labels are integers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from graphkit.errors import GraphError
+
+__all__ = ["typed_labels"]
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_KINDS = {str: "text", int: "an integer", float: "a number"}
+_DIGITS = 18  # integers of more digits are no labels that a table of training held
+
+
+def typed_labels(texts: Sequence[Any], known: Iterable[Any], column: str) -> list[Any]:
+    """Labels as text in the type that the known labels have.
+
+    Where all known labels are integers, a text is read as an integer: ``007`` and ``7.0`` are 7 as
+    they were in the table of training, ``7.5`` is refused. Where labels are of several types, a
+    text stands for the known label that is written so.
+
+    Args:
+        texts: Text. What is no text (a table with typed columns) is returned as it is.
+        known: The labels of the nodes.
+        column: Column or argument, for messages.
+
+    Returns:
+        Labels, which need not be known.
+
+    Raises:
+        GraphError: A text is not of the type of the labels; or labels are of several types, and a
+            text is none of them, or two.
+    """
+    known = known.tolist() if hasattr(known, "tolist") else list(known)
+    kinds = {type(label) for label in known} or {str}
+    if len(kinds) == 1:
+        kind = next(iter(kinds))
+        return [
+            _read(text, kind, column, row) if isinstance(text, str) else text
+            for row, text in enumerate(texts)
+        ]
+    written: dict[str, list[Any]] = {}
+    for label in known:
+        written.setdefault(str(label), []).append(label)
+    return [
+        _find(text, written, kinds, column, row) if isinstance(text, str) else text
+        for row, text in enumerate(texts)
+    ]
+
+
+def _read(text: str, kind: type, column: str, row: int) -> Any:
+    if kind is str:
+        return text
+    number = _NUMBER.fullmatch(text.strip())
+    if number and kind is float:
+        return float(text)
+    if number and kind is int:
+        exact = Decimal(text.strip())
+        if exact.adjusted() <= _DIGITS and exact == exact.to_integral_value():
+            return int(exact)
+    raise GraphError(
+        column,
+        "not a label as those of training",
+        row=row,
+        expected=_KINDS.get(kind, kind.__name__),
+        got=repr(text),
+    )
+
+
+def _find(text: str, written: dict[str, list[Any]], kinds: set[type], column: str, row: int) -> Any:
+    found = written.get(text, [])
+    if len(found) == 1:
+        return found[0]
+    raise GraphError(
+        column,
+        "two nodes are written so" if found else "no node is written so",
+        row=row,
+        expected=f"one label: {' or '.join(sorted(_KINDS.get(k, k.__name__) for k in kinds))}",
+        got=" and ".join(map(repr, found)) or repr(text),
+        fix="Give a Parquet file, whose columns have types, or use Python.",
+    )

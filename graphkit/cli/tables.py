@@ -1,0 +1,139 @@
+"""Tables as files: CSV (also .gz, .bz2, .xz) and Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from graphkit.errors import GraphError, MissingFileError, require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_output", "first_line", "is_parquet", "read_table", "write_table"]
+
+_PARQUET = (".parquet", ".pq")
+_TEXT = (".csv", ".tsv", ".txt")
+_COMPRESSED = (".gz", ".bz2", ".xz")
+
+
+def is_parquet(path: str | Path) -> bool:
+    """Whether a file is Parquet by its suffix; every other file is read as text."""
+    return Path(path).suffix.lower() in _PARQUET
+
+
+def read_table(
+    path: str | Path, *, sep: str = ",", text: tuple[str, ...] = (), index: bool = False
+) -> pd.DataFrame:
+    """Read a table, floats to the last bit.
+
+    Args:
+        path: ``.parquet``, or text with a header.
+        sep: What parts two fields of text.
+        text: Columns of a text file whose values stay text, such as labels.
+        index: Whether the index of a Parquet file, if it has a name, becomes a column.
+
+    Raises:
+        MissingFileError: There is no such file.
+        GraphError: The file is empty or no table.
+        MissingPackageError: It is Parquet, and pyarrow is absent.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(path)
+    if is_parquet(path):
+        require("pyarrow", extra="scale")
+        try:
+            frame = pd.read_parquet(path)
+        except (ValueError, OSError) as error:
+            raise _no_table(path, error) from error
+        return frame.reset_index() if index and frame.index.name is not None else frame
+    options: dict[str, Any] = {"sep": sep, "engine": "c", "low_memory": False}
+    if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1):
+        options["float_precision"] = "round_trip"  # the default from 3.1 on
+    try:
+        return pd.read_csv(path, dtype=dict.fromkeys(text, str), **options)
+    except pd.errors.EmptyDataError:
+        raise GraphError(str(path), "the file is empty", expected="one row per line") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise _no_table(path, error) from error
+
+
+def first_line(path: str | Path) -> str:
+    """The first line of a text file, also of a compressed one.
+
+    Raises:
+        MissingFileError: There is no such file.
+        GraphError: It is not text.
+    """
+    import bz2
+    import gzip
+    import lzma
+
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(path)
+    opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix.lower(), open)
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            return file.readline()
+    except (UnicodeDecodeError, EOFError, lzma.LZMAError) as error:
+        raise _no_table(path, error) from error
+
+
+def check_output(path: str | Path) -> Path:
+    """Refuse the name of a table that could not be written, before there is anything to write.
+
+    Raises:
+        GraphError: Neither CSV nor Parquet by its suffix, or a folder.
+        MissingPackageError: It is Parquet, and pyarrow is absent.
+    """
+    path = Path(path)
+    kinds = [s.lower() for s in path.suffixes if s.lower() not in _COMPRESSED]
+    if path.is_dir():
+        raise GraphError("--out", f"'{path}' is a folder", expected="a file such as scores.csv")
+    if not kinds or kinds[-1] not in (*_PARQUET, *_TEXT):
+        raise GraphError(
+            "--out",
+            f"'{path.name}' is of no kind that can be written",
+            expected="a name that ends with .csv, .tsv or .parquet",
+        )
+    if is_parquet(path):
+        require("pyarrow", extra="scale")
+    return path
+
+
+def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -> Path:
+    """Write a table; the file appears when it is complete.
+
+    Args:
+        frame: The table.
+        path: ``.csv``, ``.tsv`` (each also compressed) or ``.parquet``.
+        index: Also write the index, as the first column.
+    """
+    from graphkit.files import write_atomically
+
+    path = check_output(path)
+    if is_parquet(path):
+        frame = frame.reset_index() if index else frame
+
+        def write(file: BinaryIO) -> None:
+            frame.to_parquet(file, index=False)
+    else:
+        packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(path.suffix.lower())
+        sep = "\t" if ".tsv" in [s.lower() for s in path.suffixes] else ","
+
+        def write(file: BinaryIO) -> None:
+            frame.to_csv(file, index=index, sep=sep, compression=packed)
+
+    return write_atomically(path, write)
+
+
+def _no_table(path: Path, error: Exception) -> GraphError:
+    return GraphError(
+        str(path),
+        f"the file is no table ({' '.join(str(error).split())})",
+        fix="Check --sep; graphkit inspect shows what a file looks like.",
+    )

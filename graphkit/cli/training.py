@@ -1,0 +1,213 @@
+"""What a training needs, from words of a command line: reader, task, model, settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphkit.cli import settings_text
+from graphkit.cli.graphs import TableColumns, events_graph, readings_graph, saved_graph
+from graphkit.errors import GraphError, UnknownNameError
+
+if TYPE_CHECKING:
+    from graphkit.data import TemporalGraph
+    from graphkit.engine import Result
+
+__all__ = ["Training"]
+
+_BY_COMMAND = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+
+
+@dataclass
+class Training:
+    """A task, a model and their settings; all names are checked before data is read.
+
+    Attributes:
+        task_name, model_name: Registered names.
+        view: The task's.
+        model, fit, task: Settings.
+    """
+
+    task_name: str
+    model_name: str
+    view: str
+    model: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def plan(cls, task: str, model: str | None) -> Training:
+        """A training of a model on a task, by name.
+
+        Raises:
+            UnknownNameError: There is no such task or model.
+            GraphError: The model is not made for the task, or none is named.
+        """
+        from graphkit import registry
+
+        tasks = {entry.name: entry for entry in registry.entries("task")}
+        if task not in tasks:
+            raise UnknownNameError("task", task, tasks)
+        fitting = registry.names("model", tasks=task)
+        if model is None:
+            raise GraphError(
+                "--model", f"no model is named for {task}", expected=" or ".join(fitting)
+            )
+        if model not in fitting:
+            registry.get("model", model)
+            raise GraphError(
+                "--model", f"{model!r} is not made for {task}", expected=" or ".join(fitting)
+            )
+        return cls(task, model, tasks[task].facts["view"])
+
+    def settle(self, assignments: Iterable[str], given: dict[str, dict[str, Any]]) -> None:
+        """Take the settings.
+
+        Args:
+            assignments: Of ``--set``.
+            given: Those of other arguments, by group; they go before ``--set``.
+
+        Raises:
+            UnknownNameError: Nothing takes one of them.
+        """
+        from graphkit import fit, registry
+
+        make = registry.get("model", self.model_name)
+        names = settings_text.known_settings(make)
+        task_names = self._task_names()
+        settings_text.apply(
+            self,
+            self.model_name,
+            settings_text.parse(list(assignments)),
+            model_names=names,
+            fit_names=set(inspect.signature(fit).parameters) - _BY_COMMAND,
+            task_names=task_names,
+            others={self.model_name: names},
+        )
+        self.fit |= given.get("fit", {})
+        wanted = dict(given.get("task", {}))
+        self.task |= _shares(
+            {name: wanted.pop(name) for name in ("val", "test") if name in wanted},
+            task_names,
+            self.view,
+            self.task_name,
+        )
+        for name, value in wanted.items():
+            if name not in task_names:
+                raise UnknownNameError(f"setting of {self.task_name}", name, task_names)
+            self.task[name] = value
+
+    def read(self, path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
+        """The graph that a file or a folder holds.
+
+        Raises:
+            GraphError: The task needs more than a table holds, or the data cannot be used.
+        """
+        if path.is_dir():
+            return saved_graph(path)
+        return _READERS[self.view](path, columns, edges)
+
+    def run(
+        self,
+        graph: TemporalGraph,
+        *,
+        seed: int = 0,
+        checkpoint_dir: Path | None = None,
+        resume: bool = False,
+    ) -> tuple[Result, Any]:
+        """Train and test; the result and its predictor."""
+        from graphkit import fit, registry, seed_everything
+        from graphkit.engine.predictor import Predictor
+
+        task = registry.get("task", self.task_name)(graph, **self.task)
+        seed_everything(seed)
+        make = registry.get("model", self.model_name)
+        build, source = (
+            (make.from_task, task) if hasattr(make, "from_task") else (make.from_graph, graph)
+        )
+        model = build(source, **self.model)
+        result = fit(
+            model,
+            task,
+            **self.fit,
+            seed=seed,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
+            name=self.model_name,
+        )
+        result.settings |= {"model": self.model, "task": self.task}
+        return result, Predictor(model, task, batch_size=self.fit.get("batch_size"))
+
+    def next_steps(self, folder: Path) -> str:
+        """Commands that use the saved model."""
+        lines = _NEXT[self.view]
+        return "\n".join(["Go on with:", *(f"  graphkit {line.format(folder)}" for line in lines)])
+
+    def _task_names(self) -> set[str]:
+        """Settings of the task; those that it passes on to its timeline too."""
+        from graphkit import registry
+        from graphkit.tasks.node_splits import RANDOM_OPTIONS
+        from graphkit.tasks.snapshot_timeline import Timeline
+
+        make = registry.get("task", self.task_name)
+        names = settings_text.optional_parameters(make)
+        passed_on = {"timeline": settings_text.optional_parameters(Timeline) - {"labels"},
+                     "random_options": set(RANDOM_OPTIONS)}  # fmt: skip
+        for parameter in inspect.signature(make).parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                names |= passed_on[parameter.name]
+        return names
+
+
+def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> dict[str, Any]:
+    """``--val`` and ``--test`` in a task's own words.
+
+    Tasks on events take both; those on steps take the shares of training and validation; those on
+    windows take a split.
+    """
+    if not given or given.keys() <= names:
+        return given
+    if "train" in names:
+        val = given.get("val", 0.1)
+        return {"train": 1 - val - given.get("test", 0.2), "val": val}
+    if view == "signal":
+        from graphkit.data.window_splits import TimeSplit
+
+        return {"split": TimeSplit(**given)}
+    raise GraphError(
+        f"--{next(iter(given))}",
+        f"{task} is not split by shares",
+        fix="See its settings; --set task.KEY=VALUE sets one.",
+    )
+
+
+def _read_events(path: Path, columns: TableColumns, edges: Path | None) -> TemporalGraph:
+    if edges is not None:
+        raise GraphError("--edges", "a table of events holds the links itself")
+    return events_graph(path, columns)
+
+
+def _refuse_table(path: Path, columns: TableColumns, edges: Path | None) -> TemporalGraph:
+    raise GraphError(
+        str(path),
+        "a table has no place for features and classes of nodes",
+        expected="the folder of a saved graph",
+        fix='Build the graph in Python and save it: graph.save("folder").',
+    )
+
+
+_READERS: dict[str, Callable[[Path, TableColumns, Path | None], Any]] = {
+    "stream": _read_events,
+    "snapshot": _read_events,
+    "signal": readings_graph,
+    "static": _refuse_table,
+}
+_NEXT = {
+    "stream": ("predict {} pairs.csv --out scores.csv", "recommend {} LABEL --k 10"),
+    "snapshot": ("predict {} pairs.csv --out scores.csv",),
+    "signal": ("forecast {} --out next.csv",),
+    "static": ("predict {} graph/ --out classes.csv",),
+}

@@ -1,0 +1,21 @@
+"""What a model is called in results and in saved folders."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from graphkit import registry
+
+__all__ = ["model_name"]
+
+
+def model_name(model: nn.Module) -> str:
+    """The registered name of a model, or its class name; nothing is imported to look it up.
+
+    A model of snapshots with its head is called after the model.
+    """
+    for part in (model, getattr(model, "encoder", None)):
+        entry = None if part is None else registry.find(type(part), "model")
+        if entry is not None:
+            return entry.name
+    return type(model).__name__

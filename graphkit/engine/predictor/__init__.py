@@ -1,0 +1,8 @@
+"""Fitted models on new data: tables in, tables out, by name; saved and opened elsewhere."""
+
+from __future__ import annotations
+
+from graphkit.engine.predictor.predictor import Predictor
+from graphkit.engine.predictor.stream import Observed, StreamPredictor
+
+__all__ = ["Observed", "Predictor", "StreamPredictor"]

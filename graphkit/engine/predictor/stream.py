@@ -1,0 +1,318 @@
+"""A link predictor of a stream, used on the events that come after training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from graphkit.data.inputs import check_count
+from graphkit.data.labels import Labels
+from graphkit.data.schema import EventSchema, EventTable
+from graphkit.data.source_table import SourceTable
+from graphkit.engine.predictor.predictor import Predictor
+from graphkit.engine.predictor.ranked import as_list, best, ranked_table
+from graphkit.engine.predictor.stream_state import StreamState
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["Observed", "StreamPredictor"]
+
+_TILE = 1 << 16  # pairs of one source that are scored at a time
+_ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
+
+
+class Observed(NamedTuple):
+    """What :meth:`StreamPredictor.observe` took in.
+
+    Attributes:
+        events: Number of events.
+        new_nodes: Labels of the nodes that were new, in the order of their ids.
+        dropped: Number of events that were left out because they came too late.
+    """
+
+    events: int
+    new_nodes: tuple[Any, ...]
+    dropped: int = 0
+
+
+class StreamPredictor(Predictor):
+    """Predictor of :class:`~graphkit.LinkPrediction`: who interacts with whom next.
+
+    Tables have the columns of the table that the graph was built from, by name, in any order; of a
+    graph without names ``src``, ``dst`` and ``t``. Times are dates, or numbers in the graph's unit
+    (``time_unit=`` names another one).
+
+    The model sees a stream in batches of :attr:`batch_size` events, counted from the beginning of
+    each call; at the same borders its scores are those of one long stream.
+    """
+
+    kind: ClassVar[str] = "stream"
+    tasks: ClassVar[tuple[str, ...]] = ("link_prediction",)
+
+    # ---------------------------------------------------------------- what is kept
+    def _adopt(self, task: Any, before: str | None) -> None:
+        self._state = StreamState.of_task(self.model, task, self.batch_size, before)
+
+    def _facts(self) -> dict[str, Any]:
+        return self._state.facts()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return self._state.tensors()
+
+    def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        self._state = StreamState.restored(self.model, facts, tensors)
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes, those that were observed after training among them."""
+        return len(self._state.labels)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of the nodes; a copy."""
+        return self._state.labels.copy()
+
+    @property
+    def schema(self) -> EventSchema:
+        """Names and types of the columns of its tables, and their clock."""
+        return self._state.schema
+
+    # ---------------------------------------------------------------- score
+    @torch.no_grad()
+    def score(
+        self,
+        table: Any,
+        *,
+        observe: bool = False,
+        against: Any = None,
+        nodes: pd.DataFrame | None = None,
+        late: str = "raise",
+        time_unit: str | None = None,
+    ) -> pd.DataFrame:
+        """Scores of pairs: how likely each source interacts with its destination at that time.
+
+        Args:
+            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph`, one pair
+                per row. Without a column of times the pairs are scored as of the last event
+                observed.
+            observe: Take the rows for events that have happened: they need times and features,
+                every batch of them is scored and then observed, and new nodes are admitted.
+            against: Labels of further destinations for each row, ``[rows, C]``, to be scored at the
+                same time as the row's own: negatives, or candidates to rank it among.
+            nodes: Features of new nodes, see :meth:`observe`.
+            late: What to do about events that are too late, see :meth:`observe`.
+            time_unit: Unit of times that are numbers; by default that of the graph.
+
+        Returns:
+            One row per row of ``table``, in its order and with its index: source, destination and
+            time, ``score`` (a logit) and ``probability`` (its sigmoid: how likely the pair is an
+            event rather than a negative as in training). With ``against`` also ``score_1`` to
+            ``score_C``. Scores of dropped events are NaN.
+
+        Raises:
+            GraphError: A column is missing or does not fit, a node is not known (with ``observe``
+                it is admitted), or a time is earlier than that of the last event observed.
+        """
+        source = SourceTable.of(table, self._state.schema)
+        kept = np.ones(len(source), dtype=bool)
+        if observe:
+            kept = self._state.in_time(source, late, time_unit)
+            frame = source.frame if kept.all() else source.frame[kept]
+            events = self._state.admit(frame, nodes, time_unit)
+            others = self._others(against, kept)
+            scores = self._state.go_on(events, self.batch_size, others[events.order])
+        else:
+            others = self._others(against, kept)
+            events = self._state.schema.read(
+                source.frame,
+                labels=self._state.labels,
+                need=(),
+                time="optional",
+                time_unit=time_unit,
+            )
+            scores = self._score_pairs(events, others[events.order])
+        return self._answer(source, kept, events, scores)
+
+    def _others(self, against: Any, kept: np.ndarray) -> Tensor:
+        """int64 ``[kept rows, C]``, ids of the destinations that rows are compared with."""
+        if against is None:
+            return torch.empty(int(kept.sum()), 0, dtype=torch.int64)
+        rows = against.to_numpy() if isinstance(against, pd.DataFrame) else against
+        shape = np.shape(rows)
+        if len(shape) != 2 or shape[0] != len(kept):
+            raise GraphError(
+                "against",
+                "not labels of destinations for each row",
+                expected=f"[{len(kept)}, C]",
+                got=list(shape),
+            )
+        flat = [label for row in rows for label in as_list(row)]
+        ids = self._state.labels.ids(flat, "against", side=1).reshape(shape)
+        return torch.from_numpy(ids[kept])
+
+    def _score_pairs(self, events: EventTable, others: Tensor) -> Tensor:
+        """Scores ``[E, 1 + C]``, a bounded number of pairs at a time."""
+        t = events.t
+        if t is None:
+            t = self._state.time_of(None).expand(len(events))
+        else:
+            self._state.check_times(events.in_rows(t).numpy(), self._state.schema.t)
+        dst = torch.cat([events.dst.unsqueeze(1), others], dim=1)
+        rows = max(1, _ROWS // dst.shape[1])
+        parts = [
+            self.model.score(*(v.to(self.device) for v in chunk)).float().cpu()
+            for chunk in zip(events.src.split(rows), dst.split(rows), t.split(rows))
+            if len(chunk[0])
+        ]
+        return torch.cat(parts) if parts else torch.empty(dst.shape)
+
+    def _answer(
+        self, source: SourceTable, kept: np.ndarray, events: EventTable, scores: Tensor
+    ) -> pd.DataFrame:
+        """Scores beside the columns of the table that they are about, in its order."""
+        schema, found = self._state.schema, torch.full((len(kept), scores.shape[1]), torch.nan)
+        found[torch.from_numpy(kept)] = events.in_rows(scores)
+        keys = {"src": schema.src, "dst": schema.dst}
+        if schema.t is not None and source.has(schema.t, "t"):
+            keys["t"] = schema.t
+        columns = {name: source.column(name, key) for key, name in keys.items()}
+        columns["score"] = found[:, 0].numpy()
+        columns["probability"] = found[:, 0].sigmoid().numpy()
+        columns |= {f"score_{c}": found[:, c].numpy() for c in range(1, scores.shape[1])}
+        return pd.DataFrame(columns, index=source.frame.index)
+
+    # ---------------------------------------------------------------- observe
+    @torch.no_grad()
+    def observe(
+        self,
+        table: Any,
+        nodes: pd.DataFrame | None = None,
+        *,
+        late: str = "raise",
+        time_unit: str | None = None,
+    ) -> Observed:
+        """Advance the state by events that have happened.
+
+        Args:
+            table: As for :meth:`score`, with times, and with the features that the model reads.
+            nodes: Features of new nodes by name, the labels in the index, where the model reads
+                features of nodes. Rows of nodes that are not new are not read.
+            late: What to do about events before the last one observed: ``"raise"``; ``"drop"``
+                them; or ``"insert"`` them, which models can whose state does not depend on the
+                order of events (``accepts_late``).
+            time_unit: Unit of times that are numbers; by default that of the graph.
+
+        Returns:
+            The number of events observed and of those dropped, and the labels of new nodes.
+
+        Raises:
+            GraphError: As for :meth:`score`; or a new node has no features. Nothing is observed
+                then.
+        """
+        source = SourceTable.of(table, self._state.schema)
+        kept = self._state.in_time(source, late, time_unit)
+        frame = source.frame if kept.all() else source.frame[kept]
+        events = self._state.admit(frame, nodes, time_unit)
+        self._state.go_on(events, self.batch_size)
+        return Observed(len(events), events.new, len(kept) - len(events))
+
+    # ---------------------------------------------------------------- recommend
+    @torch.no_grad()
+    def recommend(
+        self,
+        nodes: Any,
+        k: int = 10,
+        *,
+        at: Any = None,
+        among: Any = None,
+        met: bool = True,
+        tile: int = _TILE,
+    ) -> pd.DataFrame:
+        """The destinations with the highest scores for each node.
+
+        Args:
+            nodes: Labels of sources, one or several.
+            k: How many destinations; fewer where there are not so many.
+            at: Time of the question, a date or a number in the graph's unit, at or after the last
+                event observed; by default that of the last event.
+            among: Labels of the candidates; by default every destination of the training graph and
+                of the events observed since, but the node itself.
+            met: Whether destinations that the node has interacted with are candidates.
+            tile: Largest number of pairs scored at a time, which bounds the memory.
+
+        Returns:
+            At most ``k`` rows per node, best first, nodes in the order given: source, ``rank`` from
+            1, destination, ``score`` and ``probability``. Of equal scores the smaller id is first.
+
+        Raises:
+            GraphError: A node is not known, ``k`` or ``tile`` is not positive, or ``at`` is earlier
+                than the last event observed.
+        """
+        k, tile = check_count(k, "k"), check_count(tile, "tile")
+        asked = as_list(nodes)
+        src = torch.from_numpy(self._state.labels.ids(asked, self._state.schema.src, side=0))
+        candidates = self._state.destinations
+        if among is not None:
+            ids = self._state.labels.ids(as_list(among), self._state.schema.dst, side=1)
+            candidates = torch.from_numpy(ids).unique()
+        t = self._state.time_of(at)
+        found = []
+        for node in src.tolist():
+            mine = candidates
+            if not met:
+                mine = mine[self._state.pairs(torch.full_like(mine, node), mine)[0] == 0]
+            if among is None:
+                mine = mine[mine != node]
+            found.append(best(mine, self._score_one(node, mine, t, tile), k))
+        names = (self._state.schema.src, self._state.schema.dst)
+        return ranked_table(names, asked, found, self._state.labels)
+
+    def _score_one(self, node: int, candidates: Tensor, t: Tensor, tile: int) -> Tensor:
+        """Scores of one source with many destinations."""
+        src = torch.tensor([node], device=self.device)
+        parts = [
+            self.model.score(src, part.to(self.device).unsqueeze(0), t.to(self.device))[0]
+            for part in candidates.split(tile)
+            if len(part)
+        ]
+        return torch.cat(parts).float().cpu() if parts else torch.empty(0)
+
+    # ---------------------------------------------------------------- embed
+    @torch.no_grad()
+    def embed(self, nodes: Any = None, at: Any = None, *, side: str = "src") -> pd.DataFrame:
+        """What the model knows of nodes, as vectors.
+
+        Args:
+            nodes: Labels; all nodes by default.
+            at: As for :meth:`recommend`; matters to models whose vectors change with time.
+            side: In a graph whose sources and destinations have separate labels, which of them
+                ``nodes`` are: ``"src"`` or ``"dst"``.
+
+        Returns:
+            One row per label, in the order given.
+
+        Raises:
+            GraphError: The model has no representation of a single node, or a node is not known.
+        """
+        embed = getattr(self.model, "embed", None)
+        if embed is None:
+            raise GraphError("model", f"{self.model_name} has no representations of nodes")
+        if side not in ("src", "dst"):
+            raise UnknownNameError("side", side, ("src", "dst"))
+        if nodes is None:
+            ids = torch.arange(len(self._state.labels))
+        else:
+            ids = torch.from_numpy(
+                self._state.labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
+            )
+        t = self._state.time_of(at)
+        parts = [
+            embed(part.to(self.device), t.expand(len(part)).to(self.device)).float().cpu()
+            for part in ids.split(_ROWS)
+        ]
+        index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
+        return pd.DataFrame(torch.cat(parts).numpy(), index=index)

@@ -1,0 +1,180 @@
+"""Files and folders that appear whole or not at all.
+
+What is written goes to a hidden name beside the target and takes the target's name when it is
+complete and on disk. A reader finds the old content or the new one. A process that is killed leaves
+its hidden file, which the next writer of the same target removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import functools
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = ["replace", "sweep", "whole_directory", "whole_file", "write_atomically", "write_text"]
+
+_STALE = 86400.0  # seconds after which a hidden file may be removed whoever wrote it
+_EXCHANGE = 2  # RENAME_EXCHANGE of Linux
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A hidden name beside ``path`` (same suffixes) to write to; renamed if all went well.
+
+    Folders are made as needed. ``path`` keeps its old content until the new one is complete and on
+    disk; a failure removes the hidden file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    hidden = _hidden(path)
+    try:
+        yield hidden
+        _sync(hidden)
+        replace(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """As :func:`whole_file`, for a directory; one of that name is replaced.
+
+    Where the system can exchange two names (Linux), ``path`` names a whole directory at every
+    moment. Elsewhere the old directory is moved aside for the moment of the rename; if the process
+    is killed then, :func:`sweep` puts it back.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    hidden, old = _hidden(path), _hidden(path, "old")
+    try:
+        hidden.mkdir()
+        yield hidden
+        for file in hidden.rglob("*"):
+            _sync(file)
+        _sync(hidden)
+        if not path.exists():
+            os.replace(hidden, path)
+        elif not _exchange(hidden, path):
+            os.replace(path, old)
+            try:
+                os.replace(hidden, path)
+            except OSError:
+                os.replace(old, path)
+                raise
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> Path:
+    """Call ``write(file)`` on a binary file that takes the name ``path`` once it is complete."""
+    path = Path(path)
+    with whole_file(path) as hidden, open(hidden, "wb") as file:
+        write(file)
+    return path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file atomically, in UTF-8."""
+    return write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def replace(hidden: Path, path: Path) -> None:
+    """Rename a file over another one, and put the name on disk."""
+    os.replace(hidden, path)
+    _sync(path.parent)
+
+
+def sweep(path: str | os.PathLike[str]) -> None:
+    """Remove what killed writers of ``path`` left beside it.
+
+    A hidden file is left alone while the process that made it runs on this machine, unless it is a
+    day old. A directory that was moved aside is put back if ``path`` does not exist.
+    """
+    path = Path(path)
+    with contextlib.suppress(OSError):
+        for hidden in path.parent.glob(f".*-*.tmp-{_escaped(path.name)}"):
+            pid, _, role = hidden.name[1:].partition(".tmp-")[0].partition("-")
+            if _runs(pid) and time.time() - hidden.stat().st_mtime < _STALE:
+                continue
+            with contextlib.suppress(OSError):
+                if role.startswith("old") and not path.exists():
+                    os.replace(hidden, path)
+                elif hidden.is_dir():
+                    shutil.rmtree(hidden, ignore_errors=True)
+                else:
+                    hidden.unlink()
+
+
+def _hidden(path: Path, role: str = "new") -> Path:
+    return path.with_name(f".{os.getpid()}-{role}{uuid.uuid4().hex[:12]}.tmp-{path.name}")
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _runs(pid: str) -> bool:
+    if not pid.isdigit() or int(pid) == 0:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Ask the operating system to put a file, or the names in a directory, on disk."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Exchange two names in one step; false where the system cannot."""
+    rename = _renameat2()
+    if rename is None:
+        return False
+    at_cwd = -100
+    if rename(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP):
+        return False  # an old kernel, or a file system that cannot
+    raise OSError(code, os.strerror(code), str(b))
+
+
+@functools.cache
+def _renameat2() -> Callable[..., int] | None:
+    try:
+        function = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):
+        return None
+    function.argtypes = [
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_uint,
+    ]
+    function.restype = ctypes.c_int
+    return function

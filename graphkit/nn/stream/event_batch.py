@@ -1,0 +1,113 @@
+"""What a stream model reads of a batch of events, whoever made the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["EventColumns"]
+
+
+@dataclass(frozen=True, eq=False)
+class EventColumns:
+    """The columns of a batch of events, in the order of the stream: by time, then event id.
+
+    Attributes:
+        src: int64 ``[B]``.
+        dst: int64 ``[B]``.
+        t: ``[B]``, not decreasing.
+        edge_attr: ``[B, edge_dim]`` features of the events, ``None`` if the model reads none.
+        given: The columns as the batch has them, by which the batch is known again.
+    """
+
+    src: Tensor
+    dst: Tensor
+    t: Tensor
+    edge_attr: Tensor | None = None
+    given: tuple[Tensor, ...] = ()
+
+    @classmethod
+    def of(cls, batch: Any, edge_dim: int = 0) -> EventColumns:
+        """The columns of a batch.
+
+        The batch may list its events in any order. Events of equal time are ordered by
+        ``event_id`` where the batch has it, else as they are listed. Nothing else is made of an
+        ``event_id``: it is a place in some table, and says nothing about the stream.
+
+        Args:
+            batch: A :class:`graphkit.data.EventBatch`, a batch of PyG's ``TemporalDataLoader``
+                (whose ``msg`` is read where there is no ``edge_attr``), or anything with ``src``,
+                ``dst`` and ``t``, each ``[B]``.
+            edge_dim: Number of features that the model reads of an event; 0: whatever the batch
+                has is left alone.
+
+        Raises:
+            GraphError: The columns differ in length, the features are missing or of another width.
+        """
+        src, dst, t, event_id = batch.src, batch.dst, batch.t, getattr(batch, "event_id", None)
+        given = (src, dst, t) if event_id is None else (src, dst, t, event_id)
+        if src.dim() != 1 or any(column.shape != src.shape for column in given):
+            raise GraphError(
+                "batch",
+                "the columns do not belong together",
+                expected="src, dst, t (and event_id) of one shape [B]",
+                got=", ".join(str(list(column.shape)) for column in given),
+            )
+        columns = [src.to(torch.int64), dst.to(torch.int64), t]
+        if edge_dim:
+            columns.append(_features(batch, src.shape[0], edge_dim))
+        if not _known_in_order(t, event_id):
+            order = _order(t, event_id)
+            columns = [column[order] for column in columns]
+        return cls(*columns, *([] if edge_dim else [None]), given)
+
+    def __len__(self) -> int:
+        return self.src.shape[0]
+
+
+def _known_in_order(t: Tensor, event_id: Tensor | None) -> bool:
+    """Whether nothing has to be sorted; on a GPU the host would have to wait for the answer."""
+    if t.device.type != "cpu":
+        return False
+    time = t.numpy()
+    if event_id is None:
+        return bool((time[1:] >= time[:-1]).all())
+    place = event_id.numpy()
+    rising = (time[1:] == time[:-1]) & (place[1:] >= place[:-1])
+    return bool((rising | (time[1:] > time[:-1])).all())
+
+
+def _order(t: Tensor, event_id: Tensor | None) -> Tensor:
+    """int64 ``[B]``, the positions of the events by time, then event id, then position."""
+    if event_id is None:
+        return torch.argsort(t, stable=True)
+    order = torch.argsort(event_id, stable=True)
+    return order[torch.argsort(t[order], stable=True)]
+
+
+def _features(batch: Any, size: int, edge_dim: int) -> Tensor:
+    """``[B, edge_dim]``, flattened as :func:`~graphkit.nn.stream.feature_table` does."""
+    name, value = "edge_attr", getattr(batch, "edge_attr", None)
+    if value is None:
+        name, value = "msg", getattr(batch, "msg", None)
+    if value is None:
+        raise GraphError(
+            "edge_attr",
+            "the events come without features",
+            expected=f"[{size}, {edge_dim}], as this model was made with edge_dim={edge_dim}",
+            fix="Give the batch edge_attr (or msg), or make the model with edge_dim=0.",
+        )
+    rows = value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)
+    if rows.shape != (size, edge_dim):
+        raise GraphError(
+            name,
+            "the features of the events have another shape",
+            expected=f"[{size}, {edge_dim}], as this model was made with edge_dim={edge_dim}",
+            got=list(value.shape),
+        )
+    return rows

@@ -1,0 +1,188 @@
+"""Classification of whole parts of a signal: which action does a clip show?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.data.whole_parts import GivenSplit, WholeParts
+from graphkit.data.window_splits import WindowSplit, part_values
+from graphkit.errors import GraphError, UnknownNameError
+from graphkit.metrics import ordinal
+from graphkit.registry import register
+from graphkit.tasks.answer import Answer
+from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_input import WindowInput
+from graphkit.tasks.window_stream import WindowQuery
+
+__all__ = ["RecordingClassification"]
+
+_METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
+
+
+@register("task", "recording_classification", view="signal")
+class RecordingClassification(SignalTask):
+    """Tell the class of whole parts of a signal, such as clips, each of its own length.
+
+    A batch is as long as its longest part; a model gets what was observed with it, and nothing of
+    its answer may depend on the padding. For windows of one length within parts, see
+    ``WindowClassification``.
+
+    Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
+
+    Args:
+        graph: With a ``signal`` in parts that have labels, such as ``load("jhmdb")``.
+        split: ``GivenSplit()`` if ``None``; any split by parts.
+        label: Column of ``graph.parts`` that holds the classes.
+        stretch: In training, cut parts at random: a stretch of at least this share of its frames.
+        mirror: In training, turn every other part round along its first channel.
+        noise: In training, normal noise of this size on every reading.
+        selection: The metric that chooses the epoch, on validation.
+        seed: Of orders and draws.
+
+    Attributes:
+        input: Prepares recordings for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
+
+    Raises:
+        GraphError: No signal in parts, or no classes.
+        UnknownNameError: An unknown metric or column.
+    """
+
+    name = "recording_classification"
+    kind = "classify"
+
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        *,
+        split: WindowSplit | None = None,
+        label: str = "y",
+        stretch: float = 1.0,
+        mirror: bool = False,
+        noise: float = 0.0,
+        selection: str = "log_likelihood",
+        seed: int = 0,
+    ) -> None:
+        if selection not in _METRICS:
+            raise UnknownNameError("selection", selection, _METRICS)
+        if not 0 < stretch <= 1:
+            raise GraphError("stretch", "not a share", expected="0 < stretch <= 1", got=stretch)
+        super().__init__(graph)
+        self.parts, self.split = WholeParts(graph), split or GivenSplit(label=label, seed=seed)
+        self.index = self.split.split(self.parts)
+        self.label, self.selection, self.seed = label, selection, int(seed)
+        self.stretch, self.mirror, self.noise = stretch, mirror, noise
+        y = torch.as_tensor(part_values(graph, label))
+        if y.is_floating_point() or y.numel() == 0 or int(y.min()) < 0:
+            raise GraphError(
+                f"parts.{label}", "not classes", expected="integers from 0", got=y.dtype
+            )
+        self.labels = y.long()[self.parts.part]
+        self.num_classes = int(self.labels.max()) + 1
+        self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
+
+    # ---------------------------------------------------------------- what models may ask
+    @property
+    def in_steps(self) -> int:
+        """Rows of the longest part."""
+        return int(self.parts.lengths.max())
+
+    # ---------------------------------------------------------------- what is asked
+    def query(
+        self,
+        index: Tensor,
+        split: str = "test",
+        first: int = 0,
+        device: torch.device | str = "cpu",
+        epoch: int = 0,
+    ) -> WindowQuery:
+        """Some parts as a model sees them; changed at random for training, as options say."""
+        x, seen = self.parts[index]
+        if split == "train":
+            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+        return WindowQuery(
+            x=self.input.x(x, seen).to(device),
+            y=self.labels[index].to(device),
+            x_mask=seen.to(device),
+            part=self.parts.part[index].to(device),
+            first=first,
+        )
+
+    # ---------------------------------------------------------------- answers
+    def score(self, model: nn.Module, query: WindowQuery) -> Answer:
+        """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
+        return Answer(model(query.x, None, query.x_mask), query.y, group=query.part)
+
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean cross entropy of ``total`` rows."""
+        logits = answer.prediction
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        return F.cross_entropy(logits, answer.target, reduction="sum") / max(total, 1)
+
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """All metrics over the recordings of a split."""
+        answer = Answer.cat(answers).to("cpu")
+        if len(answer) == 0:
+            return {}
+        logits, y = answer.prediction, answer.target
+        return {
+            "accuracy": ordinal.top_k_accuracy(logits, y, 1),
+            "balanced_accuracy": ordinal.balanced_accuracy(logits, y),
+            "log_likelihood": -float(F.cross_entropy(logits.double(), y)),
+        }
+
+    # ---------------------------------------------------------------- record
+    def identity(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        return {
+            "split": self.split.describe(),
+            "parts": {s: len(i) for s, i in zip(SPLITS, self.index)},
+            "label": self.label,
+            "num_classes": self.num_classes,
+            "training": {"stretch": self.stretch, "mirror": self.mirror, "noise": self.noise},
+            "order_seed": self.seed,
+            "selection": self.selection,
+        }
+
+    # ---------------------------------------------------------------- inside
+    def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
+        return lambda index, first: self.query(index, split, first, device, epoch)
+
+    def _changed(self, x: Tensor, seen: Tensor, draw: int) -> tuple[Tensor, Tensor]:
+        """Parts cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
+        make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
+        rows, steps = x.shape[:2]
+        if self.stretch < 1:
+            lengths = seen.flatten(2).any(2).sum(1)
+            share = self.stretch + (1 - self.stretch) * torch.rand(rows, generator=make)
+            kept = (lengths * share).ceil().long().clamp(min=1)
+            start = (torch.rand(rows, generator=make) * (lengths - kept + 1)).long()
+            at = torch.arange(steps)
+            inside = at < kept[:, None]
+            source = (start[:, None] + at).clamp(max=steps - 1)[..., None, None].expand_as(x)
+            seen = seen.gather(1, source) & inside[..., None, None]
+            x = torch.where(seen, x.gather(1, source), 0)
+        if self.mirror:
+            turn = torch.rand(rows, generator=make) < 0.5
+            x = torch.cat(
+                [torch.where(turn[:, None, None, None], -x[..., :1], x[..., :1]), x[..., 1:]], -1
+            )
+        if self.noise:
+            x = torch.where(seen, x + self.noise * torch.randn(x.shape, generator=make), 0)
+        return x, seen
+
+    def _summary(self) -> str:
+        sizes = " / ".join(f"{len(i):,}" for i in self.index)
+        return (
+            f"{self.split.name} split, {sizes} whole parts to train, validate and test, "
+            f"{self.num_classes} classes, epoch chosen by validation "
+            f"{self.selection.replace('_', ' ')}"
+        )

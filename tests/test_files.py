@@ -1,0 +1,150 @@
+"""Whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from graphkit import files
+from graphkit.files import sweep, whole_directory, whole_file, write_atomically, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.csv.gz"
+    with whole_file(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+        assert part.suffixes[-2:] == [".csv", ".gz"]
+    assert path.read_text() == "new"
+    with pytest.raises(ZeroDivisionError), whole_file(path) as part:
+        part.write_text(f"half {1 / 0}")
+    assert path.read_text() == "new"
+    assert names(path.parent) == ["a.csv.gz"]
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_text(path, "old")
+
+    def fail(file) -> None:
+        file.write(b"new")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    write_text(path, "néw")
+    assert path.read_bytes() == "néw".encode()
+    assert names(tmp_path) == ["result.json"]
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_directory_is_replaced_as_a_whole(
+    tmp_path: Path, exchanges: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr(files, "_renameat2", lambda: None)
+    path = tmp_path / "d"
+    for content in ("one", "two"):
+        with whole_directory(path) as part:
+            (part / "deep").mkdir()
+            (part / "deep" / content).write_text(content)
+        assert names(path / "deep") == [content]
+    with pytest.raises(ZeroDivisionError), whole_directory(path) as part:
+        (part / "three").write_text(f"half {1 / 0}")
+    assert names(path / "deep") == ["two"]
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_failing_rename_puts_the_old_directory_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "d"
+    with whole_directory(path) as part:
+        (part / "old").write_text("")
+    monkeypatch.setattr(files, "_renameat2", lambda: None)
+    real, calls = os.replace, []
+
+    def replace(a: Path, b: Path) -> None:
+        calls.append((a, b))
+        if len(calls) == 2:
+            raise OSError("busy")
+        real(a, b)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="busy"), whole_directory(path) as part:
+        (part / "new").write_text("")
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["d"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL])
+def test_a_system_without_exchange_falls_back(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> int:
+        files.ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(files, "_renameat2", lambda: refuses)
+    for content in ("one", "two"):
+        with whole_directory(tmp_path / "d") as part:
+            (part / content).write_text("")
+    assert names(tmp_path / "d") == ["two"]
+
+
+def test_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
+    dead = 2**22 + 12345  # above the largest process id of Linux
+    mine = tmp_path / f".{os.getpid()}-newabc.tmp-a[1].txt"
+    for name in (f".{dead}-newabc.tmp-a[1].txt", f".{dead}-newabc.tmp-other.txt", mine.name):
+        (tmp_path / name).write_text("half")
+    write_text(tmp_path / "a[1].txt", "whole")
+    assert names(tmp_path) == sorted([mine.name, f".{dead}-newabc.tmp-other.txt", "a[1].txt"])
+    os.utime(mine, (time.time() - 1e6, time.time() - 1e6))
+    sweep(tmp_path / "a[1].txt")
+    assert not mine.exists()
+
+
+def test_a_directory_that_was_moved_aside_comes_back(tmp_path: Path) -> None:
+    dead = 2**22 + 12345
+    aside = tmp_path / f".{dead}-oldabc.tmp-d"
+    aside.mkdir()
+    (aside / "old").write_text("")
+    sweep(tmp_path / "d")
+    assert names(tmp_path / "d") == ["old"]
+
+
+def _writes(path: Path) -> None:
+    for number in range(100_000):
+        with whole_directory(path) as part:
+            for name in "abc":
+                (part / name).write_text(str(number))
+
+
+def test_killed_at_any_moment_a_whole_directory_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    context = multiprocessing.get_context("fork")
+    for attempt in range(12):
+        writer = context.Process(target=_writes, args=(path,))
+        writer.start()
+        deadline = time.monotonic() + 60
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.004 * attempt)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        assert names(path) == ["a", "b", "c"]
+        assert len({(path / name).read_text() for name in "abc"}) == 1
+    with whole_directory(path):
+        pass
+    assert names(tmp_path) == ["d"]

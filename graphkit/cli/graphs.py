@@ -71,8 +71,7 @@ def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
     if not is_parquet(path) and first_line(path).startswith("# graphkit "):
         return TemporalGraph.from_csv(path, *names, dates=columns.dates, **options)
     frame = read_table(path, sep=columns.sep)
-    if columns.dates:
-        frame = with_dates(frame, columns.time)
+    frame = _with_times(frame, columns)
     return TemporalGraph.from_pandas(frame, *names, **options)
 
 
@@ -99,8 +98,7 @@ def readings_graph(
     from graphkit.data.convert.pandas import find_column
 
     frame = read_table(path, sep=columns.sep, index=True)
-    if columns.dates:
-        frame = with_dates(frame, columns.time)
+    frame = _with_times(frame, columns)
     find_column(frame, columns.time)
     wide = wide_table(frame, None, columns.time)
     times = read_times(wide.times, columns.time, columns.time_unit)
@@ -134,17 +132,44 @@ def readings_graph(
     )
 
 
-def with_dates(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table with a column of ISO 8601 texts as dates.
+def _with_times(frame: pd.DataFrame, columns: TableColumns) -> pd.DataFrame:
+    """The table with texts of dates as dates, where ``--dates`` says that they are.
 
     Raises:
-        GraphError: A text is no date.
+        GraphError: A text is no date, or times are text and ``--dates`` does not say so.
     """
+    import pandas as pd
+
     from graphkit.data.convert.dates import parse_dates
 
-    if column not in frame.columns or frame[column].dtype.kind in "Mm":
+    if columns.time not in frame.columns or pd.api.types.is_numeric_dtype(frame[columns.time]):
         return frame
-    return frame.assign(**{column: parse_dates(frame[column], column)})
+    times = frame[columns.time]
+    if times.dtype.kind in "Mm":
+        return frame
+    if columns.dates:
+        parsed = pd.to_datetime(times, errors="coerce", format="ISO8601", utc=True)
+        wrong = (parsed.isna() & times.notna()).to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise GraphError(
+                columns.time,
+                "a time is no ISO 8601 date",
+                row=row,
+                expected="a date such as 2024-03-01 or 2024-03-01T12:00:00+02:00",
+                got=repr(times.iloc[row]),
+            )
+        return frame.assign(**{columns.time: parse_dates(times, columns.time)})
+    if pd.to_numeric(times, errors="coerce").isna().all():
+        raise GraphError(
+            columns.time,
+            "times are text",
+            row=0,
+            expected="numbers, or dates with --dates",
+            got=repr(times.iloc[0]),
+            fix="Add --dates if they are dates such as 2024-03-01T12:00.",
+        )
+    return frame
 
 
 def _links(path: Path, columns: TableColumns, sensors: list[str]) -> dict[str, Any]:

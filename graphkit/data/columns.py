@@ -22,7 +22,8 @@ from graphkit.data.inputs import (
     check_length,
     first_row,
 )
-from graphkit.data.names import as_class_names, as_column_names, as_time_zone
+from graphkit.data.names import as_class_names, as_column_names, as_time_zone, check_dates
+from graphkit.data.node_space import as_node_space
 from graphkit.data.parts import PartColumn, as_parts, as_signal_part
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -189,6 +190,14 @@ def build_columns(
         )
 
     nodes = {column: optional.pop(column, None) for column in NODE_COLUMNS}
+    if any(hasattr(v, "iloc") for v in (*nodes.values(), optional.get("signal"))):  # pandas
+        from graphkit.data.convert.node_tables import match_tables
+
+        clock = {"time_unit": unit, "dates": dates, "time_zone": time_zone}
+        found = match_tables(nodes, optional, node_names, num_events, clock, class_names)
+        nodes, node_names, clock, class_names, named = found
+        dates, time_zone = clock["dates"], clock["time_zone"]
+        column_names = named | dict(column_names or {})
     nodes = {k: None if v is None else as_tensor(v, k) for k, v in nodes.items()}
     signal = {column: optional.pop(column, None) for column in SIGNAL_COLUMNS}
     parts = optional.pop("parts", None)
@@ -229,7 +238,7 @@ def build_columns(
     )
     time_zone = as_time_zone(time_zone)
     clocks = [t, signal["signal_t"], None if changes is None else changes.t]
-    dates = _check_dates(dates or time_zone is not None, unit, clocks)
+    dates = check_dates(dates or time_zone is not None, unit, clocks)
 
     changed = None if changes is None else changes.node
     homes = {"node_events": changed, "node_space": node_space} | events | nodes | signal
@@ -408,51 +417,6 @@ def _count_nodes(
             fix="Give one row of the signal per node.",
         )
     return max(count, 1), mend
-
-
-def as_node_space(value: Any, num_nodes: int, src: Tensor, dst: Tensor) -> Tensor | None:
-    """Which of two id spaces a node is in: bool ``[N]``, false for sources.
-
-    Raises:
-        GraphError: Not truth values, of another length, or an event does not go from a node of the
-            first space to one of the second.
-    """
-    if value is None:
-        return None
-    space = as_tensor(value, "node_space", own=True)
-    if space.dtype != torch.bool or space.dim() != 1:
-        raise GraphError(
-            "node_space",
-            "not truth values",
-            expected=f"bool [{num_nodes}], true for destinations",
-            got=f"{str(space.dtype).removeprefix('torch.')} {list(space.shape)}",
-        )
-    check_length("node_space", space.numel(), num_nodes, "num_nodes")
-    for column, ids, wrong in (("src", src, space[src]), ("dst", dst, ~space[dst])):
-        if bool(wrong.any()):
-            row = first_row(wrong)
-            raise GraphError(
-                column,
-                "a node is in the other space",
-                row=row,
-                expected=f"a {'source' if column == 'src' else 'destination'}",
-                got=int(ids[row]),
-                fix="Sources and destinations of a bipartite graph have separate ids.",
-            )
-    return space
-
-
-def _check_dates(dates: bool, unit: TimeUnit, clocks: list[Tensor | None]) -> bool:
-    broken = any(t is not None and t.numel() and t.is_floating_point() for t in clocks)
-    if dates and (unit.nanoseconds is None or broken):
-        raise GraphError(
-            "dates",
-            "such times are no dates",
-            expected="int64 times in a unit with a length",
-            got=f"{'float64' if broken else 'int64'} times in '{unit}'",
-            fix="Leave dates= and time_zone= out.",
-        )
-    return bool(dates)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -19,11 +19,13 @@ from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
+    from graphkit.data.time_unit import TimeUnit
 
 __all__ = [
     "as_class_names",
     "as_column_names",
     "as_time_zone",
+    "check_dates",
     "facts_from_json",
     "facts_to_json",
 ]
@@ -134,6 +136,24 @@ def as_time_zone(value: Any) -> str | None:
             got=repr(value),
         ) from error
     return name
+
+
+def check_dates(dates: bool, unit: TimeUnit, clocks: list[Tensor | None]) -> bool:
+    """Whether times are dates.
+
+    Raises:
+        GraphError: They should be, and are not whole numbers of a unit with a length.
+    """
+    broken = any(t is not None and t.numel() and t.is_floating_point() for t in clocks)
+    if dates and (unit.nanoseconds is None or broken):
+        raise GraphError(
+            "dates",
+            "such times are no dates",
+            expected="int64 times in a unit with a length",
+            got=f"{'float64' if broken else 'int64'} times in '{unit}'",
+            fix="Leave dates= and time_zone= out.",
+        )
+    return bool(dates)
 
 
 def facts_to_json(graph: TemporalGraph) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from graphkit.data.convert.classes import class_ids
 from graphkit.data.convert.node_tables import labels_of
-from graphkit.data.convert.pandas import find_column, numeric_column
-from graphkit.data.labels import label_values
+from graphkit.data.convert.table_columns import find_column, numeric_column
+from graphkit.data.label_values import label_values
 from graphkit.data.schema import EventColumn, as_dtype
 from graphkit.data.temporal_graph import TemporalGraph
 from graphkit.errors import GraphError

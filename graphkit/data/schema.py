@@ -19,7 +19,7 @@ from torch import Tensor
 
 from graphkit.data.columns import EVENT_COLUMNS
 from graphkit.data.convert.classes import class_ids
-from graphkit.data.convert.pandas import numeric_column
+from graphkit.data.convert.table_columns import numeric_column
 from graphkit.data.labels import Labels
 from graphkit.data.schema_times import Clock
 from graphkit.data.source_table import SourceTable

@@ -21,8 +21,8 @@ __all__ = ["SourceTable"]
 class SourceTable:
     """A DataFrame with the names that a schema uses.
 
-    A table that :meth:`TemporalGraph.to_pandas` wrote (or a graph, or a ``pyarrow.Table``) calls its
-    columns ``src``, ``edge_attr_0``, ...: they are matched by the names that its own graph keeps.
+    A table that :meth:`TemporalGraph.to_pandas` wrote, and a graph, call their columns ``src``,
+    ``edge_attr_0``, ...: these are matched by the names that their own graph keeps.
     """
 
     def __init__(self, frame: pd.DataFrame, schema: EventSchema) -> None:

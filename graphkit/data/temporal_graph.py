@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,11 @@ from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data
+    import os
+
+    from networkx import Graph, MultiDiGraph
+    from pandas import DataFrame
+    from torch_geometric.data import Data, TemporalData
 
     from graphkit.data.csr import TemporalCSR
     from graphkit.data.snapshots import Snapshots
@@ -170,6 +174,11 @@ class TemporalGraph:
     def node_event_range(self) -> tuple[int, int]:
         """First and one-past-last node event of this slice in the shared storage."""
         return self._node_events
+
+    @property
+    def signal_range(self) -> tuple[int, int]:
+        """First and one-past-last row of the signal of this slice in the shared storage."""
+        return self._signal
 
     def _event_column(self, name: str) -> Tensor | None:
         column = getattr(self._columns, name)
@@ -428,28 +437,71 @@ class TemporalGraph:
         rows = mask.to(self.device).nonzero().flatten() + self._events[0]
         return self._of(self._columns.take_events(rows), None, self._node_events, self._signal)
 
+    # ---------------------------------------------------------------- growth
+    @classmethod
+    def concat(cls, graphs: Iterable[TemporalGraph]) -> TemporalGraph:
+        """Several graphs as one stream; see :func:`graphkit.data.concat.concat`."""
+        from graphkit.data.concat import concat
+
+        return concat(graphs)
+
+    def append(
+        self, table: Any, *, nodes: DataFrame | None = None, time_unit: TimeUnit | str | None = None
+    ) -> TemporalGraph:
+        """This graph and later events, of a table or a graph; see
+        :func:`graphkit.data.concat.append`."""
+        from graphkit.data.concat import append
+
+        return append(self, table, nodes=nodes, time_unit=time_unit)
+
     # ---------------------------------------------------------------- views
     def batches(self, size: int | None = None, *, every: str | float | None = None) -> EventBatches:
         """The stream view: :class:`EventBatch` after :class:`EventBatch`, by count or by time."""
         return EventBatches(self, size, every)
 
-    def snapshots(self, **options: Any) -> Snapshots:
+    def snapshots(
+        self,
+        every: str | int | float | None = None,
+        count: int | None = None,
+        at: Any = None,
+        cumulative: bool = False,
+        reduce: str | Mapping[str, str] = "sum",
+        empty: str = "keep",
+        origin: str | int | float = "first",
+    ) -> Snapshots:
         """The snapshot view; see :func:`graphkit.data.snapshots.snapshots`."""
+        given = _arguments(locals())
         from graphkit.data.snapshots import snapshots
 
-        return snapshots(self, **options)
+        return snapshots(self, **given)
 
-    def windows(self, history: int, horizon: int, stride: int = 1, **options: Any) -> Windows:
+    def windows(
+        self,
+        history: int,
+        horizon: int,
+        stride: int = 1,
+        *,
+        delay: int = 0,
+        target_channels: int | slice | Sequence[int] | None = None,
+    ) -> Windows:
         """The window view of the signal; see :func:`graphkit.data.windows.windows`."""
+        given = _arguments(locals())
         from graphkit.data.windows import windows
 
-        return windows(self, history, horizon, stride, **options)
+        return windows(self, **given)
 
-    def static(self, at: int | float | None = None, **options: Any) -> Data:
+    def static(
+        self,
+        at: int | float | None = None,
+        *,
+        coalesce: bool = False,
+        reduce: str | Mapping[str, str] = "sum",
+    ) -> Data:
         """The static view; see :func:`graphkit.data.static.static`."""
+        given = _arguments(locals())
         from graphkit.data.static import static
 
-        return static(self, at, **options)
+        return static(self, **given)
 
     @property
     def csr(self) -> TemporalCSR:
@@ -485,82 +537,265 @@ class TemporalGraph:
 
     # ---------------------------------------------------------------- conversions
     @classmethod
-    def from_pandas(cls, events: Any, *names: Any, **options: Any) -> TemporalGraph:
+    def from_pandas(
+        cls,
+        events: DataFrame,
+        src: Any = "src",
+        dst: Any = "dst",
+        time: Any = "t",
+        *,
+        edge_attr: Any = None,
+        edge_y: Any = None,
+        edge_weight: Any = None,
+        edge_type: Any = None,
+        x: Any = None,
+        y: Any = None,
+        node_type: Any = None,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        ids: str = "auto",
+        bipartite: bool = False,
+        num_nodes: int | None = None,
+        node_names: Any = None,
+        node_space: Any = None,
+        time_unit: TimeUnit | str | None = None,
+        dates: bool = False,
+        time_zone: Any = None,
+        float_dtype: torch.dtype | None = torch.float32,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
+        sort: bool = True,
+        name: str | None = None,
+    ) -> TemporalGraph:
         """From a DataFrame; see :func:`graphkit.data.convert.pandas.from_pandas`."""
+        given = _arguments(locals())
         from graphkit.data.convert.pandas import from_pandas
 
-        return from_pandas(events, *names, **options)
+        return from_pandas(**given)
 
-    def to_pandas(self, part: str = "events", **options: Any) -> Any:
+    def to_pandas(
+        self,
+        part: str = "events",
+        *,
+        labels: bool = True,
+        dates: bool = False,
+        source_names: bool = False,
+    ) -> DataFrame:
         """To a DataFrame; see :func:`graphkit.data.convert.pandas.to_pandas`."""
+        given = _arguments(locals())
         from graphkit.data.convert.pandas import to_pandas
 
-        return to_pandas(self, part, **options)
+        return to_pandas(self, **given)
 
     @classmethod
-    def from_csv(cls, path: Any, *names: Any, **options: Any) -> TemporalGraph:
+    def from_csv(
+        cls,
+        path: str | os.PathLike[str],
+        src: Any = "src",
+        dst: Any = "dst",
+        time: Any = "t",
+        *,
+        sep: str = ",",
+        header: int | str | None = "infer",
+        names: list[Any] | None = None,
+        dates: bool = False,
+        read: dict[str, Any] | None = None,
+        edge_attr: Any = None,
+        edge_y: Any = None,
+        edge_weight: Any = None,
+        edge_type: Any = None,
+        x: Any = None,
+        y: Any = None,
+        node_type: Any = None,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        ids: str = "auto",
+        bipartite: bool = False,
+        num_nodes: int | None = None,
+        node_names: Any = None,
+        node_space: Any = None,
+        time_unit: TimeUnit | str | None = None,
+        time_zone: Any = None,
+        float_dtype: torch.dtype | None = torch.float32,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
+        sort: bool = True,
+        name: str | None = None,
+    ) -> TemporalGraph:
         """From a CSV file; see :func:`graphkit.data.convert.csv.from_csv`."""
+        given = _arguments(locals())
         from graphkit.data.convert.csv import from_csv
 
-        return from_csv(path, *names, **options)
+        return from_csv(**given)
 
-    def to_csv(self, path: Any, **options: Any) -> None:
+    def to_csv(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        labels: bool = True,
+        dates: bool = False,
+        source_names: bool = False,
+        meta: bool = False,
+        sep: str = ",",
+        write: dict[str, Any] | None = None,
+    ) -> None:
         """To a CSV file; see :func:`graphkit.data.convert.csv.to_csv`."""
+        given = _arguments(locals())
         from graphkit.data.convert.csv import to_csv
 
-        to_csv(self, path, **options)
+        return to_csv(self, **given)
 
     @classmethod
-    def from_pyg(cls, data: Any, **options: Any) -> TemporalGraph:
+    def from_pyg(
+        cls,
+        data: TemporalData | Data | Sequence[Data],
+        *,
+        time: str = "edge_time",
+        times: Any = None,
+        edge_attr: Any = None,
+        edge_y: Any = None,
+        edge_weight: Any = None,
+        edge_type: Any = None,
+        x: Any = None,
+        y: Any = None,
+        node_type: Any = None,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        num_nodes: int | None = None,
+        node_names: Any = None,
+        node_space: Any = None,
+        time_unit: TimeUnit | str | None = None,
+        dates: bool = False,
+        time_zone: Any = None,
+        sort: bool = True,
+        name: str | None = None,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
+    ) -> TemporalGraph:
         """From PyG; see :func:`graphkit.data.convert.pyg.from_pyg`."""
+        given = _arguments(locals())
         from graphkit.data.convert.pyg import from_pyg
 
-        return from_pyg(data, **options)
+        return from_pyg(**given)
 
-    def to_pyg(self, kind: str = "temporal", **options: Any) -> Any:
+    def to_pyg(self, kind: str = "temporal", times: Any = None) -> Any:
         """To a PyG object; see :func:`graphkit.data.convert.pyg.to_pyg`."""
+        given = _arguments(locals())
         from graphkit.data.convert.pyg import to_pyg
 
-        return to_pyg(self, kind, **options)
+        return to_pyg(self, **given)
 
     @classmethod
-    def from_networkx(cls, graph: Any, *names: Any, **options: Any) -> TemporalGraph:
+    def from_networkx(
+        cls,
+        graph: Graph,
+        time: str | None = "t",
+        *,
+        edge_attr: str | Sequence[str] | None = None,
+        edge_weight: str | None = None,
+        edge_type: str | None = None,
+        edge_y: str | None = None,
+        x: str | Sequence[str] | None = None,
+        y: str | None = None,
+        node_type: str | None = None,
+        both_directions: bool = True,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        node_space: Any = None,
+        time_unit: TimeUnit | str | None = None,
+        dates: bool = False,
+        time_zone: Any = None,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
+        sort: bool = True,
+        name: str | None = None,
+    ) -> TemporalGraph:
         """From networkx; see :func:`graphkit.data.convert.networkx.from_networkx`."""
+        given = _arguments(locals())
         from graphkit.data.convert.networkx import from_networkx
 
-        return from_networkx(graph, *names, **options)
+        return from_networkx(**given)
 
-    def to_networkx(self, **options: Any) -> Any:
+    def to_networkx(self, *, labels: bool = True) -> MultiDiGraph:
         """To a ``MultiDiGraph``; see :func:`graphkit.data.convert.networkx.to_networkx`."""
+        given = _arguments(locals())
         from graphkit.data.convert.networkx import to_networkx
 
-        return to_networkx(self, **options)
+        return to_networkx(self, **given)
 
     @classmethod
-    def from_dgl(cls, graph: Any, **options: Any) -> TemporalGraph:
+    def from_dgl(
+        cls,
+        graph: Any,
+        *,
+        time: str = "t",
+        names: dict[str, str] | None = None,
+        edge_attr: Any = None,
+        edge_y: Any = None,
+        edge_weight: Any = None,
+        edge_type: Any = None,
+        x: Any = None,
+        y: Any = None,
+        node_type: Any = None,
+        node_events: NodeEvents | dict[str, Any] | None = None,
+        signal: Any = None,
+        signal_t: Any = None,
+        signal_mask: Any = None,
+        signal_part: Any = None,
+        parts: Mapping[str, Any] | None = None,
+        num_nodes: int | None = None,
+        node_names: Any = None,
+        node_space: Any = None,
+        time_unit: TimeUnit | str | None = None,
+        dates: bool = False,
+        time_zone: Any = None,
+        sort: bool = True,
+        name: str | None = None,
+        column_names: Mapping[str, Any] | None = None,
+        class_names: Mapping[str, Any] | None = None,
+    ) -> TemporalGraph:
         """From DGL; see :func:`graphkit.data.convert.dgl.from_dgl`."""
+        given = _arguments(locals())
         from graphkit.data.convert.dgl import from_dgl
 
-        return from_dgl(graph, **options)
+        return from_dgl(**given)
 
-    def to_dgl(self, **options: Any) -> Any:
+    def to_dgl(self) -> Any:
         """To DGL; see :func:`graphkit.data.convert.dgl.to_dgl`."""
         from graphkit.data.convert.dgl import to_dgl
 
-        return to_dgl(self, **options)
+        return to_dgl(self)
 
-    def save(self, path: Any, **options: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write to disk; see :func:`graphkit.data.storage.save`."""
+        given = _arguments(locals())
         from graphkit.data.storage import save
 
-        save(self, path, **options)
+        save(self, **given)
 
     @classmethod
-    def open(cls, path: Any, **options: Any) -> TemporalGraph:
-        """Open what :meth:`save` wrote, memory-mapped; see :func:`graphkit.data.storage.open`."""
+    def open(cls, path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGraph:
+        """Open what :meth:`save` wrote; see :func:`graphkit.data.storage.open_graph`."""
+        given = _arguments(locals())
         from graphkit.data.storage import open_graph
 
-        return open_graph(path, **options)
+        return open_graph(**given)
 
     def __repr__(self) -> str:
         from graphkit.data.describe import describe
@@ -573,6 +808,11 @@ class TemporalGraph:
             f: getattr(self._columns, f) for f in self._columns.__dataclass_fields__ if f != "cache"
         }
         return (_unpickle, (state, self._events, self._node_events, self._signal))
+
+
+def _arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a method, for the function behind it."""
+    return {name: value for name, value in given.items() if name not in ("self", "cls")}
 
 
 def _unpickle(state: dict[str, Any], *ranges: tuple[int, int]) -> TemporalGraph:

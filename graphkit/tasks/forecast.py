@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.data.correlation import correlation_edges
-from graphkit.data.covariates import COVARIATES, calendar_days, ticks_per_day, time_covariates
-from graphkit.data.scalers import make_scaler
+from graphkit.data.covariates import COVARIATES, time_covariates
+from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import TimeSplit, WindowSplit
+from graphkit.data.windows import Windows
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.forecast_input import ForecastInput
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_stream import WindowQuery
 
@@ -69,6 +71,10 @@ class Forecast(SignalTask):
         num_neighbors: Of ``edges="correlation"``.
         selection: The metric that chooses the epoch, ``"mae"``, ``"rmse"``, ``"mape"``, ``"wape"``.
         seed: Of the order of training windows.
+
+    Attributes:
+        input: Prepares readings and turns forecasts back
+            (:class:`~graphkit.tasks.forecast_input.ForecastInput`).
 
     Raises:
         GraphError: No signal, no forecast, or nothing to train on.
@@ -122,28 +128,37 @@ class Forecast(SignalTask):
             raise GraphError("horizon", "there is nothing to forecast", expected="at least 1")
         self.in_steps, self.horizon = self.windows.history, self.windows.horizon
         self.delay, self.selection, self.seed = self.windows.delay, selection, int(seed)
-        self.null_value, self.horizons = null_value, tuple(h for h in horizons if h <= horizon)
+        self.horizons = tuple(h for h in horizons if h <= horizon)
         self.split = TimeSplit(*split) if isinstance(split, tuple) else split or TimeSplit()
         self.index = self.split.split(self.windows)
         self.target_channels = self.windows.target_channels
-        self.scaler = make_scaler(scaler, scale_per)
-        self.scaler.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
-        self._scaler_name = scaler
-        self._find_clock(covariates, start, holidays)
-        self.profile: DailyProfile | None = None
-        if profile:
-            usual = DailyProfile(
-                self.num_nodes,
-                self.in_channels,
-                self.covariate_names,
-                self.steps_per_day or 0,
-                profile_half_life,
-            )
-            usual.fit(self.training_signal())
-            self.profile = usual
+        gaps = graph.signal_t.diff()
+        if covariates is None:
+            covariates = COVARIATES if graph.time_unit.nanoseconds is not None else ()
+        self.input = ForecastInput(
+            self.num_nodes,
+            self.in_channels,
+            history=self.in_steps,
+            horizon=self.horizon,
+            delay=self.delay,
+            target_channels=self.target_channels,
+            scaler=scaler,
+            scale_per=scale_per,
+            profile=profile,
+            profile_half_life=profile_half_life,
+            covariates=covariates,
+            time_unit=str(graph.time_unit),
+            step=gaps.median().item() if gaps.numel() else None,
+            start=start,
+            holidays=holidays,
+            null_value=null_value,
+        )
+        self.input.covariates(graph.signal_t[:1])  # an unknown name is an error now
+        self.input.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
+        self.input.fit_profile(self._training_signal(free=False))
         self._edges_from = f"{edges}, {num_neighbors} neighbours" if edges != "given" else edges
         self.edge_index, self.edge_weight = self._find_edges(edges, num_neighbors)
-        self._placed: dict[torch.device, _Placed] = {}
+        self._placed: dict[torch.device, tuple[Windows, ForecastInput]] = {}
         self._expected = self._targets_per_window()
 
     # ---------------------------------------------------------------- what models may ask
@@ -157,19 +172,44 @@ class Forecast(SignalTask):
         """0: nothing is classified."""
         return 0
 
+    @property
+    def scaler(self) -> Scaler:
+        """Scales readings, fitted to the rows of training windows."""
+        return self.input.scaler
+
+    @property
+    def profile(self) -> DailyProfile | None:
+        """Each node's usual day in training, if it is taken out."""
+        return self.input.profile
+
+    @property
+    def covariate_names(self) -> tuple[str, ...]:
+        """Columns of the covariates."""
+        return self.input.covariate_names
+
+    @property
+    def steps_per_day(self) -> int | None:
+        """Rows of a day, ``None`` where they are no whole number or the clock only orders."""
+        return self.input.steps_per_day
+
     def training_signal(self) -> TrainingSignal:
         """The rows that training windows look at, as models see them, and where those start."""
+        return self._training_signal(free=True)
+
+    def _training_signal(self, free: bool) -> TrainingSignal:
+        """The same; ``free`` of the usual day or not."""
         rows = self.windows.covered(self.index.train).nonzero().flatten()
-        signal, mask = self.graph.signal[rows], self.graph.signal_mask
-        covariates = self._covariates(self.graph.signal_t[rows])
-        x = self.scaler(signal)
-        if self.profile is not None:
-            x = x - self.profile(covariates)
+        signal, mask, t = self.graph.signal[rows], self.graph.signal_mask, self.graph.signal_t[rows]
+        covariates = self.input.covariates(t)
         if mask is not None:
-            mask = mask[rows].expand_as(x)
-            x = x.masked_fill(~mask, 0)
-        place = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
-        return TrainingSignal(x, mask, covariates, place, self._days(self.graph.signal_t[rows]))
+            mask = mask[rows].expand_as(signal)
+        if free:
+            x = self.input.x(signal, mask, covariates)
+        else:
+            x = self.scaler(signal)
+            x = x if mask is None else x.masked_fill(~mask, 0)
+        start = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
+        return TrainingSignal(x, mask, covariates, start, self.input.days(t))
 
     # ---------------------------------------------------------------- what is asked
     def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
@@ -180,21 +220,15 @@ class Forecast(SignalTask):
             first: Their position in a stream.
             device: Where they go.
         """
-        placed = self._on(torch.device(device))
-        w = placed.windows[index]
+        windows, prepare = self._on(torch.device(device))
+        w = windows[index]
         masked = self.graph.signal_mask is not None
-        x, covariates = placed.scaler(w.x), self._covariates(w.t)
-        if placed.profile is not None:
-            x = x - placed.profile(covariates[..., : self.in_steps, :])
-        valid = w.mask if masked else None
-        if self.null_value is not None:
-            known = w.y != self.null_value
-            valid = known if valid is None else valid & known
+        covariates, x_mask = prepare.covariates(w.t), w.x_mask if masked else None
         return WindowQuery(
-            x=x.masked_fill(~w.x_mask, 0) if masked else x,
+            x=prepare.x(w.x, x_mask, covariates[..., : self.in_steps, :]),
             y=w.y,
-            y_mask=valid,
-            x_mask=w.x_mask if masked else None,
+            y_mask=prepare.known(w.y, w.mask if masked else None),
+            x_mask=x_mask,
             covariates=covariates if self.covariate_names else None,
             first=first,
         )
@@ -202,12 +236,9 @@ class Forecast(SignalTask):
     # ---------------------------------------------------------------- answers
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's forecast in original units, ``[B, T, N, C']``."""
-        placed = self._on(query.x.device)
+        _, prepare = self._on(query.x.device)
         ahead = model(query.x, query.covariates, query.x_mask)
-        if placed.profile is not None:
-            usual = placed.profile(query.covariates[..., -self.horizon :, :])
-            ahead = ahead + usual[..., list(self.target_channels)]
-        return placed.target_scaler.inverse(ahead)
+        return prepare.original_units(ahead, query.covariates)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Forecast and truth in original units, ``[B, T, N, C']`` each; ``mask`` is false where the
@@ -255,7 +286,7 @@ class Forecast(SignalTask):
             "delay": self.delay,
             "stride": self.windows.stride,
             "target_channels": list(self.target_channels),
-            "scaler": f"{self._scaler_name}, per {self.scaler.per}",
+            "scaler": self.input.scaler_name,
             "profile": self.profile is not None,
             **(
                 {"profile_half_life_days": self.profile.half_life}
@@ -263,8 +294,8 @@ class Forecast(SignalTask):
                 else {}
             ),
             "covariates": list(self.covariate_names),
-            **({"holidays": list(self.holidays)} if self.holidays else {}),
-            "null_value": self.null_value,
+            **({"holidays": list(self.input.holidays)} if self.input.holidays else {}),
+            "null_value": self.input.null_value,
             "edges": f"{self._edges_from}: {self.edge_index.shape[1]}",
             "order_seed": self.seed,
             "selection": self.selection,
@@ -278,43 +309,6 @@ class Forecast(SignalTask):
     def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
         return lambda index, first: self.query(index, first, device)
 
-    def _find_clock(
-        self, covariates: Sequence[str] | None, start: Any, holidays: Sequence[Any]
-    ) -> None:
-        timed = self.graph.time_unit.nanoseconds is not None
-        if covariates is None:
-            covariates = COVARIATES if timed else ()
-        self.covariate_names, self._start = tuple(covariates), start
-        self.holidays = tuple(map(str, holidays))
-        if self.holidays and "day_of_week" not in self.covariate_names:
-            raise GraphError(
-                "holidays",
-                "they are told by the day of the week, which models do not get here",
-                fix="covariates=['time_of_day', 'day_of_week'], and a clock of real time.",
-            )
-        self.steps_per_day: int | None = None
-        gaps = self.graph.signal_t.diff()
-        if timed and gaps.numel():
-            steps = ticks_per_day(self.graph.time_unit) / int(gaps.median().clamp(min=1))
-            self.steps_per_day = int(steps) if steps.denominator == 1 else None
-        self._covariates(self.graph.signal_t[:1])  # an unknown name is an error now
-
-    def _covariates(self, t: Tensor) -> Tensor:
-        if not self.covariate_names:
-            return torch.zeros(*t.shape, 0, device=t.device)
-        return time_covariates(
-            t,
-            self.graph.time_unit,
-            start=self._start,
-            names=self.covariate_names,
-            holidays=self.holidays,
-        )
-
-    def _days(self, t: Tensor) -> Tensor | None:
-        if self.graph.time_unit.nanoseconds is None:
-            return None
-        return calendar_days(t, self.graph.time_unit, start=self._start)
-
     def _find_edges(self, edges: str, num_neighbors: int) -> tuple[Tensor, Tensor | None]:
         graph = self.graph
         rows = self.windows.covered(self.index.train)
@@ -323,7 +317,10 @@ class Forecast(SignalTask):
             phase = None
             if self.steps_per_day:
                 day = time_covariates(
-                    graph.signal_t[rows], graph.time_unit, start=self._start, names=["time_of_day"]
+                    graph.signal_t[rows],
+                    graph.time_unit,
+                    start=self.input.start,
+                    names=["time_of_day"],
                 )
                 phase = (day[..., 0] * self.steps_per_day).round().long()
             if mask is not None:
@@ -341,16 +338,16 @@ class Forecast(SignalTask):
     def _targets_per_window(self) -> float:
         """Valid targets of a training window in the mean."""
         every = self.horizon * self.num_nodes * self.out_channels
-        if self.graph.signal_mask is None and self.null_value is None:
+        if self.graph.signal_mask is None and self.input.null_value is None:
             return float(every)
         ahead = torch.zeros(self.graph.signal.size(0), dtype=torch.float64)
         valid = torch.ones(1, 1, 1, dtype=torch.bool)
         if self.graph.signal_mask is not None:
             mask = self.graph.signal_mask.expand_as(self.graph.signal)
             valid = mask[..., list(self.target_channels)]
-        if self.null_value is not None:
+        if self.input.null_value is not None:
             target = self.graph.signal[..., list(self.target_channels)]
-            valid = valid & (target != self.null_value)
+            valid = valid & (target != self.input.null_value)
         ahead = valid.flatten(1).sum(1).double().cpu()
         before = torch.cat([ahead.new_zeros(1), ahead.cumsum(0)])
         start = self.windows.start[self.index.train] + self.in_steps + self.delay
@@ -359,8 +356,8 @@ class Forecast(SignalTask):
             raise GraphError("signal_mask", "no training window has a valid target")
         return total / len(self.index.train)
 
-    def _on(self, device: torch.device) -> _Placed:
-        """What windows are made of on a device."""
+    def _on(self, device: torch.device) -> tuple[Windows, ForecastInput]:
+        """The windows on a device, and what prepares them."""
         if device not in self._placed:
             w = self.windows
             if w.graph.device != device:
@@ -368,15 +365,7 @@ class Forecast(SignalTask):
                     w.history, w.horizon, w.stride, delay=w.delay,
                     target_channels=list(self.target_channels),
                 )  # fmt: skip
-            scaler = make_scaler(self._scaler_name, self.scaler.per)
-            scaler.load_state_dict(self.scaler.state_dict())
-            scaler = scaler.to(device)
-            self._placed[device] = _Placed(
-                w,
-                scaler,
-                scaler.of_channels(list(self.target_channels)),
-                None if self.profile is None else copy.deepcopy(self.profile).to(device),
-            )
+            self._placed[device] = w, copy.deepcopy(self.input).to(device)
         return self._placed[device]
 
     def _summary(self) -> str:
@@ -386,12 +375,3 @@ class Forecast(SignalTask):
             f"{'daily profiles taken out, ' if self.profile is not None else ''}"
             f"masked errors in original units, epoch chosen by validation {self.selection}"
         )
-
-
-class _Placed(NamedTuple):
-    """What windows are made of, on one device."""
-
-    windows: Any
-    scaler: Any
-    target_scaler: Any
-    profile: DailyProfile | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +24,12 @@ from graphkit.tasks.node_splits import (
     public_split,
     random_split,
 )
+from graphkit.tasks.static_input import StaticGraph, StaticInput
 
 __all__ = ["NodeClassification", "NodeQuery"]
 
-_PARTS = ("train", "val", "test")
+_SUBSETS = ("train", "val", "test")
 _SELECTIONS = ("log_likelihood", "accuracy")
-_SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class NodeQuery:
     Attributes:
         node: int64 ``[Q]``.
         y: int64 ``[Q]``, their classes.
-        graph: What the model is given: ``x``, ``sparse_x``, ``edge_index``, ``edge_weight``.
-        first: Position of row 0 among all nodes of the part.
+        graph: What the model is given.
+        first: Position of row 0 among all nodes of the subset.
         events: None: there is nothing to observe.
     """
 
     node: Tensor
     y: Tensor
-    graph: dict[str, Tensor | None]
+    graph: StaticGraph
     first: int = 0
     events: None = None
 
@@ -62,7 +61,7 @@ class NodeQuery:
 
 @dataclass(frozen=True)
 class _OneBatch:
-    """A part of the nodes as a stream of one batch."""
+    """A subset of the nodes as a stream of one batch."""
 
     query: NodeQuery
 
@@ -104,6 +103,9 @@ class NodeClassification(GraphTask):
         random_options: ``train_per_class``, ``val_per_class``, ``num_val``, ``num_test``: see
             :func:`graphkit.tasks.node_splits.random_split`.
 
+    Attributes:
+        input: Prepares graphs for a model (:class:`~graphkit.tasks.static_input.StaticInput`).
+
     Raises:
         GraphError: No features, no labels, or too few of a class.
         UnknownNameError: No such split, selection or option.
@@ -135,7 +137,7 @@ class NodeClassification(GraphTask):
                 raise UnknownNameError("option of the split", option, RANDOM_OPTIONS)
         self.selection = selection
         self.seed = seed
-        self.normalize_features = normalize_features
+        self.input = StaticInput.of(graph, normalize_features=normalize_features)
         self.component = component
         self.split_name = split if isinstance(split, str) else "given"
         self.split = self._make_split(split, random_options)
@@ -153,9 +155,9 @@ class NodeClassification(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> _OneBatch:
-        """One batch with all nodes of a part; ``batch_size`` and ``epoch`` do not matter."""
-        if split not in _PARTS:
-            raise UnknownNameError("split", split, _PARTS)
+        """One batch with all nodes of a subset; ``batch_size`` and ``epoch`` do not matter."""
+        if split not in _SUBSETS:
+            raise UnknownNameError("split", split, _SUBSETS)
         device = torch.device(device)
         if device not in self._placed:
             self._placed[device] = self._place(device)
@@ -177,12 +179,7 @@ class NodeClassification(GraphTask):
 
     def logits(self, model: nn.Module, query: NodeQuery) -> Tensor:
         """Logits of all nodes, ``[N, C]``, classes in their own columns."""
-        graph = query.graph
-        sparse = graph["sparse_x"] is not None and getattr(model, "accepts_sparse", False)
-        inputs = [graph["sparse_x" if sparse else "x"], graph["edge_index"]]
-        if graph["edge_weight"] is not None:
-            inputs.append(graph["edge_weight"])
-        return model(*inputs)
+        return model(*query.graph.inputs(model))
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[NodeQuery]) -> Tensor:
         """Logits ``[r, N, C]`` of a stack of models, all of which look at the one graph."""
@@ -225,8 +222,8 @@ class NodeClassification(GraphTask):
             "split": self.split_name,
             "split_seed": self.seed if self.split_name == "random" else None,
             "component": self.component,
-            "nodes": {part: len(ids) for part, ids in zip(_PARTS, self.split)},
-            "normalize_features": self.normalize_features,
+            "nodes": {subset: len(ids) for subset, ids in zip(_SUBSETS, self.split)},
+            "normalize_features": self.input.normalize_features,
             "selection": self.selection,
             "computed": {
                 "accuracy": "share of the part's nodes whose largest logit is the true class's, "
@@ -248,26 +245,10 @@ class NodeClassification(GraphTask):
         return public_split(self.graph)
 
     def _place(self, device: torch.device) -> dict[str, NodeQuery]:
-        data = self.graph.static()
-        x = data.x.float() if not data.x.is_floating_point() else data.x
-        if self.normalize_features:
-            total = x.abs().sum(dim=1, keepdim=True)
-            x = x / torch.where(total > 0, total, 1)
-        sparse = None
-        if int(x.count_nonzero()) < _SPARSE * x.numel():
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-                sparse = x.to_sparse_csr().to(device)
-        graph = {
-            "x": x.to(device),
-            "sparse_x": sparse,
-            "edge_index": data.edge_index.to(device),
-            "edge_weight": None if data.edge_weight is None else data.edge_weight.to(device),
-        }
-        y = self.graph.y
+        graph, y = self.input(self.graph, device), self.graph.y
         return {
-            part: NodeQuery(ids.to(device), y[ids].to(device), graph)
-            for part, ids in zip(_PARTS, self.split)
+            subset: NodeQuery(ids.to(device), y[ids].to(device), graph)
+            for subset, ids in zip(_SUBSETS, self.split)
         }
 
     def _summary(self) -> str:
@@ -280,8 +261,8 @@ class NodeClassification(GraphTask):
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256()
-        for part in self.split:
-            digest.update(part.numpy().tobytes() + b"|")
+        for ids in self.split:
+            digest.update(ids.numpy().tobytes() + b"|")
         return digest.hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from graphkit.metrics import ordinal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_input import WindowInput
 from graphkit.tasks.window_stream import WindowQuery
 
 __all__ = ["RecordingClassification"]
@@ -43,6 +44,9 @@ class RecordingClassification(SignalTask):
         noise: In training, normal noise of this size on every reading.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
+
+    Attributes:
+        input: Prepares recordings for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
         GraphError: No signal in parts, or no classes.
@@ -80,6 +84,7 @@ class RecordingClassification(SignalTask):
             )
         self.labels = y.long()[self.parts.part]
         self.num_classes = int(self.labels.max()) + 1
+        self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
 
     # ---------------------------------------------------------------- what models may ask
     @property
@@ -101,7 +106,7 @@ class RecordingClassification(SignalTask):
         if split == "train":
             x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
         return WindowQuery(
-            x=x.to(device),
+            x=self.input.x(x, seen).to(device),
             y=self.labels[index].to(device),
             x_mask=seen.to(device),
             part=self.parts.part[index].to(device),

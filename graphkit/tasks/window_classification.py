@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
-from graphkit.data.scalers import make_scaler
+from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
@@ -19,12 +19,12 @@ from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.window_input import SCALERS, WindowInput
 from graphkit.tasks.window_stream import WindowQuery, shuffled
 
 __all__ = ["WindowClassification"]
 
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
-_SCALERS = ("window", "standard", "minmax", "maxabs", "none")
 _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
     "accuracy": lambda s, y: ordinal.top_k_accuracy(s, y, 1),
     "balanced_accuracy": ordinal.balanced_accuracy,
@@ -81,6 +81,9 @@ class WindowClassification(SignalTask):
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
 
+    Attributes:
+        input: Prepares windows for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
+
     Raises:
         GraphError: No signal, no labels, or a class that only the test knows.
         UnknownNameError: An unknown loss, scaler, selection or column.
@@ -113,7 +116,7 @@ class WindowClassification(SignalTask):
     ) -> None:
         for what, value, known in (
             ("loss", loss, _LOSSES),
-            ("scaler", scaler, _SCALERS),
+            ("scaler", scaler, SCALERS),
             ("selection", selection, [*_METRICS, *(f"vote_{m}" for m in _METRICS)]),
         ):
             if value not in known:
@@ -141,18 +144,15 @@ class WindowClassification(SignalTask):
         self.correct_labels = correct_labels
         self.train_labels = self._corrected()
         self._check_classes()
-        self.scaler_name = scaler
-        self.scaler = None
-        if scaler != "window":
-            self.scaler = make_scaler(scaler, scale_per)
-            self.scaler.fit(
-                graph.signal, graph.signal_mask, self.windows.covered(self.index[0]),
-                graph.signal_part,
-            )  # fmt: skip
+        self.input = WindowInput(
+            self.num_nodes, self.in_channels, history=history, scaler=scaler, scale_per=scale_per
+        )
+        self.input.fit(
+            graph.signal, graph.signal_mask, self.windows.covered(self.index[0]), graph.signal_part
+        )
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
         self._weight = weight.float() if class_weights else None
-        self._placed: dict[torch.device, Any] = {}
 
     # ---------------------------------------------------------------- what models may ask
     @property
@@ -164,6 +164,12 @@ class WindowClassification(SignalTask):
     def covariate_names(self) -> tuple[str, ...]:
         """None: a window is looked at by itself."""
         return ()
+
+    @property
+    def scaler(self) -> Scaler | None:
+        """Scales readings, fitted to the rows of training windows; ``None`` if windows scale
+        themselves."""
+        return self.input.scaler
 
     def training_windows(self) -> tuple[Tensor, Tensor]:
         """All training windows, scaled, ``[W, T, N, C]``, and their classes ``[W]``."""
@@ -184,10 +190,8 @@ class WindowClassification(SignalTask):
         """
         windows = self.windows if split == "train" else self.eval_windows
         w, part = windows[index], windows.part[index]
-        x = self._scaled(w.x, part)
         masked = self.graph.signal_mask is not None
-        if masked:
-            x = x.masked_fill(~w.x_mask, 0)
+        x = self.input.x(w.x, w.x_mask if masked else None, part)
         labels = self.train_labels if split == "train" else self.labels
         return WindowQuery(
             x=x.to(device),
@@ -265,7 +269,6 @@ class WindowClassification(SignalTask):
     # ---------------------------------------------------------------- record
     def identity(self) -> dict[str, Any]:
         """What decides the numbers."""
-        per = f", per {self.scaler.per}" if self.scaler is not None else ""
         return {
             "split": self.split.describe(),
             "windows": {s: len(i) for s, i in zip(SPLITS, self.index)},
@@ -273,7 +276,7 @@ class WindowClassification(SignalTask):
             "stride": {"train": self.windows.stride, "eval": self.eval_windows.stride},
             "label": self.label,
             "num_classes": self.num_classes,
-            "scaler": f"{self.scaler_name}{per}",
+            "scaler": self.input.scaler_name,
             "loss": self.loss_name,
             "smoothing": self.smoothing if self.loss_name == "ordinal" else None,
             "balanced": self.balanced,
@@ -321,13 +324,6 @@ class WindowClassification(SignalTask):
         first = torch.zeros_like(windows).scatter_(0, row, y)
         parts = torch.bincount(first, minlength=self.num_classes)
         return 1.0 / (parts[y] * windows[row]).double()
-
-    def _scaled(self, x: Tensor, part: Tensor) -> Tensor:
-        x = x if x.is_floating_point() else x.float()
-        if self.scaler is not None:
-            return self.scaler(x, part if self.scaler.per == "part" else None)
-        x = x - x.mean(1, keepdim=True)
-        return x / x.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-12)
 
     def _all(self, logits: Tensor, y: Tensor) -> dict[str, float]:
         found = {}

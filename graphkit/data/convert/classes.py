@@ -81,7 +81,7 @@ def class_ids(
 
 
 def _is_text(kind: Any) -> bool:
-    return kind == object or isinstance(kind, pd.StringDtype) or kind.name.startswith("string")
+    return kind.kind == "O" or isinstance(kind, pd.StringDtype) or kind.name.startswith("string")
 
 
 def _found(column: pd.Series, name: str) -> tuple[Any, ...]:

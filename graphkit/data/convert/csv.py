@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import json
 import lzma
 import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from graphkit.data.convert.labels import labels_from_json, labels_to_json
-from graphkit.data.convert.pandas import from_pandas, to_pandas
-from graphkit.errors import GraphError, MissingFileError
 from graphkit.files import whole_file
+from graphkit.data.convert.dates import parse_dates
+from graphkit.data.convert.labels import is_canonical
+from graphkit.data.convert.pandas import from_pandas, to_pandas
+from graphkit.data.label_values import label_values
+from graphkit.data.labels import labels_from_json
+from graphkit.errors import GraphError, MissingFileError
 
 if TYPE_CHECKING:
+    from graphkit.data.columns import NodeEvents
     from graphkit.data.temporal_graph import TemporalGraph
+    from graphkit.data.time_unit import TimeUnit
 
 __all__ = ["from_csv", "to_csv"]
 
 _OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _MARK = "# graphkit "
+# What stands for a missing number: pandas' own list. A missing node is an empty field alone.
+# fmt: off
+_MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
+            "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
+# fmt: on
 # Floats are read to the last bit: by default from pandas 3.1 on, which warns if asked to.
 _OLD = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
 _EXACT = {"float_precision": "round_trip"} if _OLD else {}
@@ -41,9 +56,37 @@ def from_csv(
     names: list[Any] | None = None,
     dates: bool = False,
     read: dict[str, Any] | None = None,
-    **options: Any,
+    edge_attr: Any = None,
+    edge_y: Any = None,
+    edge_weight: Any = None,
+    edge_type: Any = None,
+    x: Any = None,
+    y: Any = None,
+    node_type: Any = None,
+    node_events: NodeEvents | dict[str, Any] | None = None,
+    signal: Any = None,
+    signal_t: Any = None,
+    signal_mask: Any = None,
+    signal_part: Any = None,
+    parts: Mapping[str, Any] | None = None,
+    ids: str = "auto",
+    bipartite: bool = False,
+    num_nodes: int | None = None,
+    node_names: Any = None,
+    node_space: Any = None,
+    time_unit: TimeUnit | str | None = None,
+    time_zone: Any = None,
+    float_dtype: torch.dtype | None = torch.float32,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
+    sort: bool = True,
+    name: str | None = None,
 ) -> TemporalGraph:
     """Read a table of events with pandas' C parser.
+
+    Labels of nodes are read as text, unless all of them (of both columns) are integers as they are
+    normally written: ``007`` and ``7`` are two labels, and so are ``NA`` and ``null``; only an
+    empty field is a missing node.
 
     Args:
         path: The file; its suffix tells the compression.
@@ -51,54 +94,40 @@ def from_csv(
         sep: What parts two fields.
         header: Line of the column names; ``None`` if there are none.
         names: Names to use instead.
-        dates: Read the time column as dates.
-        read: Further options of :func:`pandas.read_csv`.
-        options: Options of :func:`~graphkit.data.convert.pandas.from_pandas`: ``edge_attr``,
-            ``ids``, ``time_unit``, ...
+        dates: Read the time column as ISO 8601 dates. Offsets from UTC may change within it.
+        read: Further options of :func:`pandas.read_csv`; a ``dtype`` for ``src`` and ``dst`` is
+            taken as it is.
+        edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
+            signal_mask, signal_part, parts, ids, bipartite, num_nodes, node_names, node_space, \
+            time_unit, time_zone, float_dtype, column_names, class_names, sort, name: See
+            :func:`~graphkit.data.convert.pandas.from_pandas`.
 
     A file written with ``to_csv(meta=True)`` is read back exactly, without options.
 
     Raises:
-        GraphError: The file is empty or no table, or what ``from_pandas`` raises.
+        GraphError: The file is empty or no table, a row has more fields than the header, labels
+            differ in surrounding blanks only, or what ``from_pandas`` raises.
         MissingFileError: There is no such file (a ``FileNotFoundError`` too).
     """
+    own = ("path", "sep", "header", "names", "dates", "read")
+    options = {key: value for key, value in locals().items() if key not in (*own, "own")}
     if not os.path.exists(path) or os.path.isdir(path):
         raise MissingFileError(path)
     meta = _read_meta(path)
     settings: dict[str, Any] = {"sep": sep, "header": header, "names": names}
     settings |= {"engine": "c", "low_memory": False} | _EXACT
     if meta is not None:
-        labels = meta.pop("node_names", None)
-        settings |= {"header": 0, "keep_default_na": False}
-        if labels is not None:
-            options.setdefault("node_names", labels_from_json(labels))
-            if labels["items"] and isinstance(labels["items"][0], str):
-                settings["dtype"] = {src: str, dst: str}
+        settings |= {"header": 0}
         dates = dates or meta.pop("dates", False)
-    settings |= read or {}
-    try:
-        if meta is None:
-            table = pd.read_csv(path, **settings)
-        else:
-            with _open(path, "rt") as file:
-                file.readline()
-                table = pd.read_csv(file, **settings)
-    except pd.errors.EmptyDataError:
-        raise GraphError(str(path), "the file is empty", expected="one event per line") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise GraphError(
-            str(path),
-            f"the file is no table ({str(error).strip()})",
-            fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
-        ) from error
+    numbers = ids == "as_is" or (meta is not None and not meta.get("labels", True))
+    table = _read_table(path, settings, read or {}, [] if numbers else [src, dst], meta is not None)
+    if not numbers:
+        _type_labels(table, [end for end in (src, dst) if end in table.columns], meta)
     if meta is not None:
         table.attrs["graphkit"] = meta
     if dates and time in table.columns:
-        try:
-            table[time] = pd.to_datetime(table[time], format="ISO8601")
-        except ValueError as error:
-            raise GraphError(str(time), f"a time is no ISO date: {error}") from error
-    return from_pandas(table, src, dst, time, **options)
+        table[time] = parse_dates(table[time], str(time))
+    return from_pandas(table, **options)
 
 
 def to_csv(
@@ -107,8 +136,10 @@ def to_csv(
     *,
     labels: bool = True,
     dates: bool = False,
+    source_names: bool = False,
     meta: bool = False,
-    **options: Any,
+    sep: str = ",",
+    write: dict[str, Any] | None = None,
 ) -> None:
     """Write the events as a table, one line each; the file appears when it is complete.
 
@@ -116,24 +147,137 @@ def to_csv(
         graph: Any graph. Node data and signals have no place in the table.
         path: The file; its suffix tells the compression.
         labels: Write ``node_names`` instead of ids, if the graph has them.
-        dates: Write times as ISO dates.
+        dates: Write times as ISO dates, in ``graph.time_zone`` with their offset from UTC.
+        source_names: Call columns as the graph's source did; see
+            :func:`~graphkit.data.convert.pandas.to_pandas`.
         meta: Begin with a comment line that holds what a table cannot: number of nodes, time unit,
             types and labels by id, so that :func:`from_csv` gives the same graph back. Other
             programs must skip that line.
-        options: Further options of :meth:`pandas.DataFrame.to_csv`.
+        sep: What parts two fields.
+        write: Further options of :meth:`pandas.DataFrame.to_csv`.
 
     Raises:
-        GraphError: Labels that are not text or whole numbers cannot be written with ``meta``.
+        GraphError: Labels that are not text or whole numbers, or that a text file cannot hold,
+            cannot be written with ``meta``, nor can ``source_names``.
     """
-    table = to_pandas(graph, labels=labels, dates=dates)
-    options = {"index": False} | options
+    if meta and source_names:
+        raise GraphError("source_names", "meta=True keeps these names", fix="Leave it out.")
+    table = to_pandas(graph, labels=labels, dates=dates, source_names=source_names)
+    options = _quoted(
+        {"index": False, "sep": sep} | (write or {}), graph.node_names if labels else None
+    )
     with whole_file(path) as part, _open(part, "wt") as file:
         if meta:
             facts = dict(table.attrs["graphkit"], dates=dates)
             if labels and graph.node_names is not None:
-                facts["node_names"] = _text_labels(graph.node_names)
+                _check_labels(graph.node_names)
             file.write(f"{_MARK}{json.dumps(facts)}\n")
         table.to_csv(file, **options)
+
+
+def _read_table(
+    path: str | os.PathLike[str],
+    settings: dict[str, Any],
+    read: dict[str, Any],
+    labels: list[Any],
+    skip_line: bool,
+) -> pd.DataFrame:
+    """The table, with columns of labels as text."""
+    try:
+        if labels and not {"dtype", "keep_default_na", "na_values", "converters"} & set(read):
+            with _opened(path, skip_line) as file:
+                columns = pd.read_csv(file, **(settings | read | {"nrows": 0})).columns
+            text = [column for column in labels if column in columns]
+            missing = {column: [""] if column in text else _MISSING for column in columns}
+            settings |= {"dtype": dict.fromkeys(text, str), "keep_default_na": False,
+                         "na_values": missing}  # fmt: skip
+        with _opened(path, skip_line) as file:
+            table = pd.read_csv(file, **(settings | read))
+    except pd.errors.EmptyDataError:
+        raise GraphError(str(path), "the file is empty", expected="one event per line") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if found is not None:
+            raise _too_wide(path, settings, read, *map(int, found.groups())) from error
+        raise GraphError(
+            str(path),
+            f"the file is no table ({str(error).strip()})",
+            fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
+        ) from error
+    if "index_col" not in read and not isinstance(table.index, pd.RangeIndex):
+        width = table.shape[1]  # pandas takes the first fields of such rows for an index
+        raise GraphError(
+            str(path),
+            "rows have more fields than the header",
+            row=0,
+            expected=f"{width} fields",
+            got=f"{width + table.index.nlevels} fields",
+            fix="Mend the header or the rows, or name all columns: names=[...], header=0.",
+        )
+    return table
+
+
+def _too_wide(
+    path: Any, settings: dict[str, Any], read: dict[str, Any], width: int, line: int, got: int
+) -> GraphError:
+    # Lines that are skipped make the row unknown; the line is right in any case.
+    plain = not {"skiprows", "comment", "skipfooter"} & set(read)
+    first = 0 if settings["header"] is None and not settings["names"] else 1
+    return GraphError(
+        str(path),
+        f"the file is no table: line {line} has too many fields",
+        row=line - 1 - first if plain else None,
+        expected=f"{width} fields",
+        got=f"{got} fields",
+        fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
+    )
+
+
+def _type_labels(table: pd.DataFrame, ends: list[Any], meta: dict[str, Any] | None) -> None:
+    """Columns of labels as integers, if all of both are; decided by their distinct texts."""
+    if not all(
+        isinstance(table[end].dtype, (pd.StringDtype, np.dtypes.ObjectDType)) for end in ends
+    ):
+        return  # the caller's own dtype
+    known = labels_from_json(meta.get("node_names")) if meta is not None else None
+    if known is not None:
+        numbers = {type(label) for label in known.tolist()} == {int}
+        distinct: list[set[str]] = []
+    else:
+        distinct = [set(table[end].dropna().unique()) for end in ends]
+        numbers = all(is_canonical(text) for texts in distinct for text in texts)
+    if numbers:
+        for end in ends:
+            if not table[end].isna().any():
+                table[end] = _integers(table[end])
+        return
+    texts = set().union(*distinct)
+    blank = next((text for text in texts if text != text.strip() and text.strip() in texts), None)
+    if blank is not None:
+        raise GraphError(
+            str(ends[0]),
+            "labels differ in surrounding blanks only",
+            got=f"{blank!r} and {blank.strip()!r}",
+            fix="Pass read={'skipinitialspace': True}, or strip the labels.",
+        )
+
+
+def _integers(column: pd.Series) -> pd.Series:
+    try:
+        return column.astype(np.int64)
+    except (ValueError, OverflowError):  # beyond 64 bits
+        return pd.Series(label_values(column.map(int).to_list(), str(column.name)))
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], skip_line: bool) -> Iterator[Any]:
+    """What pandas reads: the path, or a file behind its first line."""
+    if not skip_line:
+        yield path
+        return
+    with _open(path, "rt") as file:
+        file.readline()
+        yield file
 
 
 def _open(path: str | os.PathLike[str], mode: str) -> IO[str]:
@@ -150,9 +294,10 @@ def _read_meta(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         return None  # another encoding, for which pandas has an option
 
 
-def _text_labels(names: np.ndarray) -> dict[str, Any]:
-    labels = labels_to_json(names)
-    kinds = {type(item) for item in labels["items"]}
+def _check_labels(names: np.ndarray) -> None:
+    """Refuse labels that a text file gives back as something else."""
+    items = names.tolist()
+    kinds = {type(item) for item in items}
     if kinds not in ({str}, {int}):
         raise GraphError(
             "node_names",
@@ -161,4 +306,22 @@ def _text_labels(names: np.ndarray) -> dict[str, Any]:
             got=", ".join(sorted(kind.__name__ for kind in kinds)),
             fix="Pass labels=False to write ids, or meta=False.",
         )
-    return labels
+    if kinds == {int}:
+        return
+    bad = next((i for i, item in enumerate(items) if item == "" or "\0" in item), None)
+    if bad is not None:
+        raise GraphError(
+            "node_names",
+            "an empty label, or one with a NUL, cannot be read back from text",
+            row=bad,
+            got=repr(items[bad]),
+            fix="Pass labels=False to write ids, or use g.save(folder).",
+        )
+
+
+def _quoted(options: dict[str, Any], names: np.ndarray | None) -> dict[str, Any]:
+    """Quote all text if a label holds a carriage return, which ends a line otherwise."""
+    if names is None or "quoting" in options:
+        return options
+    returns = any(isinstance(name, str) and "\r" in name for name in names.tolist())
+    return options | {"quoting": csv.QUOTE_NONNUMERIC} if returns else options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from graphkit.data.convert.left_out import warn_left_out
 from graphkit.errors import GraphError, require
 
 if TYPE_CHECKING:
+    from graphkit.data.columns import NodeEvents
     from graphkit.data.temporal_graph import TemporalGraph
+    from graphkit.data.time_unit import TimeUnit
 
 __all__ = ["from_dgl", "to_dgl"]
 
@@ -25,7 +28,29 @@ def from_dgl(
     *,
     time: str = "t",
     names: dict[str, str] | None = None,
-    **columns: Any,
+    edge_attr: Any = None,
+    edge_y: Any = None,
+    edge_weight: Any = None,
+    edge_type: Any = None,
+    x: Any = None,
+    y: Any = None,
+    node_type: Any = None,
+    node_events: NodeEvents | dict[str, Any] | None = None,
+    signal: Any = None,
+    signal_t: Any = None,
+    signal_mask: Any = None,
+    signal_part: Any = None,
+    parts: Mapping[str, Any] | None = None,
+    num_nodes: int | None = None,
+    node_names: Any = None,
+    node_space: Any = None,
+    time_unit: TimeUnit | str | None = None,
+    dates: bool = False,
+    time_zone: Any = None,
+    sort: bool = True,
+    name: str | None = None,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
 ) -> TemporalGraph:
     """Build a graph from a homogeneous ``DGLGraph``.
 
@@ -34,12 +59,20 @@ def from_dgl(
         time: Key of ``edata`` with the time of each edge; without it the graph is static.
         names: Which key of ``edata`` or ``ndata`` holds which column, such as
             ``{"edge_attr": "feat", "x": "feat"}``; by default each column has its own name.
-        columns: Further columns of :class:`~graphkit.TemporalGraph`, such as ``time_unit``.
+        edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
+            signal_mask, signal_part, parts, num_nodes, node_names, node_space, time_unit, dates, \
+            time_zone, sort, name, column_names, class_names: Columns and facts that DGL has no
+            place for, or instead of what is found there; see :class:`~graphkit.TemporalGraph`.
 
     Raises:
         MissingPackageError: DGL is not installed or cannot be loaded.
         GraphError: The graph has several edge types, a key is missing, or it is invalid.
     """
+    columns = {
+        key: value
+        for key, value in locals().items()
+        if key not in ("graph", "time", "names") and value is not None
+    }
     from graphkit.data.temporal_graph import TemporalGraph
 
     dgl = _dgl()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from graphkit.data.inputs import label_array
-from graphkit.data.labels import Labels, label_values
+from graphkit.data.label_values import label_values, object_array
+from graphkit.data.labels import Labels
 from graphkit.errors import GraphError
 
 __all__ = ["MappedNodes", "is_canonical", "map_nodes"]
@@ -86,7 +88,7 @@ def map_nodes(
         np.array([place[label] for label in uniques], dtype=np.int64)[codes]
         for codes, uniques in coded
     )
-    return MappedNodes(src, dst, label_array(names) if _one_kind(names) else _objects(names),
+    return MappedNodes(src, dst, label_array(names) if _one_kind(names) else object_array(names),
                        numbered=True)  # fmt: skip
 
 
@@ -113,7 +115,7 @@ def _two_spaces(arrays: list[np.ndarray], columns: tuple[str, str], *, as_is: bo
         )
     together = [*names[0], *names[1]]
     space = np.repeat([False, True], [len(names[0]), len(names[1])])
-    together = label_array(together) if _one_kind(together) else _objects(together)
+    together = label_array(together) if _one_kind(together) else object_array(together)
     return MappedNodes(src, dst + len(names[0]), together, space, numbered=True)
 
 
@@ -157,10 +159,8 @@ def _sorted_labels(labels: list[Any], columns: tuple[str, ...]) -> list[Any]:
     if numbers and texts:
         _check_told_apart(numbers, texts, columns)
     others = [label for label in distinct if not isinstance(label, (int, float, str))]
-    try:
+    with suppress(TypeError):  # labels that cannot be compared stay in order of appearance
         others = sorted(others)
-    except TypeError:  # labels of kinds that cannot be compared stay in order of appearance
-        pass
     return [*sorted(numbers), *sorted(texts), *others]
 
 
@@ -179,10 +179,3 @@ def _check_told_apart(numbers: list[Any], texts: list[str], columns: tuple[str, 
 
 def _one_kind(labels: list[Any]) -> bool:
     return all(type(label) is int for label in labels) or all(type(v) is float for v in labels)
-
-
-def _objects(labels: list[Any]) -> np.ndarray:
-    out = np.empty(len(labels), dtype=object)
-    for node, label in enumerate(labels):
-        out[node] = label
-    return out

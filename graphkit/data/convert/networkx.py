@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -11,13 +11,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from graphkit.data.convert.classes import named_classes
 from graphkit.data.convert.dates import read_times
 from graphkit.data.convert.left_out import warn_left_out
-from graphkit.data.names import facts_from_json
+from graphkit.data.convert.table_columns import stacked
+from graphkit.data.names import facts_from_json, facts_to_json
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
+    from graphkit.data.columns import NodeEvents
     from graphkit.data.temporal_graph import TemporalGraph
+    from graphkit.data.time_unit import TimeUnit
 
 __all__ = ["from_networkx", "to_networkx"]
 
@@ -39,8 +43,20 @@ def from_networkx(
     y: str | None = None,
     node_type: str | None = None,
     both_directions: bool = True,
-    time_unit: Any = None,
-    **columns: Any,
+    node_events: NodeEvents | dict[str, Any] | None = None,
+    signal: Any = None,
+    signal_t: Any = None,
+    signal_mask: Any = None,
+    signal_part: Any = None,
+    parts: Mapping[str, Any] | None = None,
+    node_space: Any = None,
+    time_unit: TimeUnit | str | None = None,
+    dates: bool = False,
+    time_zone: Any = None,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
+    sort: bool = True,
+    name: str | None = None,
 ) -> TemporalGraph:
     """Build a graph from networkx.
 
@@ -57,8 +73,13 @@ def from_networkx(
         both_directions: An edge of an undirected graph becomes two events, one each way (a self
             loop becomes one); otherwise one.
         time_unit: What one tick is; see :func:`~graphkit.data.convert.pandas.from_pandas`.
-        columns: Further columns of :class:`~graphkit.TemporalGraph`.
+        dates, time_zone: Whether numbers count from 1970-01-01 UTC, and the zone of dates; see
+            :func:`~graphkit.data.convert.pandas.from_pandas`.
+        node_events, signal, signal_t, signal_mask, signal_part, parts, node_space, column_names, \
+            class_names, sort, name: See :class:`~graphkit.TemporalGraph`; rows of nodes are in the
+            order of ``graph.nodes``.
 
+    Text and truth values in ``edge_y`` and ``y`` become classes, whose names are kept.
     A graph that :func:`to_networkx` wrote is read back exactly without naming attributes.
 
     Raises:
@@ -81,31 +102,59 @@ def from_networkx(
     if time is not None:
         times = _gather(rows, time, "edge", "Pass time=None for a static graph.")
     facts = facts_from_json(meta)
-    when = read_times(pd.Series(times), "t", time_unit or facts.pop("time_unit", None),
-                      columns.pop("time_zone", facts.pop("time_zone", None)))  # fmt: skip
-    columns.setdefault("dates", when.dates or facts.pop("dates"))
-    given = {"edge_attr": edge_attr, "edge_weight": edge_weight, "edge_type": edge_type,
-             "edge_y": edge_y}  # fmt: skip
-    for name, chosen in given.items():
-        if (value := _feature(rows, name, chosen, meta.get(name), "edge")) is not None:
-            columns[name] = value
+    when = read_times(
+        pd.Series(times, dtype=None if times else "int64"),
+        "t",
+        time_unit or facts["time_unit"] if meta else time_unit,
+        time_zone or facts.get("time_zone"),
+    )
+    called = dict(facts.get("column_names", {}))
+    if not meta and time is not None:
+        called["t"] = time
+    classes = dict(facts.get("class_names", {})) | dict(class_names or {})
+    columns: dict[str, Any] = {}
+    chosen = {"edge_attr": edge_attr, "edge_weight": edge_weight, "edge_type": edge_type,
+              "edge_y": edge_y, "x": x, "y": y, "node_type": node_type}  # fmt: skip
     node_rows = [data for _, data in graph.nodes(data=True)]
-    for name, chosen in {"x": x, "y": y, "node_type": node_type}.items():
-        if (value := _feature(node_rows, name, chosen, meta.get(name), "node")) is not None:
-            columns[name] = value
-    if names != list(range(len(names))):
-        labels = np.empty(len(names), dtype=object)
-        labels[:] = names
-        columns["node_names"] = labels.astype(meta.get("names", object))
-    if "name" in meta:
-        columns.setdefault("name", meta["name"])
+    for key, keys in chosen.items():
+        kind, found = ("edge", rows) if key in _EDGE else ("node", node_rows)
+        value, labels = _feature(found, key, keys, meta.get(key), kind, classes.get(key))
+        if value is None:
+            called.pop(key, None)
+            continue
+        columns[key] = value
+        if keys is not None:
+            called[key] = keys
+        if labels is not None:
+            classes[key] = labels
+    node_names = None
+    if names != list(range(len(names))) or "names" in meta:
+        node_names = np.empty(len(names), dtype=object)
+        node_names[:] = names
+        node_names = node_names.astype(meta.get("names", object))
+    if node_space is None and "node_space" in meta:
+        node_space = np.array(meta["node_space"], dtype=bool)
     return TemporalGraph(
         [place[u] for u, _, _ in edges],
         [place[v] for _, v, _ in edges],
-        t,
-        num_nodes=len(names) or None,
-        time_unit=unit,
+        when.values,
         **columns,
+        node_events=node_events,
+        signal=signal,
+        signal_t=signal_t,
+        signal_mask=signal_mask,
+        signal_part=signal_part,
+        parts=parts,
+        num_nodes=len(names) or None,
+        node_names=node_names,
+        node_space=node_space,
+        time_unit=when.unit,
+        dates=dates or when.dates or facts["dates"],
+        time_zone=when.zone,
+        column_names=called | dict(column_names or {}),
+        class_names=classes,
+        sort=sort,
+        name=facts.get("name") if name is None else name,
     )
 
 
@@ -122,9 +171,9 @@ def to_networkx(graph: TemporalGraph, *, labels: bool = True) -> nx.MultiDiGraph
     """
     warn_left_out(graph, ("node_events", "signal"), "networkx")
     names = list(range(graph.num_nodes))
-    meta: dict[str, Any] = {"time_unit": str(graph.time_unit)}
-    if graph.name is not None:
-        meta["name"] = graph.name
+    meta: dict[str, Any] = facts_to_json(graph)
+    if graph.node_space is not None:
+        meta["node_space"] = graph.node_space.int().tolist()
     if labels and graph.node_names is not None:
         names = graph.node_names.tolist()
         meta["names"] = graph.node_names.dtype.str
@@ -162,19 +211,31 @@ def _feature(
     chosen: str | Sequence[str] | None,
     saved: dict[str, Any] | None,
     kind: str,
-) -> Tensor | np.ndarray | None:
+    known: Sequence[Any] | None,
+) -> tuple[Tensor | np.ndarray | None, tuple[Any, ...] | None]:
+    """A column by its attributes, and the names of its classes if it holds names."""
     if chosen is None:
         if saved is None:
-            return None
+            return None, None
         value = [row[name] for row in rows]
         dtype = getattr(torch, saved["dtype"])
-        return torch.tensor(value, dtype=dtype).reshape(len(rows), *saved["shape"])
+        return torch.tensor(value, dtype=dtype).reshape(len(rows), *saved["shape"]), None
     if isinstance(chosen, str):
-        value = np.asarray(_gather(rows, chosen, kind, "Give every one a value."))
+        found = _gather(rows, chosen, kind, "Give every one a value.")
+        named = any(isinstance(value, (str, bool, np.bool_)) for value in found)
+        if name in ("edge_y", "y") and (named or known is not None):
+            column = pd.Series(found, dtype=object)
+            if (classes := named_classes(column, chosen, known)) is not None:
+                return classes
+        value = np.asarray(found)
     else:
         parts = [_gather(rows, key, kind, "Give every one a value.") for key in chosen]
-        value = np.stack([np.asarray(part) for part in parts], axis=1)
-    return value.astype(np.float32) if value.dtype == np.float64 else value
+        arrays = [np.asarray(part) for part in parts]
+        if all(array.dtype.kind in "biuf" for array in arrays):
+            value = stacked(arrays, list(chosen), torch.float32)
+        else:
+            value = np.stack(arrays, axis=1)
+    return value.astype(np.float32) if value.dtype == np.float64 else value, None
 
 
 def _gather(rows: list[dict[str, Any]], key: str, kind: str, fix: str) -> list[Any]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from graphkit.data.labels import label_values
+from graphkit.data.convert.dates import read_times
+from graphkit.data.label_values import label_values
 from graphkit.errors import GraphError
 
-__all__ = ["WideTable", "is_labelled", "labels_of", "node_rows", "wide_table"]
+__all__ = ["WideTable", "is_labelled", "labels_of", "match_tables", "node_rows", "wide_table"]
 
 
 class WideTable(NamedTuple):
@@ -21,11 +22,13 @@ class WideTable(NamedTuple):
         times: The times as a column of pandas, or ``None`` if the table has none.
         values: ``[T, N, C]`` in order of node id and channel; NaN where a reading is missing.
         channels: Names of the channels, or ``None`` if the table has no level for them.
+        labels: Labels by id, ``[N]``.
     """
 
     times: pd.Series | None
     values: np.ndarray
     channels: tuple[str, ...] | None
+    labels: list[Any]
 
 
 def is_labelled(value: Any, *, columns: bool = False) -> bool:
@@ -163,11 +166,80 @@ def wide_table(
                 expected=f"a MultiIndex of (node, channel), channels {', '.join(channels)}",
                 got=f"{frame.shape[1]} plain columns",
             )
-        order = list(range(frame.shape[1]))
-        if wanted is not None:
-            order = node_rows(frame.columns, wanted, column).tolist()
+        wanted = label_values(frame.columns, column).tolist() if wanted is None else _list(wanted)
+        order = node_rows(frame.columns, wanted, column).tolist()
         shape, found = (len(frame), len(order), 1), None
-    return WideTable(times, _numbers(frame, order, column).reshape(shape), found)
+    return WideTable(times, _numbers(frame, order, column).reshape(shape), found, wanted)
+
+
+def match_tables(
+    nodes: dict[str, Any],
+    signals: dict[str, Any],
+    node_names: Any,
+    num_events: int,
+    clock: dict[str, Any],
+    class_names: Any,
+) -> tuple[dict[str, Any], Any, dict[str, Any], Any, dict[str, Any]]:
+    """Tables that come to a graph of ids: matched to ``node_names`` by label.
+
+    A table with a default index is taken as an array. Without ``node_names`` and events, the
+    columns of a signal name the nodes; its index of dates gives ``signal_t``, which is put into
+    ``signals`` with the signal.
+
+    Returns:
+        Node columns, names of the nodes, clock, names of classes and names of columns.
+
+    Raises:
+        GraphError: A table names its rows, and the graph does not name its nodes; or it does not
+            fit them.
+    """
+    from graphkit.data.convert.labels import MappedNodes
+    from graphkit.data.convert.table_nodes import node_column
+
+    signal = signals.get("signal")
+    wide = is_labelled(signal, columns=True)
+    if wide and node_names is None and not num_events:
+        node_names = wide_table(signal, None).labels
+    classes, columns = dict(class_names or {}), {}
+    mapped = MappedNodes(np.empty(0), np.empty(0), node_names)
+    for key, value in nodes.items():
+        if is_labelled(value) and node_names is None and not _in_order(labels_of(value)):
+            raise _nameless(key)
+        if isinstance(value, (pd.DataFrame, pd.Series)):
+            value, found, called = node_column(value, key, mapped, classes.get(key), None)
+            classes |= {} if found is None else {key: found}
+            columns |= {} if called is None else {key: called}
+        nodes = nodes | {key: value}
+    if wide:
+        if node_names is None and not _in_order(signal.columns):
+            raise _nameless("signal")
+        wanted = np.arange(signal.shape[1]) if node_names is None else node_names
+        table = wide_table(signal, wanted)
+        signals["signal"] = table.values
+        columns |= {} if table.channels is None else {"signal": table.channels}
+        if table.times is not None and signals.get("signal_t") is None:
+            times = read_times(table.times, "signal_t", clock["time_unit"], clock["time_zone"])
+            signals["signal_t"] = times.values
+            dates = clock["dates"] or times.dates
+            clock = clock | {"dates": dates, "time_zone": times.zone or clock["time_zone"]}
+    return nodes, node_names, clock, classes, columns
+
+
+def _in_order(labels: pd.Index) -> bool:
+    """Whether labels are the ids ``0..N-1``, in any order."""
+    if isinstance(labels, pd.MultiIndex) or not pd.api.types.is_integer_dtype(labels.dtype):
+        return False
+    return np.array_equal(np.sort(labels.to_numpy()), np.arange(len(labels)))
+
+
+def _nameless(column: str) -> GraphError:
+    return GraphError(
+        column,
+        "the table names its nodes, and the graph does not",
+        expected="node_names beside it",
+        got="labels without ids",
+        fix=f"Pass node_names=[...] too, or {column}=table.to_numpy() if it is in order of id.",
+    )
 
 
 def _time_column(frame: pd.DataFrame, time: Any) -> Any:

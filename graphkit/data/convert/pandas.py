@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,11 @@ from torch import Tensor
 
 from graphkit.data.convert.classes import named_classes
 from graphkit.data.convert.dates import Times, read_times, tick_dates
-from graphkit.data.convert.labels import MappedNodes, map_nodes
-from graphkit.data.convert.node_tables import is_labelled, labels_of, node_rows, wide_table
-from graphkit.data.labels import labels_from_json, labels_to_json
+from graphkit.data.convert.labels import MappedNodes
+from graphkit.data.convert.node_tables import is_labelled, wide_table
+from graphkit.data.convert.table_columns import as_float, find_column, numeric_column, stacked
+from graphkit.data.convert.table_nodes import labels_by_id, map_table_nodes, node_column
+from graphkit.data.labels import labels_to_json
 from graphkit.data.names import facts_from_json, facts_to_json
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from graphkit.data.columns import NodeEvents
     from graphkit.data.temporal_graph import TemporalGraph
 
-__all__ = ["find_column", "from_pandas", "numeric_column", "stacked", "to_pandas"]
+__all__ = ["from_pandas", "to_pandas"]
 
 _COLUMNS = ("edge_weight", "edge_type", "edge_y", "edge_attr")
 _META = "graphkit"  # key in DataFrame.attrs under which to_pandas keeps what a table cannot hold
@@ -138,7 +139,7 @@ def from_pandas(
     facts = facts_from_json(meta)
     classes = facts.pop("class_names", {}) | dict(class_names or {})
     names: dict[str, Any] = dict(facts.pop("column_names", {}))
-    if not names:
+    if not meta:
         names = {key: str(value) for key, value in (("src", src), ("dst", dst), ("t", time))
                  if value is not None}  # fmt: skip
     given = {"edge_weight": edge_weight, "edge_type": edge_type, "edge_y": edge_y,
@@ -158,15 +159,13 @@ def from_pandas(
             names.pop(key, None)
             classes.pop(key, None)
     tables = {"x": x, "y": y, "node_type": node_type}
-    mapped = _map_nodes(events, (src, dst), meta, ids, bipartite, num_nodes, node_names,
+    mapped = map_table_nodes(events, (src, dst), meta, ids, bipartite, num_nodes, node_names,
                         node_space, tables, signal, node_events)  # fmt: skip
     for key, value in tables.items():
         if value is None:
             names.pop(key, None)
             continue
-        columns[key], found, labels = _node_column(
-            value, key, mapped, classes.get(key), float_dtype
-        )
+        columns[key], found, labels = node_column(value, key, mapped, classes.get(key), float_dtype)
         if found is not None:
             classes[key] = found
         if labels is not None:
@@ -180,8 +179,8 @@ def from_pandas(
     if isinstance(signal, pd.DataFrame) and (
         is_labelled(signal, columns=True) or isinstance(signal.columns, pd.MultiIndex)
     ):
-        wide = wide_table(signal, _wanted(mapped, "signal"), time)
-        signal = _as_float(torch.from_numpy(np.ascontiguousarray(wide.values)), float_dtype)
+        wide = wide_table(signal, labels_by_id(mapped, "signal"), time)
+        signal = as_float(torch.from_numpy(np.ascontiguousarray(wide.values)), float_dtype)
         if wide.channels is not None:
             names["signal"] = wide.channels
     times, signal_t = _all_times(events, time, time_unit, time_zone, wide, signal_t)
@@ -284,135 +283,10 @@ def to_pandas(
         facts["node_space"] = graph.node_space.int().tolist()
     facts["labels"] = names is not None
     table = pd.concat(blocks, axis=1)
+    if source_names:  # one source column may be a weight and a feature
+        table = table.loc[:, ~table.columns.duplicated()]
     table.attrs[_META] = Facts(facts)
     return table
-
-
-def _map_nodes(
-    events: pd.DataFrame,
-    ends: tuple[Any, Any],
-    meta: dict[str, Any],
-    ids: str,
-    bipartite: bool,
-    num_nodes: int | None,
-    node_names: Any,
-    node_space: Any,
-    tables: dict[str, Any],
-    signal: Any,
-    node_events: Any,
-) -> MappedNodes:
-    """Ids of the ends, and a refusal of arrays whose order the caller could not know."""
-    columns = find_column(events, ends[0]), find_column(events, ends[1])
-    bare = {key: v for key, v in tables.items() if v is not None and not is_labelled(v)}
-    if signal is not None and not is_labelled(signal, columns=True):
-        bare["signal"] = signal
-    named = [labels_of(v) for v in tables.values() if is_labelled(v)]
-    if is_labelled(signal, columns=True) and not isinstance(signal.columns, pd.MultiIndex):
-        named.append(signal.columns)
-    if node_names is None and ids == "auto":
-        node_names = labels_from_json(meta.get("node_names"))
-        if node_names is not None and node_space is None and "node_space" in meta:
-            node_space = np.array(meta["node_space"], dtype=bool)
-    known = num_nodes
-    if known is None and bare:
-        key, value = next(iter(bare.items()))
-        known = np.shape(value)[1] if key == "signal" else len(value)
-    if known is None and node_names is None and not meta.get("labels"):
-        known = meta.get("num_nodes")
-        node_space = meta.get("node_space") if node_space is None else node_space
-        if node_space is not None:
-            node_space = np.array(node_space, dtype=bool)
-    if known is None and node_names is None and named and ids == "auto" and not bipartite:
-        known = _plain_ids(named[0])
-    mapped = map_nodes(columns, ends, ids, node_names=node_names, num_nodes=known,
-                       bipartite=bipartite, node_space=node_space)  # fmt: skip
-    if mapped.names is None and node_space is not None:
-        mapped = mapped._replace(space=node_space)
-    if mapped.numbered:
-        if node_events is not None:
-            bare["node_events"] = node_events
-        if bare:
-            raise GraphError(
-                next(iter(bare)),
-                "an array in the caller's order meets labels that are numbered here",
-                expected="node data by label, or node_names in the order of the array",
-                got=f"{len(mapped.names)} labels such as {mapped.names.tolist()[0]!r}",
-                fix="Pass node_names=[label of every row], or a pandas table with labels as its "
-                "index (columns, for a signal); ids='as_is' if the integers are the ids.",
-            )
-        if num_nodes is not None and num_nodes != len(mapped.names):
-            raise GraphError(
-                "num_nodes",
-                "the number of labels differs",
-                expected=f"{len(mapped.names)} labels in the table",
-                got=num_nodes,
-                fix="Name the nodes without events too: node_names=[...]; or leave it out.",
-            )
-    return mapped
-
-
-def _plain_ids(labels: pd.Index) -> int | None:
-    """``N`` if the labels of a table are ``0..N-1`` in any order: then they are the ids."""
-    if not pd.api.types.is_integer_dtype(labels.dtype):
-        return None
-    values = np.sort(labels.to_numpy())
-    return len(values) if np.array_equal(values, np.arange(len(values))) else None
-
-
-def _wanted(mapped: MappedNodes, column: str) -> np.ndarray | None:
-    """The labels by id that a table of nodes must have; ``None`` where its own decide."""
-    if mapped.names is None:
-        return None
-    if mapped.space is not None and len(set(np.asarray(mapped.names).tolist())) < len(mapped.names):
-        raise GraphError(
-            column,
-            "a label stands for a source and for a destination",
-            fix="Pass node data as an array in order of id, with node_names= and node_space=.",
-        )
-    return np.asarray(mapped.names) if hasattr(mapped.names, "dtype") else mapped.names
-
-
-def _node_column(
-    value: Any,
-    key: str,
-    mapped: MappedNodes,
-    known: Sequence[Any] | None,
-    float_dtype: torch.dtype | None,
-) -> tuple[Any, tuple[Any, ...] | None, list[str] | None]:
-    """Node data in order of id, names of classes, and names of columns."""
-    if not isinstance(value, (pd.DataFrame, pd.Series)):
-        text = key == "y" and not isinstance(value, Tensor) and _has_text(value)
-        if not text:
-            return value, None, None
-        value = pd.Series(list(value), dtype=object)
-    if is_labelled(value):
-        labels = labels_of(value)
-        wanted = _wanted(mapped, key)
-        wanted = np.arange(len(value)) if wanted is None else wanted
-        value = value.iloc[node_rows(labels, wanted, key)]
-    if isinstance(value, pd.DataFrame) and value.shape[1] == 1 and key in ("y", "node_type"):
-        value = value.iloc[:, 0]
-    if isinstance(value, pd.Series):
-        called = None if value.name is None else [str(value.name)]
-        if key == "y":
-            found = named_classes(value, str(value.name or key), known)
-            if found is not None:
-                return found[0], found[1], called
-        frame = value.rename(value.name if value.name is not None else key).to_frame()
-        array = numeric_column(frame, frame.columns[0])
-    else:
-        called = [str(column) for column in value.columns]
-        places = value.set_axis(range(value.shape[1]), axis=1)
-        arrays = [numeric_column(places, i, called[i]) for i in places.columns]
-        array = stacked(arrays, called, float_dtype)
-    return _as_float(torch.from_numpy(array), float_dtype), None, called
-
-
-def _has_text(value: Any) -> bool:
-    value = np.asarray(value)
-    return value.dtype.kind in "US" or (
-        value.dtype == object and value.ndim == 1 and any(isinstance(v, str) for v in value)
-    )
 
 
 def _all_times(
@@ -504,111 +378,10 @@ def _features(
             if found is not None:
                 return found
         value = numeric_column(events, chosen)
-    return _as_float(torch.from_numpy(np.ascontiguousarray(value)), float_dtype), None
-
-
-def stacked(
-    arrays: list[np.ndarray], names: Sequence[str], float_dtype: torch.dtype | None
-) -> np.ndarray:
-    """Columns side by side, ``[E, D]``.
-
-    Raises:
-        GraphError: An integer beside floats would lose digits.
-    """
-    kind = np.result_type(*arrays)
-    final = torch.empty(0, dtype=float_dtype) if float_dtype and kind == np.float64 else None
-    limit = 2**53
-    if final is not None and final.is_floating_point():
-        limit = int(2 / torch.finfo(final.dtype).eps)
-    if kind.kind == "f":
-        for array, name in zip(arrays, names):
-            if array.dtype.kind in "iu" and array.dtype.itemsize > 1 and len(array):
-                coarse = (array > limit) | (array < -limit)
-                if coarse.any():
-                    row = int(np.argmax(coarse))
-                    raise GraphError(
-                        name,
-                        "an integer beside floating-point columns loses digits",
-                        row=row,
-                        expected=f"at most {limit}",
-                        got=int(array[row]),
-                        fix="Pass float_dtype=None, scale the column, or pass it by itself.",
-                    )
-    return np.stack(arrays, axis=1)
-
-
-def _as_float(value: Tensor, float_dtype: torch.dtype | None) -> Tensor:
-    return value.to(float_dtype) if float_dtype and value.dtype == torch.float64 else value
+    return as_float(torch.from_numpy(np.ascontiguousarray(value)), float_dtype), None
 
 
 def _is_list(chosen: Any) -> bool:
     return isinstance(chosen, (Sequence, pd.Index, np.ndarray)) and not isinstance(
         chosen, (str, tuple)
     )
-
-
-def numeric_column(events: pd.DataFrame, name: Any, called: str | None = None) -> np.ndarray:
-    """A column of numbers without missing values.
-
-    Raises:
-        GraphError: The column is missing, not numeric, or a value is missing.
-    """
-    column = find_column(events, name)
-    name = name if called is None else called
-    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
-        text = pd.to_numeric(column, errors="coerce").isna().to_numpy()
-        row = int(np.argmax(text)) if text.any() else 0
-        raise GraphError(
-            str(name),
-            "a feature column is not numeric",
-            row=row,
-            expected="numbers",
-            got=f"{column.iloc[row]!r}",
-            fix="Encode categories as numbers, for example with pandas.factorize.",
-        )
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise GraphError(
-            str(name),
-            "a value is missing",
-            row=int(np.argmax(missing)),
-            expected="a number",
-            got="NaN",
-            fix="Fill missing values (events[column].fillna(...)) or drop these rows.",
-        )
-    value = column.to_numpy()
-    if value.dtype == object:  # a nullable type of pandas
-        value = column.to_numpy(dtype=column.dtype.name.lower())
-    if value.dtype.kind == "u" and value.dtype.itemsize > 1:  # torch has few operations for them
-        large = value > np.iinfo(np.int64).max
-        if large.any():
-            row = int(np.argmax(large))
-            raise GraphError(
-                str(name), "a value does not fit in int64", row=row, got=int(value[row])
-            )
-        value = value.astype(np.int64)
-    return value.copy() if not value.flags.writeable else value
-
-
-def find_column(events: pd.DataFrame, name: Any) -> pd.Series:
-    """A column of a table by name.
-
-    Raises:
-        GraphError: There is none, or several; the message lists those at hand.
-    """
-    if name not in events.columns:
-        close = difflib.get_close_matches(str(name), map(str, events.columns), n=1)
-        raise GraphError(
-            str(name),
-            "there is no such column",
-            expected=f"one of {', '.join(map(repr, events.columns))}",
-            fix=f"Did you mean {close[0]!r}?" if close else "Name the columns: src=, dst=, time=.",
-        )
-    column = events[name]
-    if isinstance(column, pd.DataFrame):
-        raise GraphError(
-            str(name),
-            f"{column.shape[1]} columns have this name",
-            fix="Rename them so that each name is unique.",
-        )
-    return column

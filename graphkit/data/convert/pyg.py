@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
+    from graphkit.data.time_unit import TimeUnit
 
 __all__ = ["from_pyg", "to_pyg"]
 
@@ -31,7 +32,29 @@ def from_pyg(
     *,
     time: str = "edge_time",
     times: Any = None,
-    **columns: Any,
+    edge_attr: Any = None,
+    edge_y: Any = None,
+    edge_weight: Any = None,
+    edge_type: Any = None,
+    x: Any = None,
+    y: Any = None,
+    node_type: Any = None,
+    node_events: NodeEvents | dict[str, Any] | None = None,
+    signal: Any = None,
+    signal_t: Any = None,
+    signal_mask: Any = None,
+    signal_part: Any = None,
+    parts: Mapping[str, Any] | None = None,
+    num_nodes: int | None = None,
+    node_names: Any = None,
+    node_space: Any = None,
+    time_unit: TimeUnit | str | None = None,
+    dates: bool = False,
+    time_zone: Any = None,
+    sort: bool = True,
+    name: str | None = None,
+    column_names: Mapping[str, Any] | None = None,
+    class_names: Mapping[str, Any] | None = None,
 ) -> TemporalGraph:
     """Build a graph from PyG.
 
@@ -42,14 +65,21 @@ def from_pyg(
             node events, those that do not become static; labels likewise.
         time: Attribute of a ``Data`` with the time of each edge, ``[E]``.
         times: Times of the steps of a sequence, increasing; by default ``0, 1, ...`` in steps.
-        columns: Further columns of :class:`~graphkit.TemporalGraph`, such as ``time_unit`` and
-            ``num_nodes``, which PyG has no place for.
+        edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
+            signal_mask, signal_part, parts, num_nodes, node_names, node_space, time_unit, dates, \
+            time_zone, sort, name, column_names, class_names: Columns and facts that PyG has no
+            place for, or instead of what is found there; see :class:`~graphkit.TemporalGraph`.
 
     Attributes that have no place in a graph (masks, names) are left out with a warning.
 
     Raises:
         GraphError: An object of another kind; steps that do not fit together; or an invalid graph.
     """
+    columns = {
+        key: value
+        for key, value in locals().items()
+        if key not in ("data", "time", "times") and value is not None
+    }
     from graphkit.data.temporal_graph import TemporalGraph
 
     if isinstance(data, TemporalData):

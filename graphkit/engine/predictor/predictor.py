@@ -277,10 +277,11 @@ def _kind_for(task: Any) -> type[Predictor]:
     for kind in Predictor._kinds.values():
         if task.name in kind.tasks:
             return kind
+    served = [name for kind in Predictor._kinds.values() for name in kind.tasks]
     raise GraphError(
         "task",
         f"there is no predictor for '{task.name}'",
-        expected=f"one of {', '.join(sorted(t for k in Predictor._kinds.values() for t in k.tasks))}",
+        expected=f"one of {', '.join(sorted(served))}",
     )
 
 

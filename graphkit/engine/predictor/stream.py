@@ -8,24 +8,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from graphkit.data import EventBatch, TemporalGraph
 from graphkit.data.inputs import check_count
 from graphkit.data.labels import Labels
-from graphkit.data.node_schema import NodeSchema
 from graphkit.data.schema import EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
-from graphkit.engine.passes import replay
 from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.ranked import as_list, best, ranked_table, with_new_ids
+from graphkit.engine.predictor.ranked import as_list, best, ranked_table
+from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.stream import PairTable
 
 __all__ = ["Observed", "StreamPredictor"]
 
-_LATE = ("raise", "insert", "drop")
-_BATCH = ("edge_attr", "edge_weight", "edge_type")  # columns of a batch beside ends and times
 _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
 
@@ -60,61 +55,31 @@ class StreamPredictor(Predictor):
 
     # ---------------------------------------------------------------- what is kept
     def _adopt(self, task: Any, before: str | None) -> None:
-        graph = task.graph
-        self._schema, self._labels = EventSchema.of(graph), Labels.of(graph)
-        self._nodes = NodeSchema.of(graph)
-        self._within_batch = bool(task.within_batch)
-        self._destinations = graph.dst.unique().cpu()
-        if before is None:
-            past = _seen(self.model, graph)
-        else:
-            past = task.past(before)
-            replay(self.model, past, self.batch_size, self.device)
-        self._pairs = PairTable(graph.num_nodes, graph.t.dtype)
-        self._now: int | float | None = None
-        for stretch in past:
-            if len(stretch):
-                self._pairs.insert(stretch.src.cpu(), stretch.dst.cpu(), stretch.t.cpu())
-                self._now = stretch.t_max if self._now is None else max(self._now, stretch.t_max)
+        self._state = StreamState.of_task(self.model, task, self.batch_size, before)
 
     def _facts(self) -> dict[str, Any]:
-        return {
-            "schema": self._schema.to_json(),
-            "nodes": self._nodes.to_json(),
-            "labels": self._labels.to_json(),
-            "within_batch": self._within_batch,
-            "now": self._now,
-        }
+        return self._state.facts()
 
     def _tensors(self) -> dict[str, Tensor]:
-        pairs = {f"pairs.{name}": value for name, value in self._pairs.state_dict().items()}
-        return {"destinations": self._destinations, **pairs}
+        return self._state.tensors()
 
     def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        self._schema = EventSchema.from_json(facts["schema"])
-        self._nodes = NodeSchema.from_json(facts["nodes"])
-        self._labels = Labels.from_json(facts["labels"])
-        self._within_batch, self._now = facts["within_batch"], facts["now"]
-        self._destinations = tensors["destinations"]
-        self._pairs = PairTable(len(self._labels), getattr(torch, self._schema.clock.dtype))
-        prefix = "pairs."
-        saved = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        self._pairs.load_state_dict(saved)
+        self._state = StreamState.restored(self.model, facts, tensors)
 
     @property
     def num_nodes(self) -> int:
         """Number of nodes, those that were observed after training among them."""
-        return len(self._labels)
+        return len(self._state.labels)
 
     @property
     def labels(self) -> Labels:
         """The labels of the nodes; a copy."""
-        return self._labels.copy()
+        return self._state.labels.copy()
 
     @property
     def schema(self) -> EventSchema:
         """Names and types of the columns of its tables, and their clock."""
-        return self._schema
+        return self._state.schema
 
     # ---------------------------------------------------------------- score
     @torch.no_grad()
@@ -123,6 +88,7 @@ class StreamPredictor(Predictor):
         table: Any,
         *,
         observe: bool = False,
+        against: Any = None,
         nodes: pd.DataFrame | None = None,
         late: str = "raise",
         time_unit: str | None = None,
@@ -135,6 +101,8 @@ class StreamPredictor(Predictor):
                 observed.
             observe: Take the rows for events that have happened: they need times and features,
                 every batch of them is scored and then observed, and new nodes are admitted.
+            against: Labels of further destinations for each row, ``[rows, C]``, to be scored at the
+                same time as the row's own: negatives, or candidates to rank it among.
             nodes: Features of new nodes, see :meth:`observe`.
             late: What to do about events that are too late, see :meth:`observe`.
             time_unit: Unit of times that are numbers; by default that of the graph.
@@ -142,50 +110,80 @@ class StreamPredictor(Predictor):
         Returns:
             One row per row of ``table``, in its order and with its index: source, destination and
             time, ``score`` (a logit) and ``probability`` (its sigmoid: how likely the pair is an
-            event rather than a negative as in training). Scores of dropped events are NaN.
+            event rather than a negative as in training). With ``against`` also ``score_1`` to
+            ``score_C``. Scores of dropped events are NaN.
 
         Raises:
             GraphError: A column is missing or does not fit, a node is not known (with ``observe``
                 it is admitted), or a time is earlier than that of the last event observed.
         """
-        source = SourceTable.of(table, self._schema)
+        source = SourceTable.of(table, self._state.schema)
+        kept = np.ones(len(source), dtype=bool)
         if observe:
-            kept = self._in_time(source, late, time_unit)
-            events = self._admit(source.frame[kept], nodes, time_unit)
-            scores = self._go_on(events, scored=True)
+            kept = self._state.in_time(source, late, time_unit)
+            frame = source.frame if kept.all() else source.frame[kept]
+            events = self._state.admit(frame, nodes, time_unit)
+            others = self._others(against, kept)
+            scores = self._state.go_on(events, self.batch_size, others[events.order])
         else:
-            kept = np.ones(len(source), dtype=bool)
-            events = self._schema.read(
-                source.frame, labels=self._labels, need=(), time="optional", time_unit=time_unit
+            others = self._others(against, kept)
+            events = self._state.schema.read(
+                source.frame,
+                labels=self._state.labels,
+                need=(),
+                time="optional",
+                time_unit=time_unit,
             )
-            scores = self._score_pairs(events)
+            scores = self._score_pairs(events, others[events.order])
         return self._answer(source, kept, events, scores)
 
-    def _score_pairs(self, events: EventTable) -> Tensor:
-        """Scores ``[E]``, a bounded number of pairs at a time."""
+    def _others(self, against: Any, kept: np.ndarray) -> Tensor:
+        """int64 ``[kept rows, C]``, ids of the destinations that rows are compared with."""
+        if against is None:
+            return torch.empty(int(kept.sum()), 0, dtype=torch.int64)
+        rows = against.to_numpy() if isinstance(against, pd.DataFrame) else against
+        shape = np.shape(rows)
+        if len(shape) != 2 or shape[0] != len(kept):
+            raise GraphError(
+                "against",
+                "not labels of destinations for each row",
+                expected=f"[{len(kept)}, C]",
+                got=list(shape),
+            )
+        flat = [label for row in rows for label in as_list(row)]
+        ids = self._state.labels.ids(flat, "against", side=1).reshape(shape)
+        return torch.from_numpy(ids[kept])
+
+    def _score_pairs(self, events: EventTable, others: Tensor) -> Tensor:
+        """Scores ``[E, 1 + C]``, a bounded number of pairs at a time."""
         t = events.t
         if t is None:
-            t = self._time_of(None).expand(len(events))
+            t = self._state.time_of(None).expand(len(events))
         else:
-            self._check_times(t.numpy(), self._schema.t)
+            self._state.check_times(events.in_rows(t).numpy(), self._state.schema.t)
+        dst = torch.cat([events.dst.unsqueeze(1), others], dim=1)
+        rows = max(1, _ROWS // dst.shape[1])
         parts = [
-            self.model.score(*(v.to(self.device) for v in chunk))
-            for chunk in zip(*(v.split(_ROWS) for v in (events.src, events.dst, t)))
+            self.model.score(*(v.to(self.device) for v in chunk)).float().cpu()
+            for chunk in zip(events.src.split(rows), dst.split(rows), t.split(rows))
+            if len(chunk[0])
         ]
-        return torch.cat(parts).float().cpu() if parts else torch.empty(0)
+        return torch.cat(parts) if parts else torch.empty(dst.shape)
 
     def _answer(
         self, source: SourceTable, kept: np.ndarray, events: EventTable, scores: Tensor
     ) -> pd.DataFrame:
         """Scores beside the columns of the table that they are about, in its order."""
-        schema, found = self._schema, torch.full((len(kept),), torch.nan)
+        schema, found = self._state.schema, torch.full((len(kept), scores.shape[1]), torch.nan)
         found[torch.from_numpy(kept)] = events.in_rows(scores)
         keys = {"src": schema.src, "dst": schema.dst}
         if schema.t is not None and source.has(schema.t, "t"):
             keys["t"] = schema.t
-        answer = pd.DataFrame({name: source.column(name, key) for key, name in keys.items()})
-        answer["score"], answer["probability"] = found.numpy(), found.sigmoid().numpy()
-        return answer
+        columns = {name: source.column(name, key) for key, name in keys.items()}
+        columns["score"] = found[:, 0].numpy()
+        columns["probability"] = found[:, 0].sigmoid().numpy()
+        columns |= {f"score_{c}": found[:, c].numpy() for c in range(1, scores.shape[1])}
+        return pd.DataFrame(columns, index=source.frame.index)
 
     # ---------------------------------------------------------------- observe
     @torch.no_grad()
@@ -215,125 +213,12 @@ class StreamPredictor(Predictor):
             GraphError: As for :meth:`score`; or a new node has no features. Nothing is observed
                 then.
         """
-        source = SourceTable.of(table, self._schema)
-        kept = self._in_time(source, late, time_unit)
-        events = self._admit(source.frame[kept], nodes, time_unit)
-        self._go_on(events)
+        source = SourceTable.of(table, self._state.schema)
+        kept = self._state.in_time(source, late, time_unit)
+        frame = source.frame if kept.all() else source.frame[kept]
+        events = self._state.admit(frame, nodes, time_unit)
+        self._state.go_on(events, self.batch_size)
         return Observed(len(events), events.new, len(kept) - len(events))
-
-    def _in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
-        """bool, one per row: the events that are to be observed."""
-        if late not in _LATE:
-            raise UnknownNameError("late", late, _LATE)
-        kept = np.ones(len(source), dtype=bool)
-        if self._now is None or self._schema.t is None or not len(source):
-            return kept
-        schema = self._schema
-        t = schema.clock.read(source.column(schema.t, "t"), schema.t, time_unit or source.time_unit)
-        early = t < self._now
-        if not early.any() or (late == "insert" and getattr(self.model, "accepts_late", False)):
-            return kept
-        if late == "drop":
-            return ~early
-        row = int(np.argmax(early))
-        fix = "late='drop' leaves such events out."
-        if getattr(self.model, "accepts_late", False):
-            fix = "late='insert' observes them all the same, late='drop' leaves them out."
-        elif late == "insert":
-            fix = f"The state of {self.model_name} depends on the order of events. {fix}"
-        raise GraphError(
-            schema.t,
-            "an event is earlier than the last one observed",
-            row=row,
-            expected=f"{self._written(self._now)} or later",
-            got=str(self._written(t[row])),
-            fix=fix,
-        )
-
-    def _admit(
-        self, table: pd.DataFrame, nodes: pd.DataFrame | None, time_unit: str | None
-    ) -> EventTable:
-        """Read events and make room for their new nodes; all or nothing."""
-        known = len(self._labels)
-        events = self._schema.read(
-            table,
-            labels=self._labels,
-            admit=True,
-            need=self._needed(),
-            time="required",
-            time_unit=time_unit,
-        )
-        try:
-            if len(self._labels) > known:
-                self._grow(known, nodes)
-        except BaseException:
-            self._labels.forget(known)
-            raise
-        return events
-
-    def _needed(self) -> tuple[str, ...]:
-        """Columns of events that the model reads."""
-        width = getattr(self.model, "edge_dim", None)
-        if width is None:  # a model that does not say
-            return self._schema.features
-        return ("edge_attr",) if width else ()
-
-    def _grow(self, known: int, nodes: pd.DataFrame | None) -> None:
-        """Make room for the labels from number ``known`` on."""
-        count = len(self._labels)
-        new = self._labels.labels(range(known, count))
-        if not hasattr(self.model, "grow"):
-            raise GraphError(
-                self._schema.src,
-                f"{type(self.model).__name__} cannot take in new nodes",
-                got=repr(new[0]),
-                fix="Give the model a method grow(num_nodes, x=None), or leave these events out.",
-            )
-        x = None
-        if getattr(self.model, "x", None) is not None:
-            x = self._features_of(new, nodes).to(self.device)
-        self.model.grow(count, x=x)
-        self._pairs.grow(count)
-
-    def _features_of(self, new: list[Any], nodes: pd.DataFrame | None) -> Tensor:
-        """``[new nodes, ...]`` features out of a table of nodes."""
-        if nodes is None:
-            raise GraphError(
-                "nodes",
-                f"new nodes need features, which {self.model_name} reads",
-                got=f"no table for {', '.join(map(repr, new[:3]))}",
-                fix="observe(table, nodes=features), one row per new node, labels in the index.",
-            )
-        read = self._nodes.read(nodes, need=("x",))
-        place = {label: row for row, label in enumerate(read.labels)}
-        lost = [label for label in new if label not in place]
-        if lost:
-            raise GraphError(
-                "nodes",
-                "a new node has no row of features",
-                got=", ".join(map(repr, lost[:3])),
-                fix="Add a row for it; the index holds the labels.",
-            )
-        return read.columns["x"][[place[label] for label in new]]
-
-    def _go_on(self, events: EventTable, scored: bool = False) -> Tensor | None:
-        """Observe events batch by batch, scoring each batch first if asked to."""
-        scores = []
-        columns = {"src": events.src, "dst": events.dst, "t": events.t}
-        columns |= {n: getattr(events, n) for n in self._needed() if n in _BATCH}
-        columns["event_id"] = torch.arange(len(events))
-        for start in range(0, len(events), self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            batch = EventBatch(**{n: v[rows].to(self.device) for n, v in columns.items()})
-            if scored:
-                earlier = {"earlier": batch} if self._within_batch else {}
-                scores.append(self.model.score(batch.src, batch.dst, batch.t, **earlier))
-            self.model.observe(batch)
-            self._pairs.insert(events.src[rows], events.dst[rows], events.t[rows])
-            last = events.t[rows][-1].item()
-            self._now = last if self._now is None else max(self._now, last)
-        self._destinations = with_new_ids(self._destinations, events.dst)
-        return torch.cat(scores).float().cpu() if scores else torch.empty(0)
 
     # ---------------------------------------------------------------- recommend
     @torch.no_grad()
@@ -369,22 +254,22 @@ class StreamPredictor(Predictor):
         """
         k, tile = check_count(k, "k"), check_count(tile, "tile")
         asked = as_list(nodes)
-        src = torch.from_numpy(self._labels.ids(asked, self._schema.src, side=0))
-        candidates = self._destinations
+        src = torch.from_numpy(self._state.labels.ids(asked, self._state.schema.src, side=0))
+        candidates = self._state.destinations
         if among is not None:
-            ids = self._labels.ids(as_list(among), self._schema.dst, side=1)
+            ids = self._state.labels.ids(as_list(among), self._state.schema.dst, side=1)
             candidates = torch.from_numpy(ids).unique()
-        t = self._time_of(at)
+        t = self._state.time_of(at)
         found = []
         for node in src.tolist():
             mine = candidates
             if not met:
-                mine = mine[self._pairs(torch.full_like(mine, node), mine)[0] == 0]
+                mine = mine[self._state.pairs(torch.full_like(mine, node), mine)[0] == 0]
             if among is None:
                 mine = mine[mine != node]
             found.append(best(mine, self._score_one(node, mine, t, tile), k))
-        names = (self._schema.src, self._schema.dst)
-        return ranked_table(names, asked, found, self._labels)
+        names = (self._state.schema.src, self._state.schema.dst)
+        return ranked_table(names, asked, found, self._state.labels)
 
     def _score_one(self, node: int, candidates: Tensor, t: Tensor, tile: int) -> Tensor:
         """Scores of one source with many destinations."""
@@ -419,55 +304,15 @@ class StreamPredictor(Predictor):
         if side not in ("src", "dst"):
             raise UnknownNameError("side", side, ("src", "dst"))
         if nodes is None:
-            ids = torch.arange(len(self._labels))
+            ids = torch.arange(len(self._state.labels))
         else:
             ids = torch.from_numpy(
-                self._labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
+                self._state.labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
             )
-        t = self._time_of(at)
+        t = self._state.time_of(at)
         parts = [
             embed(part.to(self.device), t.expand(len(part)).to(self.device)).float().cpu()
             for part in ids.split(_ROWS)
         ]
-        index = pd.Index(self._labels.labels(ids), tupleize_cols=False)
+        index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
         return pd.DataFrame(torch.cat(parts).numpy(), index=index)
-
-    # ---------------------------------------------------------------- time
-    def _time_of(self, at: Any) -> Tensor:
-        """``[1]``, a time of question in ticks."""
-        dtype = getattr(torch, self._schema.clock.dtype)
-        if at is None:
-            return torch.tensor([0 if self._now is None else self._now], dtype=dtype)
-        ticks = self._schema.clock.read(pd.Series([at]), "at")
-        self._check_times(ticks, "at")
-        return torch.from_numpy(ticks).to(dtype)
-
-    def _check_times(self, t: np.ndarray, column: str) -> None:
-        """Refuse questions about the past: the state is that after the last event."""
-        early = t < self._now if self._now is not None else np.zeros(len(t), dtype=bool)
-        if early.any():
-            row = int(np.argmax(early))
-            raise GraphError(
-                column,
-                "the question is about a time before the last event observed",
-                row=row,
-                expected=f"{self._written(self._now)} or later",
-                got=str(self._written(t[row])),
-                fix="The state of the model cannot go back. Score events before they are observed: "
-                "score(table, observe=True).",
-            )
-
-    def _written(self, ticks: Any) -> Any:
-        """A time as the source has it."""
-        return self._schema.clock.write(np.asarray([ticks]))[0]
-
-
-def _seen(model: nn.Module, graph: TemporalGraph) -> list[TemporalGraph]:
-    """The events of a graph that a model has observed, by its own count of time."""
-    clock = getattr(model, "stream_clock", None)
-    if clock is None:
-        return [graph]
-    if int(clock.num_events) == 0:
-        return []
-    end = clock.now.cpu().to(graph.t.dtype)
-    return [graph[: int(torch.searchsorted(graph.t, end, right=True))]]

@@ -84,17 +84,21 @@ def test_files_of_other_people(tmp_path: Path) -> None:
         tmp_path / "snap.txt.gz", 0, 1, 2, sep=" ", header=None, read={"comment": "%"}
     )
     assert g.t.tolist() == [50, 100]
-    assert g.src.tolist() == [2, 3]
-    (tmp_path / "l.csv").write_text("u,v\nana,bo\nbo,NA\n")
-    with pytest.raises(GraphError, match="'v', row 1: a node is missing"):
-        TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None)
-    kept = {"keep_default_na": False}
-    g = TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None, read=kept)
+    assert g.node_names.tolist() == [1, 2, 3]
+    assert g.node_names[g.src.numpy()].tolist() == [2, 3]
+    (tmp_path / "l.csv").write_text("u,v,w\nana,bo,1\nbo,NA,NA\n")
+    g = TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None)
     assert g.node_names.tolist() == ["NA", "ana", "bo"]
+    with pytest.raises(GraphError, match="'w', row 1: a value is missing"):
+        TemporalGraph.from_csv(tmp_path / "l.csv", "u", "v", None, edge_weight="w")
+    (tmp_path / "e.csv").write_text("u,v\nana,bo\nbo,\n")
+    with pytest.raises(GraphError, match="'v', row 1: a node is missing"):
+        TemporalGraph.from_csv(tmp_path / "e.csv", "u", "v", None)
+    kept = {"keep_default_na": False}
     (tmp_path / "latin.csv").write_bytes("src,dst,t\nü,b,1\n".encode("latin-1"))
     g = TemporalGraph.from_csv(tmp_path / "latin.csv", read={"encoding": "latin-1"})
     assert g.node_names.tolist() == ["b", "ü"]
-    g = TemporalGraph.from_csv(tmp_path / "l.csv", "a", "b", None, names=["a", "b"], header=0,
+    g = TemporalGraph.from_csv(tmp_path / "l.csv", "a", "b", None, names=["a", "b", "c"], header=0,
                                read=kept)  # fmt: skip
     assert len(g) == 2
 
@@ -116,13 +120,72 @@ def test_dates(tmp_path: Path) -> None:
         TemporalGraph.from_csv(tmp_path / "bad.csv")
 
 
+def write(tmp_path: Path, text: str, **options: Any) -> TemporalGraph:
+    (tmp_path / "g.csv").write_text(text)
+    return TemporalGraph.from_csv(tmp_path / "g.csv", **options)
+
+
+def test_labels_are_text_unless_all_are_integers(tmp_path: Path) -> None:
+    both = write(tmp_path, "src,dst,t\n7,007,1\n8,7,2\n")
+    assert both.node_names.tolist() == ["007", "7", "8"]
+    numbers = write(tmp_path, "src,dst,t\n7,-3,1\n8,0,2\n")
+    assert numbers.node_names.tolist() == [-3, 0, 7, 8]
+    one_is_text = write(tmp_path, "src,dst,t\n7,a,1\n8,b,2\n")
+    assert one_is_text.node_names.tolist() == ["7", "8", "a", "b"]
+    missing = write(tmp_path, "src,dst,t\nNA,null,1\nNone,nan,2\n")
+    assert missing.node_names.tolist() == ["NA", "None", "nan", "null"]
+    large = write(tmp_path, f"src,dst,t\n{2**53},{2**53 + 1},1\n{2**63 - 1},{2**63},2\n")
+    assert large.node_names.tolist() == [str(v) for v in (2**53, 2**53 + 1, 2**63 - 1, 2**63)]
+    ids = write(tmp_path, "src,dst,t\n7,007,1\n", ids="as_is")
+    assert (ids.src.tolist(), ids.dst.tolist(), ids.num_nodes) == ([7], [7], 8)
+    assert write(tmp_path, "src,dst,t\n1,0,5\n", num_nodes=3).node_names is None
+    typed = write(tmp_path, "src,dst,t\n07,7,1\n", read={"dtype": {"src": int, "dst": int}})
+    assert typed.node_names.tolist() == [7]
+
+
+def test_offsets_that_change_within_a_file(tmp_path: Path) -> None:
+    text = "src,dst,t\n0,1,2024-03-31T01:00:00+01:00\n1,0,2024-03-31T03:00:00+02:00\n"
+    g = write(tmp_path, text, dates=True)
+    assert g.t.diff().tolist() == [3600]
+    assert g.t[0] == 1711843200
+    assert g.dates
+    zoned = write(tmp_path, text, dates=True, time_zone="Europe/Berlin")
+    assert torch.equal(zoned.t, g.t)
+    zoned.to_csv(tmp_path / "z.csv", dates=True, meta=True)
+    assert "2024-03-31 03:00:00+02:00" in (tmp_path / "z.csv").read_text()
+    again = TemporalGraph.from_csv(tmp_path / "z.csv")
+    assert torch.equal(again.t, g.t)
+    assert again.time_zone == "Europe/Berlin"
+    with pytest.raises(GraphError, match="'t', row 1: some dates have an offset") as caught:
+        write(tmp_path, "src,dst,t\n0,1,2024-01-01T00:00Z\n0,1,2024-01-02T00:00\n", dates=True)
+    assert caught.value.row == 1
+
+
+def test_labels_a_text_file_could_change(tmp_path: Path, assert_same: Same) -> None:
+    odd = ["a\rb", "\r", "x\ny", 'q"', "a,b", " a", "NA", "007", "é"]
+    g = TemporalGraph(range(8), range(1, 9), range(8), node_names=odd)
+    g.to_csv(tmp_path / "g.csv", meta=True)
+    assert_same(TemporalGraph.from_csv(tmp_path / "g.csv"), g)
+    for label in ("", "a\0"):
+        bad = TemporalGraph([0], [1], [0], node_names=[label, "b"])
+        with pytest.raises(GraphError, match=r"'node_names', row 0: .*cannot be read back"):
+            bad.to_csv(tmp_path / "bad.csv", meta=True)
+    assert not (tmp_path / "bad.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
+        ("src,dst,t\n1,2,3,99\n", {}, "row 0: rows have more fields.*3 fields; got 4 fields"),
+        ("src,dst,t\n1,2,3,\n", {}, "row 0: rows have more fields than the header"),
+        ("src,dst,t\n1,2,3\n1,2,3,99\n", {}, "row 1: .*line 3 has too many fields"),
+        ("1,2,3\n1,2,3,9\n", {"header": None, "src": 0, "dst": 1, "time": 2}, "row 1: .*line 2"),
+        ("1,2,3,9\n", {"header": None, "names": ["src", "dst", "t"]}, "row 0: rows have more"),
+        ("src,dst,t\n1, 2,3\n2,a,3\n", {}, "surrounding blanks.*skipinitialspace"),
         ("", {}, "the file is empty"),
         ("src,dst,t\n", {}, "the graph is empty"),
         ("src;dst;t\n0;1;2\n", {}, "there is no such column"),
-        ("src,dst,t\n0,1,2\n0,1,2,3,4\n", {}, "no table.*Check sep="),
+        ("src,dst,t\n0,1,2\n0,1,2,3,4\n", {}, "row 1: .*no table: line 3.*5 fields.*Check sep="),
         ("src,dst,t\n0,1,2\n0,x,3\n", {"ids": "as_is"}, "'dst'"),
     ],
 )

@@ -1,0 +1,137 @@
+"""From a graph that stands still to what a model of it is given."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.errors import GraphError
+
+__all__ = ["StaticGraph", "StaticInput"]
+
+_SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
+
+
+class StaticGraph(NamedTuple):
+    """A graph as models are given it.
+
+    Attributes:
+        x: Features ``[N, C]``.
+        sparse_x: The same as a CSR tensor where most are zero, ``None`` otherwise.
+        edge_index: int64 ``[2, E]``.
+        edge_weight: ``[E]``, or ``None``.
+    """
+
+    x: Tensor
+    sparse_x: Tensor | None
+    edge_index: Tensor
+    edge_weight: Tensor | None
+
+    def inputs(self, model: nn.Module) -> list[Tensor]:
+        """The arguments of a model's ``forward``: sparse features if it has ``accepts_sparse``."""
+        sparse = self.sparse_x is not None and getattr(model, "accepts_sparse", False)
+        inputs = [self.sparse_x if sparse else self.x, self.edge_index]
+        return inputs if self.edge_weight is None else [*inputs, self.edge_weight]
+
+
+class StaticInput(nn.Module):
+    """Prepares graphs for a model that was trained on one of them.
+
+    Args:
+        in_channels: Features of a node, C.
+        weighted: Whether edges have weights.
+        normalize_features: Divide each node's features by the sum of their sizes.
+
+    Raises:
+        GraphError: A graph has no features, features of another width, or weights where there were
+            none in training (or the other way round).
+    """
+
+    def __init__(
+        self, in_channels: int, *, weighted: bool = False, normalize_features: bool = True
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.weighted = int(in_channels), bool(weighted)
+        self.normalize_features = bool(normalize_features)
+
+    @classmethod
+    def of(cls, graph: TemporalGraph, *, normalize_features: bool = True) -> StaticInput:
+        """The preparation for graphs that are like this one.
+
+        Raises:
+            GraphError: The graph has no node features.
+        """
+        width = _features(graph).shape[1]
+        weighted = graph.edge_weight is not None
+        return cls(width, weighted=weighted, normalize_features=normalize_features)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of the constructor, as values that JSON holds; there are no tensors."""
+        return {
+            "in_channels": self.in_channels,
+            "weighted": self.weighted,
+            "normalize_features": self.normalize_features,
+        }
+
+    def forward(self, graph: TemporalGraph, device: torch.device | str = "cpu") -> StaticGraph:
+        """A graph as models are given it.
+
+        Args:
+            graph: Read are ``x``, the events and their weights.
+            device: Where the tensors go.
+        """
+        self._check(graph)
+        data = graph.static()
+        x = data.x.float() if not data.x.is_floating_point() else data.x
+        if self.normalize_features:
+            total = x.abs().sum(dim=1, keepdim=True)
+            x = x / torch.where(total > 0, total, 1)
+        sparse = None
+        if int(x.count_nonzero()) < _SPARSE * x.numel():
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+                sparse = x.to_sparse_csr().to(device)
+        weight = data.edge_weight
+        return StaticGraph(
+            x=x.to(device),
+            sparse_x=sparse,
+            edge_index=data.edge_index.to(device),
+            edge_weight=None if weight is None else weight.to(device),
+        )
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.settings().items())
+
+    def _check(self, graph: TemporalGraph) -> None:
+        width = _features(graph).shape[1]
+        if width != self.in_channels:
+            raise GraphError(
+                "x",
+                "these are not the features that the model was trained on",
+                expected=f"{self.in_channels} columns",
+                got=width,
+            )
+        if (graph.edge_weight is not None) != self.weighted:
+            had = "weights" if self.weighted else "no weights"
+            raise GraphError(
+                "edge_weight",
+                f"the edges had {had} in training",
+                expected=f"a graph with {had}",
+                got="none" if graph.edge_weight is None else list(graph.edge_weight.shape),
+            )
+
+
+def _features(graph: TemporalGraph) -> Tensor:
+    x = graph.x
+    if x is None or x.dim() != 2:
+        raise GraphError(
+            "x",
+            "the nodes need features",
+            expected="[N, C]",
+            got=None if x is None else list(x.shape),
+        )
+    return x

@@ -1,0 +1,7 @@
+"""Whether a fitted model gives on new tables what ``evaluate`` gives on the test subset."""
+
+from __future__ import annotations
+
+from graphkit.testing.predictor.check import check_predictor
+
+__all__ = ["check_predictor"]

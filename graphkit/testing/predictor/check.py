@@ -1,0 +1,57 @@
+"""The equality between a predictor that was saved and opened elsewhere, and ``evaluate``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from graphkit.engine.predictor import Predictor
+from graphkit.errors import GraphError
+from graphkit.testing.predictor.elsewhere import Elsewhere
+from graphkit.testing.predictor.stream import check_stream
+
+__all__ = ["check_predictor"]
+
+_CHECKS: dict[str, Callable[..., None]] = {"stream": check_stream}
+
+
+def check_predictor(
+    model: nn.Module,
+    task: Any,
+    *,
+    batch_size: int = 50,
+    seed: int = 0,
+    tolerance: float = 1e-5,
+    separate_process: bool = True,
+) -> None:
+    """Check that a predictor answers as :func:`graphkit.evaluate` does.
+
+    A predictor that stands at the beginning of the test subset is saved and opened in a fresh
+    process. There the test subset is given to it as new tables: nodes by label, columns in another
+    order, times in a finer unit, in pieces. Its answers have to be those of ``evaluate``, and so
+    have the task's metrics of them.
+
+    Args:
+        model: A model for the task, fitted or not; it is not changed.
+        task: The task.
+        batch_size: Of ``evaluate`` and of the predictor.
+        seed: Of the pieces.
+        tolerance: Largest difference of an answer, absolute and relative.
+        separate_process: Open the folder in a process of its own. Turn it off for a model whose
+            class is not registered where graphkit alone is imported.
+
+    Raises:
+        AssertionError: An answer or a metric differs; the message says where.
+    """
+    predictor = Predictor(model, task, batch_size=batch_size, until="val")
+    check = _CHECKS.get(predictor.kind)
+    if check is None:
+        raise GraphError("task", f"no check of predictors of kind {predictor.kind!r} yet")
+    with tempfile.TemporaryDirectory() as folder:
+        path = predictor.save(Path(folder) / "predictor")
+        with Elsewhere(path, separate_process) as opened:
+            check(model, task, opened, batch_size=batch_size, seed=seed, tolerance=tolerance)

@@ -1,0 +1,90 @@
+"""A predictor that is opened in a process of its own and called from here."""
+
+from __future__ import annotations
+
+import multiprocessing
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+__all__ = ["Elsewhere"]
+
+
+class Elsewhere:
+    """Opens a folder in a fresh process; :meth:`call` runs a method of the predictor there.
+
+    Args:
+        folder: That :meth:`graphkit.Predictor.save` wrote.
+        separate: False opens it in this process.
+    """
+
+    def __init__(self, folder: Path, separate: bool = True) -> None:
+        self._folder, self._separate = folder, separate
+
+    def __enter__(self) -> Elsewhere:
+        if not self._separate:
+            from graphkit.engine.predictor import Predictor
+
+            self._predictor = Predictor.open(self._folder)
+            return self
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(str(self._folder), there), daemon=True)
+        self._process.start()
+        there.close()
+        self._answer()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._separate:
+            self._here.close()
+            self._process.join(timeout=30)
+            if self._process.is_alive():
+                self._process.kill()
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """The result of ``predictor.method(*args, **kwargs)``.
+
+        Raises:
+            AssertionError: It failed there; the message holds the traceback.
+        """
+        if not self._separate:
+            return getattr(self._predictor, method)(*args, **kwargs)
+        self._here.send((method, args, kwargs))
+        return self._answer()
+
+    def _answer(self) -> Any:
+        try:
+            good, value = self._here.recv()
+        except EOFError:
+            raise AssertionError("the process that opened the predictor died") from None
+        assert good, f"in the process that opened the predictor:\n{value}"
+        return value
+
+
+def _serve(folder: str, pipe: Connection) -> None:
+    try:
+        import torch
+
+        from graphkit.engine.predictor import Predictor
+
+        torch.set_num_threads(1)
+        predictor = Predictor.open(folder)
+        pipe.send((True, None))
+        while True:
+            method, args, kwargs = pipe.recv()
+            try:
+                pipe.send((True, getattr(predictor, method)(*args, **kwargs)))
+            except Exception:
+                pipe.send((False, traceback.format_exc()))
+    except EOFError:
+        pass
+    except Exception:
+        pipe.send((False, traceback.format_exc()))

@@ -40,9 +40,7 @@ def test_kinds(values: list, name: str, kind: str) -> None:
     assert kind in KINDS
 
 
-@pytest.mark.parametrize(
-    "scale, unit", [(1, "s"), (10**3, "ms"), (10**6, "us"), (10**9, "ns")]
-)
+@pytest.mark.parametrize("scale, unit", [(1, "s"), (10**3, "ms"), (10**6, "us"), (10**9, "ns")])
 def test_units_of_times_since_1970(scale: int, unit: str) -> None:
     look = look_at(column([1_600_000_000 * scale, 1_700_000_000 * scale]))
     assert (look.kind, look.unit) == ("times", unit)

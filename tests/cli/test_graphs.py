@@ -65,17 +65,48 @@ def test_dates(tmp_path: Path, make_events: Callable[..., pd.DataFrame], name: s
     graph = events_graph(tmp_path / name, replace(EVENTS, dates=True))
     assert graph.t.tolist() == ticks
     assert graph.dates
-    with pytest.raises(GraphError, match="'ts', row 0: times are text; .* Add --dates"):
+    with pytest.raises(
+        GraphError, match="'ts', row 0: not a time; expected a number; .* add --dates"
+    ):
         events_graph(tmp_path / name, EVENTS)
     table.loc[4, "ts"] = "soon"
     write_table(table, tmp_path / name)
-    with pytest.raises(GraphError, match="'ts', row 4: a time is no ISO 8601 date.*got 'soon'"):
+    with pytest.raises(
+        GraphError, match="'ts', row 4: not a time; expected an ISO 8601 date .*got 'soon'"
+    ):
         events_graph(tmp_path / name, replace(EVENTS, dates=True))
 
 
-def test_numbers_stay_numbers_with_dates(events_csv: Path) -> None:
-    graph = events_graph(events_csv, EVENTS)
-    assert torch.equal(events_graph(events_csv, replace(EVENTS, dates=True)).t, graph.t)
+@pytest.mark.parametrize("text, message", [
+    ("", "'ts', row 7: a time is missing; expected a finite number."),
+    ("inf", "'ts', row 7: not a time; expected a finite number; got inf."),
+    ("soon", "'ts', row 7: not a time; expected a number; got 'soon'."),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["e.csv", "e.parquet"])
+def test_times_that_are_none(
+    tmp_path: Path, make_events: Callable[..., pd.DataFrame], text: str, message: str, name: str
+) -> None:
+    table = make_events().astype({"ts": str if text == "soon" else float})
+    table.loc[7, "ts"] = {"": np.nan, "inf": np.inf}.get(text, text)
+    if name.endswith("csv"):
+        table.to_csv(tmp_path / name, index=False)
+    else:
+        table.to_parquet(tmp_path / name)
+    with pytest.raises(GraphError) as error:
+        events_graph(tmp_path / name, EVENTS)
+    assert str(error.value).startswith(message)
+
+
+def test_labels_are_read_as_from_csv_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("src,dst,t\n007,NA,1\n7,null,2\n")
+    assert list(events_graph(tmp_path / "e.csv", TableColumns()).node_names) == [
+        "007", "7", "NA", "null",
+    ]  # fmt: skip
+
+
+def test_numbers_are_no_dates(events_csv: Path) -> None:
+    with pytest.raises(GraphError, match="'ts', row 0: times are numbers; .*Leave out --dates"):
+        events_graph(events_csv, replace(EVENTS, dates=True))
 
 
 def test_a_file_with_a_first_line_of_graphkit(events_csv: Path, tmp_path: Path) -> None:

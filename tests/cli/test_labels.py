@@ -29,14 +29,7 @@ def test_numbers_come_back_exactly(values: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, label", [("7", 7), ("007", 7), ("+7", 7), (" 7", 7), ("7.0", 7), ("7e2", 700)]
-)
-def test_ways_to_write_an_integer(text: str, label: int) -> None:
-    assert typed_labels([text], np.array([1, 2]), "user") == [label]
-
-
-@pytest.mark.parametrize(
-    "text", ["7.5", "u7", "", "1_000", "nan", "inf", "0x7", "٣", "1e999999999", "7,5"]
+    "text", ["7.5", "7.0", "7e2", "007", "+7", " 7", "-0", "u7", "", "1_000", "nan", "0x7", "٣"]
 )
 def test_what_is_no_integer_is_refused(text: str) -> None:
     with pytest.raises(GraphError, match="'user', row 1: .* expected an integer"):

@@ -26,9 +26,7 @@ def command_that(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def put(run: Any) -> None:
         fake = SimpleNamespace(__doc__="Fails.", add_arguments=lambda parser: None, run=run)
-        monkeypatch.setattr(
-            program, "_module", lambda name: fake if name == "env" else real(name)
-        )
+        monkeypatch.setattr(program, "_module", lambda name: fake if name == "env" else real(name))
 
     return put
 

@@ -123,5 +123,3 @@ def test_a_sweep_splits_at_commas_outside_brackets():
         "num_slots": {"[16,8]": [16, 8], "[64,32]": [64, 32]},
         "clock": {"time": "time", "absolute": "absolute"},
     }
-
-

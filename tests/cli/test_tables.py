@@ -28,9 +28,7 @@ def test_round_trips_are_exact(frame: pd.DataFrame, tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_an_index_is_written_if_asked_for(
-    frame: pd.DataFrame, tmp_path: Path, name: str
-) -> None:
+def test_an_index_is_written_if_asked_for(frame: pd.DataFrame, tmp_path: Path, name: str) -> None:
     indexed = frame.set_index("user")
     path = write_table(indexed, tmp_path / name, index=True)
     pd.testing.assert_frame_equal(read_table(path), frame)
@@ -43,10 +41,17 @@ def test_an_index_of_parquet_becomes_a_column(frame: pd.DataFrame, tmp_path: Pat
 
 
 def test_columns_that_stay_text(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("user,n\n007,1\n8,\n")
+    (tmp_path / "a.csv").write_text("user,n\n007,1\n8,\nNA,NA\n,4\n")
     found = read_table(tmp_path / "a.csv", text=("user", "absent"))
-    assert found["user"].tolist() == ["007", "8"]
-    assert found["n"].isna().tolist() == [False, True]
+    assert found["user"].tolist()[:3] == ["007", "8", "NA"]
+    assert found["user"].isna().tolist() == [False, False, False, True]
+    assert found["n"].isna().tolist() == [False, True, True, False]
+
+
+def test_one_column_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,n\n007,1\n8,2\n")
+    assert read_table(tmp_path / "a.csv", only="n").to_dict("list") == {"n": [1, 2]}
+    assert read_table(tmp_path / "a.csv", only="absent").columns.empty
 
 
 def test_a_failed_write_leaves_the_old_file(
@@ -76,6 +81,10 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     (tmp_path / "ragged.csv").write_text("a\n1\n1,2,3\n")
     with pytest.raises(GraphError, match="the file is no table"):
         read_table(tmp_path / "ragged.csv")
+    for rows in ("1,2,3\n4,5,6\n", "0,2,\n1,5,\n", "\n0,0,0\n1,1,1\n"):
+        (tmp_path / "wide.csv").write_text(f"a,b\n{rows}")
+        with pytest.raises(GraphError, match="rows have more fields .*expected 2 .*got 3"):
+            read_table(tmp_path / "wide.csv")
     (tmp_path / "text.parquet").write_text("a,b")
     with pytest.raises(GraphError, match="the file is no table"):
         read_table(tmp_path / "text.parquet")

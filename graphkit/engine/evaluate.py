@@ -10,7 +10,7 @@ from graphkit.engine.keywords import says_keywords
 from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
 __all__ = ["evaluate"]
 

@@ -23,7 +23,7 @@ from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
 from graphkit.errors import GraphError
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
 __all__ = ["fit", "model_name"]
 

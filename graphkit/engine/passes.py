@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from graphkit.engine.collect import Collector
 from graphkit.engine.runtime import Runtime, share_gradients
+from graphkit.protocols import Stream, Task
 from graphkit.tasks.answer import Answer
-from graphkit.tasks.task import Stream, Task
 
 __all__ = ["Learner", "replay", "reset_state", "score_pass", "train_pass"]
 

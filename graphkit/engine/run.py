@@ -18,7 +18,7 @@ from graphkit.engine.schedules import Schedule
 from graphkit.engine.seeds import random_state, restore_random_state
 from graphkit.engine.selection import copy_state
 from graphkit.errors import GraphError
-from graphkit.tasks.task import Task
+from graphkit.protocols import Task
 
 __all__ = ["Clock", "Run"]
 

@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphkit.files import whole_file
 from graphkit.data.convert.dates import parse_dates
 from graphkit.data.convert.labels import is_canonical
 from graphkit.data.convert.pandas import from_pandas, to_pandas
 from graphkit.data.label_values import label_values
 from graphkit.data.labels import labels_from_json
 from graphkit.errors import GraphError, MissingFileError
+from graphkit.files import whole_file
 
 if TYPE_CHECKING:
     from graphkit.data.columns import NodeEvents

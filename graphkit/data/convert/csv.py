@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -208,8 +209,8 @@ def _read_table(
             f"the file is no table ({str(error).strip()})",
             fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
         ) from error
-    if "index_col" not in read and not isinstance(table.index, pd.RangeIndex):
-        width = table.shape[1]  # pandas takes the first fields of such rows for an index
+    if "index_col" not in read and _took_index(table, path, settings | read, skip_line):
+        width = table.shape[1]
         raise GraphError(
             str(path),
             "rows have more fields than the header",
@@ -240,6 +241,30 @@ def _check_header(
                 got=", ".join(map(str, fields)),
                 fix="Rename them, or name all columns: names=[...], header=0.",
             )
+
+
+def _took_index(table: pd.DataFrame, path: Any, options: dict[str, Any], skip_line: bool) -> bool:
+    """Whether rows are wider than the header, so that pandas took their first fields for an index.
+
+    Fields 0, 1, 2, ... make the index that a table has anyway: then the first row is read again,
+    all of its fields as columns.
+    """
+    index = table.index
+    if not isinstance(index, pd.RangeIndex) or (len(index) and (index[0], index.step) != (0, 1)):
+        return True
+    if table.empty:
+        return False
+    options = {k: v for k, v in options.items() if k not in ("skipfooter", "converters")}
+    options |= {"nrows": 1, "dtype": str, "parse_dates": False}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            with _opened(path, skip_line) as file:
+                all_fields = pd.read_csv(file, **(options | {"index_col": False}))
+    except pd.errors.ParserWarning:  # it would lose a field
+        return True
+    with _opened(path, skip_line) as file:
+        return not all_fields.equals(pd.read_csv(file, **options))
 
 
 def _too_wide(

@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -120,7 +120,11 @@ def from_csv(
     if meta is not None:
         settings |= {"header": 0}
         dates = dates or meta.pop("dates", False)
+    used = [src, dst, time]
+    for chosen in (edge_attr, edge_y, edge_weight, edge_type):
+        used += list(chosen) if isinstance(chosen, (list, pd.Index, np.ndarray)) else [chosen]
     numbers = ids == "as_is" or (meta is not None and not meta.get("labels", True))
+    _check_header(path, settings | (read or {}), used, meta is not None)
     table = _read_table(path, settings, read or {}, [] if numbers else [src, dst], meta is not None)
     if not numbers:
         _type_labels(table, [end for end in (src, dst) if end in table.columns], meta)
@@ -216,6 +220,27 @@ def _read_table(
             fix="Mend the header or the rows, or name all columns: names=[...], header=0.",
         )
     return table
+
+
+def _check_header(
+    path: str | os.PathLike[str], settings: dict[str, Any], used: list[Any], skip_line: bool
+) -> None:
+    """Refuse a column that is named twice: pandas renames the second one without a word."""
+    if settings["names"] is not None or settings["header"] not in ("infer", 0):
+        return
+    kept = {key: value for key, value in settings.items() if key not in ("usecols", "dtype")}
+    with suppress(pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
+        with _opened(path, skip_line) as file:
+            first = pd.read_csv(file, **(kept | {"header": None, "nrows": 1, "dtype": str}))
+        fields = first.iloc[0].tolist()
+        twice = next((name for name in used if fields.count(name) > 1), None)
+        if twice is not None:
+            raise GraphError(
+                str(twice),
+                f"{fields.count(twice)} columns have this name",
+                got=", ".join(map(str, fields)),
+                fix="Rename them, or name all columns: names=[...], header=0.",
+            )
 
 
 def _took_index(table: pd.DataFrame, path: Any, options: dict[str, Any], skip_line: bool) -> bool:

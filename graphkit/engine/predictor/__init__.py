@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from graphkit.engine.predictor.observed import Observed
 from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.stream import Observed, StreamPredictor
+from graphkit.engine.predictor.stream import StreamPredictor
 
 __all__ = ["Observed", "Predictor", "StreamPredictor"]

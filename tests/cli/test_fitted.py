@@ -121,3 +121,13 @@ def test_next_steps(predictor: Predictor) -> None:
         "  graphkit recommend 'my model' LABEL --k 10",
         "  graphkit observe 'my model' new.csv",
     ]
+
+
+def test_options_that_a_method_has(predictor: Predictor, make_events: Callable) -> None:
+    later = make_events(5, first=1_700_000_000)
+    seen = fitted.ask(predictor, "observe", later, late="drop", gaps=None)
+    assert seen.events == 5
+    with pytest.raises(GraphError, match=r"'--gaps': observe has no such choice .*link_prediction"):
+        fitted.ask(predictor, "observe", later, gaps="restart")
+    with pytest.raises(GraphError, match=r"has no forecast\(\)"):
+        fitted.ask(predictor, "forecast", steps=3)

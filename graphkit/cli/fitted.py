@@ -157,11 +157,13 @@ def next_steps(predictor: Predictor, folder: Path) -> str:
 def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False) -> None:
     """Write a table to a file, or print it: as CSV, or aligned.
 
-    An index with a name or with labels is written too.
+    An index that is not 0, 1, ... is written too; one without a name is called ``label``.
     """
     import pandas as pd
 
     index = not isinstance(frame.index, pd.RangeIndex)
+    if index and frame.index.names == [None]:
+        frame = frame.rename_axis("label")
     if out is not None:
         write_table(frame, out, index=index)
         print(f"{len(frame):,} rows: {out}")

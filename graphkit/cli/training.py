@@ -129,11 +129,7 @@ class Training:
 
         task = registry.get("task", self.task_name)(graph, **self.task)
         seed_everything(seed)
-        make = registry.get("model", self.model_name)
-        build, source = (
-            (make.from_task, task) if hasattr(make, "from_task") else (make.from_graph, graph)
-        )
-        model = build(source, **self.model)
+        model = registry.get("model", self.model_name).from_task(task, **self.model)
         result = fit(
             model,
             task,

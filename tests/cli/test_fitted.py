@@ -109,6 +109,8 @@ def test_tables_on_the_screen_and_in_files(
     fitted.show_or_write(named, tmp_path / "n.csv")
     assert capsys.readouterr().out == (f"a\n1\n2\nnode,a\nx,1\ny,2\n2 rows: {tmp_path / 'n.csv'}\n")
     assert (tmp_path / "n.csv").read_text() == "node,a\nx,1\ny,2\n"
+    fitted.show_or_write(plain.set_axis(["x", "y"]), None)
+    assert capsys.readouterr().out == "label,a\nx,1\ny,2\n"
     fitted.show_or_write(plain, None, pretty=True)
     assert capsys.readouterr().out == " a\n 1\n 2\n"
 

@@ -11,7 +11,6 @@ adding one touches nothing here. It works from any directory, installed or not.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import pkgutil
 import sys

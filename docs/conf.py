@@ -1,6 +1,8 @@
 """Sphinx settings. Everything is built offline; tutorials are executed, and an exception fails."""
 
 import os
+import shutil
+from pathlib import Path
 
 import graphkit
 
@@ -11,13 +13,15 @@ version = release = graphkit.__version__
 
 extensions = [
     "myst_nb",
+    "sphinx-mathjax-offline",  # copies MathJax and its fonts into the pages
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+# MyST-NB leaves the executed notebooks in jupyter_execute, beside _build.
+exclude_patterns = ["_build", "jupyter_execute", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
@@ -35,12 +39,16 @@ os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # the kernels have 
 
 # The reference is every module of the package: adding one needs no line here.
 autosummary_generate_overwrite = True
+# Nor does removing one: pages of an earlier build do not stay.
+shutil.rmtree(Path(__file__).parent / "api" / "generated", ignore_errors=True)
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_custom_sections = ["Shapes"]
 napoleon_use_ivar = True  # attributes described twice, in the class and by a property, are one
 default_role = "code"
+
+mathjax_path = "mathjax/tex-chtml.js"  # in _static: formulas need no net
 
 html_theme = "furo"
 html_title = "graphkit"

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from graphkit.errors import DISTRIBUTION, install_command
+
 __all__ = ["Package", "optional_packages", "report"]
 
 _CORE = (
@@ -24,7 +26,7 @@ _CORE = (
     "pandas",
     "networkx",
     "scipy",
-    "torchmetrics",
+    "safetensors",
     "tqdm",
     "lightning-fabric",
 )
@@ -144,7 +146,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _state(package: Package) -> str:
-    install = f'pip install "graphkit[{package.extra}]"' if package.extra else ""
+    install = install_command(package.extra) if package.extra else ""
     if package.version is None:
         return f"not installed ({package.serves}{': ' if install else ''}{install})"
     if package.problem is not None:
@@ -152,11 +154,30 @@ def _state(package: Package) -> str:
     return f"{package.version} ({package.serves})"
 
 
+def _namesake() -> list[tuple[str, str]]:
+    """A row about the other project whose distribution is called graphkit, if it is installed."""
+    try:
+        other = metadata.distribution("graphkit")
+        version, place = other.version, other.locate_file("")
+    except Exception:  # absent, or its metadata are damaged
+        return []
+    return [
+        (
+            "IN THE WAY",
+            f"distribution graphkit {version} in {place}: another project, or an early "
+            f"{DISTRIBUTION}, that installs into the same folder. Run pip uninstall graphkit, "
+            f"then pip install --force-reinstall --no-deps {DISTRIBUTION}",
+        )
+    ]
+
+
 def _machine() -> list[tuple[str, str]]:
     import graphkit
 
     rows = [
         ("graphkit", f"{graphkit.__version__} in {Path(graphkit.__file__).parent}"),
+        ("distribution", f"{DISTRIBUTION} {_version(DISTRIBUTION) or 'is not installed'}"),
+        *_namesake(),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
     ]
     try:

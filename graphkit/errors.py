@@ -10,13 +10,18 @@ from types import ModuleType
 from typing import Any
 
 __all__ = [
+    "DISTRIBUTION",
     "DatasetNotFoundError",
     "GraphError",
     "MissingFileError",
     "MissingPackageError",
     "UnknownNameError",
+    "install_command",
     "require",
 ]
+
+DISTRIBUTION = "graphkit-temporal"
+"""Graphkit's name on the package index, where ``graphkit`` is another project."""
 
 
 class GraphError(ValueError):
@@ -96,7 +101,7 @@ class MissingPackageError(GraphError, ImportError):
         state = "is not installed"
         if broken:
             state = f"is installed but cannot be loaded ({type(cause).__name__}: {cause})"
-        how = f'pip install "graphkit[{extra}]"' if extra else f"pip install {package}"
+        how = install_command(extra) if extra else f"pip install {package}"
         extra_hint = ""
         if isinstance(cause, (OSError, ImportError)) and broken:
             import torch
@@ -133,6 +138,11 @@ class MissingFileError(GraphError, FileNotFoundError):
 
 class DatasetNotFoundError(GraphError, FileNotFoundError):
     """A data set that is neither at hand nor downloadable."""
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra of graphkit."""
+    return f'pip install "{DISTRIBUTION}[{extra}]"'
 
 
 def require(package: str, extra: str | None = None) -> ModuleType:

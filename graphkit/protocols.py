@@ -1,83 +1,196 @@
-"""What a model promises, per view of a graph: the calls that tasks and the engine make.
+"""What the rooms of graphkit promise each other, written down as protocols.
 
-A class that has these members is a model of the view, whatever its base. The checks of
-:mod:`graphkit.testing` try out what a signature cannot say.
+A class that has the members of a protocol fulfils it, whatever its base: a model, a task or an
+encoder of your own needs no class of graphkit's. :mod:`graphkit.testing` has a check for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-__all__ = ["SignalModel", "SnapshotModel", "StaticModel", "StreamModel"]
+if TYPE_CHECKING:
+    from graphkit.tasks.answer import Answer
+
+__all__ = ["SignalModel", "SnapshotModel", "StaticModel", "Stream", "StreamModel", "Task"]
 
 
 @runtime_checkable
 class StreamModel(Protocol):
-    """A model that goes through a stream of events.
+    """A model of interaction streams: it scores pairs, then observes what happened.
 
-    Its state lies in registered buffers. A batch is scored before it is observed.
+    Everything that :meth:`observe` changes lies in registered buffers, the number of events, the
+    last time and the number of nodes among them: a state dict is the whole state.
     """
 
+    num_nodes: int
+
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
-        """Logits of the shape of ``dst``, ``[B]`` or ``[B, C]``; writes no state."""
+        """Logits that ``src`` interacts with ``dst`` at ``t``; writes nothing.
+
+        Args:
+            src: int64 ``[B]``.
+            dst: int64 ``[B]``, or ``[B, C]`` candidates of each source.
+            t: ``[B]``.
+
+        Returns:
+            Logits of the shape of ``dst``. A model with ``reads_earlier`` also takes ``earlier``,
+            events that it has not observed yet.
+        """
         ...
 
     def observe(self, events: Any) -> None:
-        """Take in events that have been scored; the only method that writes state."""
+        """Write a batch of events (``src``, ``dst``, ``t`` and their features) into the state. The
+        only writer; each event comes once, in order of time, after it has been scored."""
         ...
 
     def reset_state(self) -> None:
-        """Empty the state."""
+        """Go back to the beginning of the stream."""
+        ...
+
+    def grow(self, num_nodes: int, x: Tensor | None = None) -> None:
+        """Make room for new nodes; numbers of old nodes stay the same.
+
+        Args:
+            num_nodes: Number of nodes from now on.
+            x: Features of the new nodes, where the model reads such.
+        """
         ...
 
 
 @runtime_checkable
 class SnapshotModel(Protocol):
-    """A model of the steps of a timeline, such as
-    :class:`~graphkit.nn.snapshot.SnapshotPredictor`."""
+    """A model of snapshot sequences with its head, as tasks on snapshots call it.
+
+    A model whose state is carried along the timeline also has ``observe(snapshot)`` and
+    ``reset_state()``.
+    """
 
     def logits(self, snapshots: Sequence[Any], src: Tensor, dst: Tensor | None = None) -> Tensor:
-        """Logits of classes ``[M, num_classes]``: of nodes ``src``, or of pairs ``(src, dst)``."""
+        """Logits of classes of nodes, or of pairs of nodes, ``[M, num_classes]``."""
         ...
 
     def link_logits(self, snapshots: Sequence[Any], src: Tensor, dst: Tensor) -> Tensor:
-        """Logits ``[M]`` of an edge against none."""
+        """Logits ``[M]`` of an edge between pairs of nodes in the next step."""
         ...
 
     def rank(self, query: Any, rivals: Tensor | None = None) -> Any:
-        """``(logits [M], ranking)``: the labelled pairs of a query, and the ranks of its true ones
-        among all pairs, or among ``rivals`` ``[P, k]``."""
-        ...
-
-    def observe(self, snapshot: Any) -> None:
-        """Move a carried state past a snapshot; nothing where no state is carried."""
-        ...
-
-    def reset_state(self) -> None:
-        """Go back to the beginning of the timeline."""
+        """Ranks of the true pairs of a step among all pairs, or among ``rivals``."""
         ...
 
 
 @runtime_checkable
 class SignalModel(Protocol):
-    """A model of windows of a signal; ``kind`` is ``"forecast"`` or ``"classify"``."""
+    """A model of windows of a signal.
+
+    ``kind`` is ``"forecast"`` or ``"classify"``. A model whose loss has terms of its own returns
+    their mean over the rows of its last forward pass from ``auxiliary_loss()``; one that can go on
+    from reading to reading has ``step``.
+    """
 
     kind: str
 
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Forecasts ``[B, T, N, C']`` or logits ``[B, classes]`` of windows ``[B, T', N, C]``."""
+        """Forecasts ``[B, T, N, C']`` or logits ``[B, num_classes]``.
+
+        Args:
+            x: Prepared readings ``[B, T', N, C]``, 0 where one is missing.
+            covariates: ``[B, T' + delay + T, K]``.
+            mask: bool ``[B, T', N, C]``, true where a reading is there.
+        """
         ...
 
 
 @runtime_checkable
 class StaticModel(Protocol):
-    """A model of one graph that stands still."""
+    """A model of a graph that stands still, called as PyG's models are."""
 
-    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        """Logits ``[N, C]`` of all nodes."""
+    def forward(self, x: Tensor, edge_index: Any, edge_weight: Tensor | None = None) -> Tensor:
+        """Logits ``[N, num_classes]`` of all nodes; ``edge_index`` may be a sparse ``adj_t``."""
+        ...
+
+
+class Stream(Protocol):
+    """Batches of one split, each with ``len()``, ``first``, ``events``, ``shard(rank, world)``."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def num_events(self) -> int: ...
+
+    @property
+    def num_queries(self) -> int: ...
+
+    def start(self, batch: int = 0) -> Iterator[Any]: ...
+
+
+class Task(Protocol):
+    """A kind of prediction. A class that has these members is a task, whatever its base.
+
+    Attributes:
+        name: Registered name.
+        view: The view of the graph that its models read, one of :data:`graphkit.registry.VIEWS`. A
+            task may also have ``calls``, the methods of a model that its ``score`` calls.
+        dataset: Name of the graph, for results.
+        selection: The validation metric that chooses the epoch; larger is better, unless the task
+            has ``selection_mode = "min"``.
+    """
+
+    name: str
+    view: str
+    dataset: str
+    selection: str
+
+    def stream(
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        epoch: int = 0,
+        final: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> Stream:
+        """The batches of ``"train"``, ``"val"`` or ``"test"``. ``epoch`` matters for training
+        only; ``final`` asks for everything that is reported, not only what selects the epoch."""
+        ...
+
+    def past(self, split: str) -> list[Any]:
+        """The events that a model may know before the split begins: stretches, each a
+        ``TemporalGraph``, that are batched one by one, as the run goes through them."""
+        ...
+
+    def continues(self, split: str) -> bool:
+        """Whether a model that has just gone through the split before knows exactly
+        :meth:`past`; if not, the engine resets the model and replays it."""
+        ...
+
+    def score(self, model: nn.Module, query: Any) -> Answer:
+        """The model's :class:`~graphkit.tasks.answer.Answer`, one row per query: predictions, and
+        the truth they are compared with."""
+        ...
+
+    def loss(self, answer: Answer, total: int) -> Tensor:
+        """The contribution of these rows to the mean loss over ``total`` rows: the losses of the
+        shards of a batch add up to the loss of the batch."""
+        ...
+
+    def metrics(
+        self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
+    ) -> dict[str, float]:
+        """Metrics of all rows of a split at once, from one answer or from those of its batches.
+
+        With ``final`` everything that is reported; without, what selects the epoch."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint belongs to: the part of :meth:`protocol` that decides the numbers."""
+        ...
+
+    def protocol(self) -> dict[str, Any]:
+        """How the numbers come about, as plain values; ``summary`` is one line for a table."""
         ...

@@ -31,6 +31,17 @@ settings.register_profile(
 settings.load_profile("graphkit")
 torch.set_num_threads(1)
 
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave nightly tests out, unless ``-m`` names them or ``CI_FULL=1`` takes everything."""
+    if "nightly" in config.option.markexpr or os.environ.get("CI_FULL") == "1":
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]
+
+
 _ALLOCATORS = [
     (torch, "empty"),
     (torch, "empty_like"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -25,6 +27,27 @@ def test_fresh_integers_are_large_and_odd(dtype: torch.dtype) -> None:
     fresh = torch.empty(3, dtype=dtype)
     assert (fresh % 2 == 1).all()
     assert (fresh > torch.iinfo(dtype).max // 2).all()
+
+
+@pytest.mark.parametrize(
+    "expression, full, left",
+    [("", "0", 1), ("not slow", "0", 1), ("nightly", "0", 2), ("", "1", 2)],
+)
+def test_nightly_tests_are_taken_by_name_or_in_a_full_run(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, expression, full, left
+) -> None:
+    plain, nightly = (
+        request.node,
+        pytest.Function.from_parent(request.node.parent, name="night", callobj=lambda: None),
+    )
+    nightly.add_marker(pytest.mark.nightly)
+    items = [plain, nightly]
+    monkeypatch.setenv("CI_FULL", full)
+    monkeypatch.setattr(request.config.option, "markexpr", expression)
+    conftest = request.config.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
+    monkeypatch.setattr(request.config.hook, "pytest_deselected", lambda items: None)
+    conftest.pytest_collection_modifyitems(request.config, items)
+    assert items == [plain, nightly][:left]
 
 
 def test_parameters_and_gradients_still_work() -> None:

@@ -94,8 +94,29 @@ def test_absent_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> No
     (package,) = env.optional_packages()
     assert (package.version, package.problem, package.works) == (None, None, False)
     assert env._state(package) == (
-        'not installed (dreams: pip install "graphkit[some]")'  # how to mend it
+        'not installed (dreams: pip install "graphkit-temporal[some]")'  # how to mend it
     )
+
+
+def test_the_other_project_of_this_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two distributions that install the folder graphkit: the wrong one, and ours."""
+    for name, version in (("graphkit", "0.3.1"), ("graphkit_temporal", "7.6.5")):
+        info = tmp_path / f"{name}-{version}.dist-info"
+        info.mkdir()
+        info.joinpath("METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n"
+        )
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    rows = dict(env._machine())
+    assert rows["distribution"] == "graphkit-temporal 7.6.5"
+    assert rows["IN THE WAY"].startswith(f"distribution graphkit 0.3.1 in {tmp_path}: another")
+    assert "Run pip uninstall graphkit, then pip install" in rows["IN THE WAY"]
+    monkeypatch.setattr(sys, "path", [])
+    rows = dict(env._machine())
+    assert rows["distribution"] == "graphkit-temporal is not installed"
+    assert "IN THE WAY" not in rows
 
 
 def test_every_extra_is_reported() -> None:

@@ -82,7 +82,7 @@ def test_require_names_the_extra() -> None:
     message = str(caught.value)
     assert message == (
         "'surely_absent': this optional package is not installed. "
-        'Run pip install "graphkit[scale]".'
+        'Run pip install "graphkit-temporal[scale]".'
     )
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
     with pytest.raises(MissingPackageError, match=r"pip install surely_absent"):
@@ -110,5 +110,5 @@ def test_require_tells_broken_from_absent(
     message = str(caught.value)
     assert "installed but cannot be loaded" in message
     assert named in message
-    assert 'pip install "graphkit[dgl]"' in message
+    assert 'pip install "graphkit-temporal[dgl]"' in message
     assert "broken_package" not in sys.modules

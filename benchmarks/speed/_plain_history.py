@@ -19,6 +19,7 @@ from torch import Tensor
 
 from graphkit.models.stream.history import HistoryLinkPredictor
 from graphkit.nn.stream.event_history import HistoryRows
+from graphkit.nn.stream.feature_table import feature_table
 from graphkit.nn.stream.recent_neighbors import RecentRows
 
 __all__ = ["PlainHistory", "PlainSampler"]
@@ -71,6 +72,7 @@ class PlainHistory(HistoryLinkPredictor):
         """The stream that histories are searched in."""
         self.sampler = PlainSampler(graph)
         self.times = graph.t.numpy()
+        self.event_attr = feature_table(graph.edge_attr)
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor, earlier: Any | None = None) -> Tensor:
         """Logits ``[B, C]``: column by column, as a loop over positives and negatives would."""
@@ -86,7 +88,9 @@ class PlainHistory(HistoryLinkPredictor):
         else:
             age = torch.from_numpy(np.searchsorted(self.times, times)).unsqueeze(1) - event
         row = torch.arange(both.numel())
-        rows = HistoryRows(both, RecentRows(node, time, event, node >= 0, sent), age, row)
+        look_up = None if self.event_attr is None else lambda n: self.event_attr[n.clamp(min=0)]
+        recent = RecentRows(node, time, event, node >= 0, sent)
+        rows = HistoryRows(both, recent, age, row, look_up)
         hidden = self._score_hidden(rows, row[: src.numel()], row[src.numel() :])
         return self.score_lin(self.dropout(hidden.relu())).squeeze(1)
 

@@ -25,6 +25,7 @@ from benchmarks.speed.nat import Runner, stream
 from graphkit import TemporalGraph
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.models.stream.history import HistoryLinkPredictor
+from graphkit.nn.stream import EventColumns
 
 __all__ = ["Ours", "Plain", "run"]
 
@@ -160,7 +161,7 @@ def _reading(plain: Plain, ours: Ours, repeats: int, where: str) -> dict[str, An
     when = torch.cat([batch.t, batch.t.repeat_interleave(2)])
 
     def vectorised() -> None:
-        rows = model.history(queries, when, batch)
+        rows = model.history(queries, when, EventColumns.of(batch))
         key = torch.cat([rows.recent.node, rows.node.unsqueeze(1)], 1)
         every = torch.arange(len(key))
         model._count(key, every, every)

@@ -57,7 +57,10 @@ def concat(graphs: Iterable[TemporalGraph]) -> TemporalGraph:
         return graphs[0]
     merged, *rest = _without_shared(graphs)
     for graph in rest:
-        merged = _pair(merged, graph)
+        if _adds_nothing(merged, graph):
+            merged = graph
+        elif not _adds_nothing(graph, merged):
+            merged = _pair(merged, graph)
     return merged
 
 
@@ -185,6 +188,16 @@ def _without_shared(graphs: list[TemporalGraph]) -> list[TemporalGraph]:
         for g in rest
     ]
     return [TemporalGraph._of(source, first.event_range, changes, signal), *bare]
+
+
+def _adds_nothing(graph: TemporalGraph, other: TemporalGraph) -> bool:
+    """Whether a slice has no rows and no node that another slice has not."""
+    mine, its = graph.columns, other.columns
+    shared = all(
+        getattr(mine, name) is getattr(its, name) for name in ("node_names", *NODE_COLUMNS)
+    )
+    rows = len(graph) or graph.signal is not None or graph.node_events is not None
+    return shared and not rows and mine.num_nodes == its.num_nodes
 
 
 def _all_share(graphs: list[TemporalGraph], name: str) -> bool:

@@ -10,7 +10,7 @@ import torch
 
 __all__ = ["device_name", "peak_rss_mb", "reset_peak_rss", "versions"]
 
-_PACKAGES = ("torch", "torch_geometric", "numpy", "torchmetrics", "lightning_fabric")
+_PACKAGES = ("torch", "torch_geometric", "numpy", "lightning_fabric")
 
 
 def versions() -> dict[str, str]:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from graphkit.engine.selection import Selection
 from graphkit.errors import GraphError
+from graphkit.protocols import Task
 from graphkit.tasks.answer import Answer
-from graphkit.tasks.task import Task
 
 __all__ = ["Kept", "check_loss", "figures", "kept_for"]
 

@@ -24,9 +24,11 @@ def average_precision(positive: Tensor, negative: Tensor) -> float:
     Raises:
         GraphError: A score is NaN, or one side is empty.
     """
-    from torchmetrics.functional.classification import binary_average_precision
-
-    return float(binary_average_precision(*_levels(positive, negative)))
+    true, false = _above(positive, negative)
+    precision, recall = true / (true + false), true / true[-1]
+    steps = recall.diff(prepend=recall.new_zeros(1))
+    # Summed from the lowest threshold up, the order that recorded results were summed in.
+    return float((steps * precision).flip(0).sum())
 
 
 def roc_auc(positive: Tensor, negative: Tensor) -> float:
@@ -39,9 +41,8 @@ def roc_auc(positive: Tensor, negative: Tensor) -> float:
     Raises:
         GraphError: A score is NaN, or one side is empty.
     """
-    from torchmetrics.functional.classification import binary_auroc
-
-    return float(binary_auroc(*_levels(positive, negative)))
+    true, false = (torch.nn.functional.pad(count, (1, 0)) for count in _above(positive, negative))
+    return float(torch.trapezoid(true / true[-1], false / false[-1]))
 
 
 def batch_mean(
@@ -75,19 +76,22 @@ def batch_mean(
     return sum(values) / len(values)
 
 
-def _levels(positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
-    """Order-preserving predictions in [0, 1] and their 0/1 targets.
+def _above(positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    """How many positives and how many negatives reach each distinct score, the highest first.
 
-    torchmetrics squashes logits with a float32 sigmoid, which makes large logits equal. Replacing
-    each score by its rank among the distinct scores keeps every order and every tie.
+    Counted here and not by a library of metrics: the known ones load packages for images and text
+    when they are imported, and one of those that is broken would take these numbers with it.
+
+    Returns:
+        Two int64 tensors ``[L]`` on the CPU for ``L`` distinct scores. Their quotients are float32.
     """
     positive, negative = positive.detach().flatten(), negative.detach().flatten()
     for name, part in (("positive", positive), ("negative", negative)):
         if part.numel() == 0:
             raise GraphError(name, "there is nothing to score", expected="at least one score")
         refuse_nan(part, name)
-    scores = torch.cat([positive, negative])
-    distinct, level = torch.unique(scores, return_inverse=True)
-    target = torch.zeros(scores.numel(), dtype=torch.long, device=scores.device)
-    target[: positive.numel()] = 1
-    return level.double() / max(distinct.numel() - 1, 1), target
+    # By rank among the distinct scores: a sigmoid would make large logits equal.
+    distinct, level = torch.unique(torch.cat([positive, negative]), return_inverse=True)
+    sides = level.split([positive.numel(), negative.numel()])
+    true, false = (torch.bincount(side, minlength=distinct.numel()).cpu() for side in sides)
+    return true.flip(0).cumsum(0), false.flip(0).cumsum(0)

@@ -14,7 +14,7 @@ class GraphTask:
     """A question about a graph.
 
     A task of its own answers :meth:`identity` and :meth:`_summary`; what the engine wants besides
-    stands in :class:`~graphkit.tasks.task.Task`.
+    stands in :class:`~graphkit.protocols.Task`.
 
     Args:
         graph: The graph.

@@ -138,7 +138,7 @@ class LinkPrediction(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> QueryStream:
-        """The batches of a split with their candidates; see :class:`graphkit.tasks.task.Task`."""
+        """The batches of a split with their candidates; see :class:`graphkit.protocols.Task`."""
         batch_size = check_count(batch_size, "batch_size", "not a batch size")
         asked = None
         if split == "test" and self.held_out is not None:

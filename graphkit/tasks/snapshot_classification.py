@@ -78,7 +78,7 @@ class SnapshotClassification(SnapshotTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> SnapshotStream:
-        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.protocols.Task`."""
         steps = self._steps(split)
         sizes = [len(self.asked(step)[-1]) for step in steps]
         return SnapshotStream(

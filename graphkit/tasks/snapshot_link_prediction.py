@@ -122,7 +122,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> SnapshotStream:
-        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.tasks.task.Task`."""
+        """One query per step, whatever ``batch_size`` is; see :class:`graphkit.protocols.Task`."""
         steps = self._steps(split)
         whole = split != "train" or final
         if whole:  # a step without an edge has no ranks

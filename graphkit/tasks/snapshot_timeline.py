@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +12,14 @@ from torch import Tensor
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.snapshot import (
-    FLOWS,
-    Snapshot,
-    as_snapshot,
-    check_flow,
-    fading_degrees,
-    out_degree,
-)
+from graphkit.nn.snapshot import FLOWS, Snapshot, check_flow, out_degree
 from graphkit.tasks.graph_task import check_graph
-from graphkit.tasks.snapshot_reputations import class_votes, reputations
+from graphkit.tasks.snapshot_input import FEATURES, SnapshotInput
+from graphkit.tasks.snapshot_steps import StepBorders, class_votes
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 
 SPLITS = ("train", "val", "test")
-_FEATURES = ("degree", "activity", "reputation", "x")
 
 
 class Timeline:
@@ -62,6 +56,15 @@ class Timeline:
         labels: Keep the majority of ``edge_y`` for each edge of a step; of equal counts, the
             lowest class.
 
+    Attributes:
+        input: Prepares steps for a model, at the beginning of the timeline
+            (:class:`~graphkit.tasks.snapshot_input.SnapshotInput`).
+        cut: The steps.
+        edges, weights, labels: Of each step, see
+            :class:`~graphkit.tasks.snapshot_steps.Step`.
+        node_labels: Classes of the nodes as of each step.
+        seen_steps: Each step as its snapshot is made of it.
+
     Raises:
         GraphError: A number is out of range, or a split has no step.
     """
@@ -89,8 +92,8 @@ class Timeline:
     ) -> None:
         if mode not in ("window", "carry"):
             raise UnknownNameError("mode", mode, ("window", "carry"))
-        if features not in _FEATURES:
-            raise UnknownNameError("features", features, _FEATURES)
+        if features not in FEATURES:
+            raise UnknownNameError("features", features, FEATURES)
         for name, value, least in (
             ("history", history, 0),
             ("bptt", bptt, 1),
@@ -102,23 +105,36 @@ class Timeline:
             raise GraphError("train", "not shares of the steps", expected="train + val < 1")
         check_graph(graph)
         self.mode, self.history, self.features = mode, history, features
-        self.adj_window = adj_window
-        self.flow = check_flow(flow)
-        self._fading = ""
+        self.adj_window, self.flow = adj_window, check_flow(flow)
         self.reach = history + 1 if mode == "window" else bptt
         self.num_nodes = graph.num_nodes
-        self.num_classes = 0
-        self.edges, self.weights, self.labels, x, self.node_labels = _cut(
-            graph, every, count, first, skip_empty, symmetric, labels
+        needs_classes = labels or features == "reputation"
+        classes = class_votes(graph).shape[1] if needs_classes else 0
+        self.num_classes = classes if labels else 0
+        borders = StepBorders.of(graph, every, count)
+        self.input = SnapshotInput(
+            graph.num_nodes,
+            origin=borders.origin,
+            width=borders.width,
+            parts=borders.parts,
+            closed=borders.closed,
+            time_unit=str(graph.time_unit),
+            skip_empty=skip_empty,
+            reach=self.reach,
+            adj_window=adj_window,
+            symmetric=symmetric,
+            flow=flow,
+            features=features,
+            half_lives=half_lives,
+            max_degree=max_degree,
+            num_classes=classes,
+            labels=labels,
         )
-        if labels:
-            self.num_classes = int(graph.edge_y.max()) + 1
-        self._seen = list(zip(self.edges, self.weights))
-        if adj_window > 1:
-            self._seen = [
-                _merged(self._seen[max(0, step + 1 - adj_window) : step + 1], graph.num_nodes)
-                for step in range(len(self.edges))
-            ]
+        self.cut = self.input.cut(graph)[:first]
+        self.edges = [step.edge_index for step in self.cut]
+        self.weights = [step.edge_weight for step in self.cut]
+        self.labels = [step.label for step in self.cut] if labels else []
+        self.node_labels = [step.y for step in self.cut]
         last = len(self.edges) - 1
         self.train_end = int(round(last * train, 9))
         self.val_end = int(round(last * (train + val), 9))
@@ -131,26 +147,42 @@ class Timeline:
                 got=self.reach - 1,
                 fix="Use shorter steps (every=), or less history.",
             )
-        if features == "x":
-            if x[0] is None:
-                raise GraphError("x", "the graph has no node features", fix="features='degree'")
-            self.x, self.in_channels = x, x[0].shape[1]
-        elif features in ("activity", "reputation"):
-            degree = [out_degree(edge_index, graph.num_nodes) for edge_index in self.edges]
-            self.x = fading_degrees(degree, half_lives)
-            if features == "reputation":
-                cut = {"every": every, "count": count, "empty": "skip" if skip_empty else "keep"}
-                told = reputations(graph, half_lives, **cut)
-                self.x = [torch.cat(both, dim=1) for both in zip(self.x, told)]
-            self._fading = " of half-lives " + " ".join(f"{h:g}" for h in half_lives)
-            self.in_channels = self.x[0].shape[1]
-        else:
-            degree = [out_degree(edge_index, graph.num_nodes) for edge_index, _ in self._seen]
-            if max_degree is None:
-                max_degree = max(int(d.max()) for d in degree[: self.train_end])
-            self.x = [d.clamp(max=max_degree) for d in degree]
-            self.in_channels = max_degree + 1
+        self._fit()
+        self.seen_steps = [self.input.advance(step) for step in self.cut]
+        self.input.reset_state()
+        self.x = [seen.x for seen in self.seen_steps]
         self._ready: dict[str, list[Snapshot]] = {}
+
+    @property
+    def in_channels(self) -> int:
+        """Width of the nodes' features."""
+        return self.input.in_channels
+
+    def input_before(self, step: int) -> SnapshotInput:
+        """The preparation of later events, as it stands before a step (counted as in
+        :attr:`edges`): a copy that has gone through all earlier steps."""
+        found = copy.deepcopy(self.input)
+        for earlier in self.cut[:step]:
+            found.advance(earlier)
+        return found
+
+    def _fit(self) -> None:
+        """What the features take from the graph: their number, or the largest degree of
+        training."""
+        prepare = self.input
+        if self.features == "x":
+            x = self.cut[0].x
+            if x is None:
+                raise GraphError("x", "the graph has no node features", fix="features='degree'")
+            prepare.x_channels = x.shape[1]
+        if self.features == "degree" and prepare.max_degree is None:
+            largest = 0
+            for step in self.cut[: self.train_end]:
+                edge_index, _ = prepare.merged(step)
+                largest = max(largest, int(out_degree(edge_index, self.num_nodes).max()))
+                prepare.edges.append(step.edge_index, step.edge_weight)
+            prepare.reset_state()
+            prepare.max_degree = largest
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -168,11 +200,8 @@ class Timeline:
         """All steps, normalised once; idle nodes of equal features share a row."""
         key = str(device)
         if key not in self._ready:
-            made = (
-                as_snapshot(_Step(x, edge_index, weight), self.flow)
-                for x, (edge_index, weight) in zip(self.x, self._seen)
-            )
-            self._ready[key] = [snapshot.shared().to(device) for snapshot in made]
+            made = (self.input.snapshot(seen) for seen in self.seen_steps)
+            self._ready[key] = [snapshot.to(device) for snapshot in made]
         return self._ready[key]
 
     def seen(self, step: int, device: torch.device | str = "cpu") -> list[Snapshot]:
@@ -187,6 +216,9 @@ class Timeline:
 
     def describe(self) -> dict[str, Any]:
         """The timeline as plain values, for records."""
+        fading = ""
+        if self.features in ("activity", "reputation"):
+            fading = " of half-lives " + " ".join(f"{h:g}" for h in self.input.half_lives)
         return {
             "steps": len(self),
             "mode": self.mode,
@@ -194,17 +226,10 @@ class Timeline:
             "adj_window": self.adj_window,
             "steps_seen": self.reach,
             "flow": self.flow,
-            "features": f"{self.features}{self._fading}, {self.in_channels} channels",
+            "features": f"{self.features}{fading}, {self.in_channels} channels",
             "train_end": self.train_end,
             "val_end": self.val_end,
         }
-
-
-@dataclass(frozen=True)
-class _Step:
-    x: Tensor
-    edge_index: Tensor
-    edge_weight: Tensor
 
 
 @dataclass(frozen=True)
@@ -307,54 +332,3 @@ class SnapshotStream:
             events = seen[0] if self.timeline.mode == "carry" else None
             yield SnapshotQuery(step, seen, *pairs, first, rows, events, self.whole)
             first += rows
-
-
-def _merged(steps: list[tuple[Tensor, Tensor]], num_nodes: int) -> tuple[Tensor, Tensor]:
-    """The edges of several steps and their weights, which add up where an edge occurs in more."""
-    src, dst = torch.cat([edge_index for edge_index, _ in steps], dim=1)
-    key, place = (src * num_nodes + dst).unique(return_inverse=True)
-    weight = torch.cat([w for _, w in steps])
-    total = torch.zeros(key.numel(), dtype=weight.dtype).index_add(0, place, weight)
-    return torch.stack([torch.div(key, num_nodes, rounding_mode="floor"), key % num_nodes]), total
-
-
-def _cut(
-    graph: TemporalGraph,
-    every: Any,
-    count: int | None,
-    first: int | None,
-    skip_empty: bool,
-    symmetric: bool,
-    labels: bool,
-) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor | None], list[Tensor | None]]:
-    """Edges, their weights and labels, and the nodes' features and classes, of every step."""
-    src, dst, t, x = graph.src, graph.dst, graph.t, graph.x
-    votes = class_votes(graph) if labels else None
-    if symmetric:
-        src, dst, t = torch.cat([src, dst]), torch.cat([dst, src]), torch.cat([t, t])
-        votes = None if votes is None else torch.cat([votes, votes])
-    both = TemporalGraph(
-        src,
-        dst,
-        t,
-        edge_attr=votes,
-        x=x,
-        y=graph.y,
-        node_events=graph.node_events,
-        num_nodes=graph.num_nodes,
-        time_unit=str(graph.time_unit),
-    )
-    snapshots = both.snapshots(
-        every=every,
-        count=count,
-        reduce={"edge_weight": "count", "edge_attr": "sum"},
-        empty="skip" if skip_empty else "keep",
-    )[:first]
-    steps = list(snapshots)
-    return (
-        [s.edge_index for s in steps],
-        [s.edge_weight for s in steps],
-        [s.edge_attr.argmax(dim=1) for s in steps] if labels else [],
-        [s.x for s in steps],
-        [s.y for s in steps],
-    )

@@ -13,7 +13,8 @@ import torch
 from graphkit import TemporalGraph
 
 EVENTS = ("src", "dst", "t", "edge_attr", "edge_y", "edge_weight", "edge_type")
-NODES = ("x", "y", "node_type", "signal", "signal_t", "signal_mask")
+NODES = ("x", "y", "node_type", "node_space", "signal", "signal_t", "signal_mask", "signal_part")
+FACTS = ("column_names", "class_names", "dates", "time_zone")
 
 
 def _same(got: Any, want: Any, name: str) -> None:
@@ -48,6 +49,9 @@ def assert_same() -> Callable[..., None]:
         assert got.time_unit == want.time_unit
         if "name" not in left_out:
             assert got.name == want.name
+        for name in FACTS:
+            if name not in left_out:
+                assert getattr(got, name) == getattr(want, name), name
 
     return compare
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bisect
 import copy
+import importlib
+import inspect
 import math
 import pickle
 from pathlib import Path
@@ -596,3 +598,53 @@ def test_facts() -> None:
     assert not build([1, 2]).is_static
     assert build([1, 2])[:1].is_static is False  # a slice of a stream is a stream
     assert g.node_events is g.signal is g.x is g.node_names is None
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("snapshots", "graphkit.data.snapshots.snapshots"),
+        ("windows", "graphkit.data.windows.windows"),
+        ("static", "graphkit.data.static.static"),
+        ("from_pandas", "graphkit.data.convert.pandas.from_pandas"),
+        ("to_pandas", "graphkit.data.convert.pandas.to_pandas"),
+        ("from_csv", "graphkit.data.convert.csv.from_csv"),
+        ("to_csv", "graphkit.data.convert.csv.to_csv"),
+        ("from_pyg", "graphkit.data.convert.pyg.from_pyg"),
+        ("to_pyg", "graphkit.data.convert.pyg.to_pyg"),
+        ("from_networkx", "graphkit.data.convert.networkx.from_networkx"),
+        ("to_networkx", "graphkit.data.convert.networkx.to_networkx"),
+        ("from_dgl", "graphkit.data.convert.dgl.from_dgl"),
+        ("to_dgl", "graphkit.data.convert.dgl.to_dgl"),
+        ("save", "graphkit.data.storage.save"),
+        ("open", "graphkit.data.storage.open_graph"),
+        ("concat", "graphkit.data.concat.concat"),
+        ("append", "graphkit.data.concat.append"),
+        ("split", "graphkit.data.splits.split_by_time"),
+        ("hold_out_nodes", "graphkit.data.splits.hold_out_nodes"),
+    ],
+)
+def test_methods_spell_out_the_arguments_of_their_functions(method: str, function: str) -> None:
+    def facts(parameter: inspect.Parameter) -> tuple:
+        return parameter.name, parameter.kind, parameter.default
+
+    module, _, name = function.rpartition(".")
+    behind = inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
+    mine = inspect.signature(getattr(TemporalGraph, method)).parameters.values()
+    given = [facts(p) for p in behind if p.name != "graph" or p.annotation != "TemporalGraph"]
+    assert [facts(p) for p in mine if p.name != "self"] == given
+    kinds = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    assert not kinds & {p.kind for p in mine}
+
+
+def test_columns_of_the_constructor_can_be_passed_to_every_from() -> None:
+    own = set(inspect.signature(TemporalGraph).parameters) - {"src", "dst", "t"}
+    for method, lacks in (
+        ("from_pandas", set()),
+        ("from_csv", set()),
+        ("from_pyg", set()),
+        ("from_dgl", set()),
+        ("from_networkx", {"num_nodes", "node_names"}),
+    ):
+        taken = set(inspect.signature(getattr(TemporalGraph, method)).parameters)
+        assert own - taken == lacks, method

@@ -1,13 +1,13 @@
 """A training in a process of its own: to be killed and resumed, or one of several ranks.
 
-python run_child.py OUT.json '{"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01}'
+Options: {"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01, "of_rank": {"1": {...}}}.
+What ``of_rank`` gives is put over the others in that rank.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -36,7 +36,9 @@ class Noisy(Slow):
 
 
 def main(out: str, options: dict) -> None:
-    graph = stream()
+    own = options.get("of_rank", {}).get(os.environ.get("RANK", "0"), {})
+    options = {**options, **{k: {**options.get(k, {}), **v} for k, v in own.items()}}
+    graph = stream(**options.get("data", {}))
     task = LinkPrediction(graph, **options.get("task", {}))
     # Each rank begins with its own parameters: the engine has to make them equal.
     seed_everything(int(os.environ.get("RANK", 0)))
@@ -53,8 +55,13 @@ def main(out: str, options: dict) -> None:
         temporary.rename(out)
 
 
-if __name__ == "__main__":
+def rank(out: str, options: dict, environment: dict, log: str) -> None:
+    """One process of a training, with the variables that torchrun sets."""
+    with open(log, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
     torch.set_num_threads(1)
-    main(sys.argv[1], json.loads(sys.argv[2]))
+    main(out, options)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,11 +1,7 @@
 """Checkpoints: a run that is killed goes on to the numbers of an unbroken one, bit for bit."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,34 +14,22 @@ from graphkit.engine.checkpoint import Cadence, Checkpoints
 from graphkit.engine.seeds import random_state, restore_random_state
 from graphkit.errors import GraphError
 
-CHILD = Path(__file__).parent / "run_child.py"
-ROOT = Path(__file__).parents[2]
 CPU = {"device": "cpu", "progress": False, "threads": 1}
 FIT = {"epochs": 4, "batch_size": 50, "lr": 0.02, "patience": None, "checkpoint_every": 2}
 # Dropout, so that the random states matter; negatives that change with the epoch.
 OPTIONS = {"model": {"dropout": 0.4}, "task": {"candidates": 5}, "fit": FIT}
 
 
-def start(out: Path, options: dict) -> subprocess.Popen:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, str(CHILD), str(out), json.dumps(options)]
-    return subprocess.Popen(command, env=environment)
-
-
-def finish(out: Path, options: dict) -> dict:
-    process = start(out, options)
-    assert process.wait(timeout=400) == 0
+def finish(ranks, out: Path, options: dict) -> dict:
+    (process,) = ranks(out, options)
+    process.join(timeout=200)
+    assert process.exitcode == 0, (out.parent / "rank0.log").read_text()
     return json.loads(out.read_text())
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_killed_at_several_moments(tmp_path):
-    unbroken = finish(tmp_path / "unbroken.json", OPTIONS)
+def test_killed_at_several_moments(ranks, tmp_path):
+    unbroken = finish(ranks, tmp_path / "unbroken.json", OPTIONS)
     folder = tmp_path / "checkpoints"
     options = {
         **OPTIONS,
@@ -56,28 +40,28 @@ def test_killed_at_several_moments(tmp_path):
     moments = []
     # Each life is ended after so many further checkpoints: early, inside an epoch, after one.
     for more in (1, 3, 4, 7):
-        process = start(out, options)
+        (process,) = ranks(out, options)
         try:
             seen, last = 0, _stamp(folder)
             deadline = time.monotonic() + 120
             while seen < more:
-                assert process.poll() is None, "it ended before it could be killed"
+                assert process.is_alive(), "it ended before it could be killed"
                 assert time.monotonic() < deadline
                 now = _stamp(folder)
                 seen, last = seen + (now != last), now
                 time.sleep(0.001)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.join()
         state = torch.load(folder / "last.pt", weights_only=True)
         moments.append((state["epoch"], state["batch"]))
         assert not out.exists()
     assert moments == sorted(set(moments)), "every life has to get further"
     assert any(batch for _, batch in moments), "at least one inside an epoch"
-    resumed = finish(out, options)
+    resumed = finish(ranks, out, options)
     assert resumed == unbroken
     # Once more, when everything is done already: the test pass is repeated, nothing changes.
-    assert finish(out, options) == unbroken
+    assert finish(ranks, out, options) == unbroken
 
 
 def _stamp(folder: Path):

@@ -73,7 +73,7 @@ def test_a_snapshot_may_hold_the_edges_of_several_steps():
         for t in range(max(0, step - 2), step + 1):
             for (u, v), w in zip(narrow.edges[t].T.tolist(), narrow.weights[t].tolist()):
                 counts[u, v] = counts.get((u, v), 0) + w
-        edge_index, weight = wide._seen[step]
+        edge_index, weight = wide.seen_steps[step][1:]
         assert dict(zip(map(tuple, edge_index.T.tolist()), weight.tolist())) == counts
         assert torch.equal(wide.edges[step], narrow.edges[step])  # what is asked about stays
         degree = torch.tensor([sum(u == node for u, _ in counts) for node in range(40)])

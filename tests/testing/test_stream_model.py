@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from graphkit.nn.stream import EventColumns, NodeTables, StreamClock
 from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS, StreamCase, check_stream_model
 
 
-class Sound(nn.Module):
-    """Scores a pair by how often, and when last, its ends have been seen."""
-
-    time_dtype = torch.int64
+class Sound(NodeTables):
+    """Scores a pair by how often, and when last, its ends have been seen, and by features."""
 
     def __init__(self, graph):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, 3))
-        self.register_buffer("count", torch.zeros(graph.num_nodes))
-        self.register_buffer("last", torch.zeros(graph.num_nodes, dtype=torch.int64))
+        super().__init__(graph.num_nodes)
+        attr = graph.tables.edge_attr
+        self.edge_dim = 0 if attr is None else attr.shape[1]
+        self.weight = nn.Parameter(torch.randn(1, 4))
+        self.stream_clock = StreamClock(graph.t.dtype)
+        self.add_table("count")
+        self.add_table("last", dtype=torch.int64)
+        self.add_table("number", dtype=torch.int64)
+        self.add_table("feature")
 
     @classmethod
     def from_graph(cls, graph):
@@ -26,7 +32,9 @@ class Sound(nn.Module):
 
     def features(self, src: Tensor, dst: Tensor) -> Tensor:
         recent = (self.last[src] > self.last[dst]).to(self.count.dtype)
-        return torch.stack([self.count[src], self.count[dst], recent], dim=-1)
+        age = (self.stream_clock.num_events - self.number[dst]).to(self.count.dtype) / 100
+        seen = self.count[src] + self.feature[src]
+        return torch.stack([seen, self.count[dst], recent, age], dim=-1)
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
         src = src if dst.dim() == 1 else src.unsqueeze(1).expand_as(dst)
@@ -35,14 +43,29 @@ class Sound(nn.Module):
     def bits(self, t: Tensor) -> Tensor:
         return t if t.dtype == torch.int64 else t.view(torch.int64)
 
+    def columns(self, batch) -> EventColumns:
+        return EventColumns.of(batch, self.edge_dim)
+
+    def numbers(self, events: EventColumns, batch) -> Tensor:
+        return self.stream_clock.number(events)
+
     def observe(self, batch) -> None:
-        for nodes in (batch.src, batch.dst):
+        events = self.columns(batch)
+        if len(events) == 0:
+            return
+        number = self.numbers(events, batch)
+        for nodes in (events.src, events.dst):
             self.count.index_add_(0, nodes, torch.ones_like(nodes, dtype=self.count.dtype))
-            self.last.scatter_reduce_(0, nodes, self.bits(batch.t), "amax")
+            self.last.scatter_reduce_(0, nodes, self.bits(events.t), "amax")
+            self.number.scatter_reduce_(0, nodes, number, "amax")
+            if events.edge_attr is not None:
+                sums = events.edge_attr.sum(1).to(self.feature.dtype)
+                self.feature.scatter_reduce_(0, nodes, sums, "amax")
+        self.stream_clock.advance(events)
 
     def reset_state(self) -> None:
-        self.count.zero_()
-        self.last.zero_()
+        self.reset_tables()
+        self.stream_clock.reset_state()
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.weight)
@@ -64,6 +87,10 @@ class HidesState(Sound):
         super().__init__(graph)
         self.count = nn.Buffer(self.count, persistent=False)
 
+    def reset_state(self):
+        self.count.zero_()
+        super().reset_state()
+
 
 class FloatTime(Sound):
     def bits(self, t):
@@ -73,7 +100,7 @@ class FloatTime(Sound):
 class FloatBuffer(Sound):
     def __init__(self, graph):
         super().__init__(graph)
-        self.last = torch.zeros(graph.num_nodes, dtype=torch.float64)
+        self.last = self.last.double()
 
     def bits(self, t):
         return t.double()
@@ -82,7 +109,7 @@ class FloatBuffer(Sound):
 class LastWriteWins(Sound):
     def observe(self, batch):
         super().observe(batch)
-        self.last[batch.src] = batch.event_id
+        self.last[batch.src] = batch.t
 
 
 class LooksAhead(Sound):
@@ -160,6 +187,79 @@ class OneEventIsNaN(Sound):
             self.count[batch.src] = self.count[batch.src] / (batch.t - batch.t)
 
 
+class NumbersByEventId(Sound):
+    """As storage would have it: the id is the event's place in the stream."""
+
+    def numbers(self, events, batch):
+        super().numbers(events, batch)
+        return batch.event_id + 1
+
+
+class CountsTables(Sound):
+    """Takes a batch whose ids begin at 0 for the beginning of a stream."""
+
+    def observe(self, batch):
+        if len(batch.src) and getattr(batch, "event_id", torch.ones(1))[0] == 0:
+            self.stream_clock.reset_state()
+        super().observe(batch)
+
+
+class NeedsEventIds(Sound):
+    def observe(self, batch):
+        assert batch.event_id is not None
+        super().observe(batch)
+
+
+class LooksFeaturesUp(Sound):
+    """In the table of the graph that it was made for."""
+
+    def __init__(self, graph):
+        super().__init__(graph)
+        self.register_buffer("table", graph.tables.edge_attr, persistent=False)
+
+    def columns(self, batch):
+        events = super().columns(batch)
+        row = batch.event_id.clamp(max=len(self.table) - 1)
+        return replace(events, edge_attr=self.table[row])
+
+
+class ToleratesMissingFeatures(Sound):
+    def columns(self, batch):
+        return EventColumns.of(batch, 0 if batch.edge_attr is None else self.edge_dim)
+
+
+class TakesLateEvents(Sound):
+    def numbers(self, events, batch):
+        number = torch.arange(len(events), device=events.t.device)
+        return number + self.stream_clock.num_events
+
+
+class WritesBeforeItRefuses(Sound):
+    def observe(self, batch):
+        self.count += 1
+        super().observe(batch)
+
+
+class GrowsWithNoise(Sound):
+    def _resize(self, num_nodes):
+        held = self.num_nodes
+        super()._resize(num_nodes)
+        self.count[held:] = 1
+
+
+class ForgetsWhenItGrows(Sound):
+    def _resize(self, num_nodes):
+        super()._resize(num_nodes)
+        self.count.zero_()
+
+
+class KeepsItsSize(Sound):
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        saved = {k: v[: self.num_nodes] if v.dim() else v for k, v in state_dict.items()}
+        saved["node_count"] = self.node_count.clone()
+        super()._load_from_state_dict(saved, prefix, *args)
+
+
 def test_a_sound_model_passes():
     check_stream_model(Sound.from_graph)
 
@@ -182,6 +282,13 @@ BROKEN = {
     "deepcopy": SharedOnCopy,
     "self_loops": NoSelfLoops,
     "single_events": OneEventIsNaN,
+    "tables": CountsTables,
+    "event_ids": NumbersByEventId,
+    "temporal_data": NeedsEventIds,
+    "edge_features": LooksFeaturesUp,
+    "late_events": TakesLateEvents,
+    "growth": GrowsWithNoise,
+    "saved_states": KeepsItsSize,
 }
 
 
@@ -189,8 +296,23 @@ BROKEN = {
 def test_a_broken_model_is_caught(check: str):
     if check == "devices":
         pytest.skip("needs a GPU to differ")
-    with pytest.raises((AssertionError, IndexError)):
-        check_stream_model(BROKEN[check].from_graph, STREAM_CASES["plain"], only=[check])
+    case = STREAM_CASES["features" if check == "edge_features" else "plain"]
+    with pytest.raises((AssertionError, IndexError, AttributeError)):
+        check_stream_model(BROKEN[check].from_graph, case, only=[check])
+
+
+@pytest.mark.parametrize(
+    ("check", "model", "says"),
+    [
+        ("tables", NumbersByEventId, "in one table and in ten"),
+        ("edge_features", ToleratesMissingFeatures, "without features: not refused"),
+        ("late_events", WritesBeforeItRefuses, "refusing .* changes nothing"),
+        ("growth", ForgetsWhenItGrows, "'count' of nodes that were there"),
+    ],
+)
+def test_other_ways_to_break_a_promise(check: str, model: type[Sound], says: str):
+    with pytest.raises(AssertionError, match=says):
+        check_stream_model(model.from_graph, STREAM_CASES["features"], only=[check])
 
 
 def test_a_state_that_holds_a_graph_is_caught():

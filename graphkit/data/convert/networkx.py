@@ -108,8 +108,10 @@ def from_networkx(
         time_unit or facts["time_unit"] if meta else time_unit,
         time_zone or facts.get("time_zone"),
     )
-    called = facts.get("column_names") or ({} if time is None else {"t": time})
-    called, classes = dict(called), dict(facts.get("class_names", {})) | dict(class_names or {})
+    called = dict(facts.get("column_names", {}))
+    if not meta and time is not None:
+        called["t"] = time
+    classes = dict(facts.get("class_names", {})) | dict(class_names or {})
     columns: dict[str, Any] = {}
     chosen = {"edge_attr": edge_attr, "edge_weight": edge_weight, "edge_type": edge_type,
               "edge_y": edge_y, "x": x, "y": y, "node_type": node_type}  # fmt: skip
@@ -126,7 +128,7 @@ def from_networkx(
         if labels is not None:
             classes[key] = labels
     node_names = None
-    if names != list(range(len(names))):
+    if names != list(range(len(names))) or "names" in meta:
         node_names = np.empty(len(names), dtype=object)
         node_names[:] = names
         node_names = node_names.astype(meta.get("names", object))

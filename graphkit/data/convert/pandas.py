@@ -139,7 +139,7 @@ def from_pandas(
     facts = facts_from_json(meta)
     classes = facts.pop("class_names", {}) | dict(class_names or {})
     names: dict[str, Any] = dict(facts.pop("column_names", {}))
-    if not names:
+    if not meta:
         names = {key: str(value) for key, value in (("src", src), ("dst", dst), ("t", time))
                  if value is not None}  # fmt: skip
     given = {"edge_weight": edge_weight, "edge_type": edge_type, "edge_y": edge_y,
@@ -283,6 +283,8 @@ def to_pandas(
         facts["node_space"] = graph.node_space.int().tolist()
     facts["labels"] = names is not None
     table = pd.concat(blocks, axis=1)
+    if source_names:  # one source column may be a weight and a feature
+        table = table.loc[:, ~table.columns.duplicated()]
     table.attrs[_META] = Facts(facts)
     return table
 

@@ -1,6 +1,6 @@
 """Pieces of snapshot models: normalised snapshots, cells that evolve weights, summaries, heads."""
 
-from graphkit.nn.snapshot.activity import fading_degrees
+from graphkit.nn.snapshot.activity import FadingDegrees, fading_degrees
 from graphkit.nn.snapshot.column_cell import ColumnCell
 from graphkit.nn.snapshot.columns import Columns
 from graphkit.nn.snapshot.egcu import CELLS, EGCU, graph_convolution, make_cell
@@ -24,6 +24,7 @@ __all__ = [
     "CELLS",
     "EGCU",
     "FLOWS",
+    "FadingDegrees",
     "ColumnCell",
     "Columns",
     "LinkedPairs",

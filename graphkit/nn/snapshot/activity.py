@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 
-__all__ = ["fading_degrees"]
+__all__ = ["FadingDegrees", "fading_degrees"]
 
 
 def fading_degrees(
@@ -38,23 +38,65 @@ def fading_degrees(
         GraphError: There is no step; there is no half-life, or one is negative; ``resolution`` is
             not positive.
     """
-    if not isinstance(half_lives, Sequence) or not len(half_lives):
-        raise GraphError("half_lives", "no times", expected="such as (0, 1, 3)", got=half_lives)
-    if not all(isinstance(h, (int, float)) and h >= 0 for h in half_lives):
-        raise GraphError("half_lives", "not times", expected="0 or more each", got=half_lives)
-    if not resolution > 0:
-        raise GraphError("resolution", "not a step", expected="> 0", got=resolution)
     if not len(degrees):
         raise GraphError("degrees", "there is no step", expected="at least one")
-    like = {"dtype": torch.float64, "device": degrees[0].device}
-    keep = torch.tensor([0.0 if h == 0 else 2 ** (-1 / h) for h in half_lives], **like)
-    counts = [degree.double().view(len(degree), -1, 1) for degree in degrees]
-    total = torch.zeros(*counts[0].shape[:2], len(half_lives), **like)
-    seen = torch.zeros(len(total), 1, **like)
-    features = []
-    for count in counts:
-        total = total * keep + count
-        seen = torch.maximum(seen, (count > 0).any(dim=1).double())
-        level = (torch.log2(1 + 16 * total) / 4 / resolution).round() * resolution
-        features.append(torch.cat([level.flatten(1), seen], dim=1).float())
-    return features
+    first = degrees[0].view(len(degrees[0]), -1)
+    fading = FadingDegrees(*first.shape, half_lives, resolution).to(first.device)
+    return [fading(degree) for degree in degrees]
+
+
+class FadingDegrees(nn.Module):
+    """The features of :func:`fading_degrees` step by step; what has been lies in buffers.
+
+    Args:
+        num_nodes: N.
+        kinds: D, kinds of degrees.
+        half_lives: In steps; 0 keeps the degree of the step alone.
+        resolution: Of the features.
+
+    Shapes:
+        - **input:** degrees of a step :math:`(N)` or :math:`(N, D)`
+        - **output:** features :math:`(N, D H + 1)` for H half-lives
+
+    Raises:
+        GraphError: There is no half-life, or one is negative; ``resolution`` is not positive.
+    """
+
+    def __init__(
+        self, num_nodes: int, kinds: int, half_lives: Sequence[float], resolution: float = 0.25
+    ) -> None:
+        super().__init__()
+        if not isinstance(half_lives, Sequence) or not len(half_lives):
+            raise GraphError("half_lives", "no times", expected="such as (0, 1, 3)", got=half_lives)
+        if not all(isinstance(h, (int, float)) and h >= 0 for h in half_lives):
+            raise GraphError("half_lives", "not times", expected="0 or more each", got=half_lives)
+        if not resolution > 0:
+            raise GraphError("resolution", "not a step", expected="> 0", got=resolution)
+        self.half_lives, self.resolution = tuple(half_lives), resolution
+        self.out_channels = kinds * len(half_lives) + 1
+        total = torch.zeros(num_nodes, kinds, len(half_lives), dtype=torch.float64)
+        self.register_buffer("total", total)
+        self.register_buffer("seen", torch.zeros(num_nodes, 1, dtype=torch.float64))
+
+    def reset_state(self) -> None:
+        """Go back to before the first step."""
+        self.total.zero_()
+        self.seen.zero_()
+
+    def grow(self, num_nodes: int) -> None:
+        """Take in new nodes, which have had no degree so far, with the next ids."""
+        new = num_nodes - len(self.total)
+        self.total = torch.cat([self.total, self.total.new_zeros(new, *self.total.shape[1:])])
+        self.seen = torch.cat([self.seen, self.seen.new_zeros(new, 1)])
+
+    def forward(self, degree: Tensor) -> Tensor:
+        """The features of a step; the state moves past it."""
+        keep = [0.0 if h == 0 else 2 ** (-1 / h) for h in self.half_lives]
+        count = degree.double().view(len(degree), -1, 1)
+        self.total = self.total * self.total.new_tensor(keep) + count
+        self.seen = torch.maximum(self.seen, (count > 0).any(dim=1).double())
+        level = (torch.log2(1 + 16 * self.total) / 4 / self.resolution).round() * self.resolution
+        return torch.cat([level.flatten(1), self.seen], dim=1).float()
+
+    def extra_repr(self) -> str:
+        return f"half_lives={self.half_lives}"

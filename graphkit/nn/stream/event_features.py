@@ -68,6 +68,9 @@ class EventFeatures(nn.Module):
         # With gaps: the row of each number from the first one held to the last; derived.
         self.register_buffer("place", None, persistent=False)
         self._gaps = False
+        # Numbers held, and the next one if it is known: without waiting for the device.
+        self._first, self._last = 0, -1
+        self._next: int | None = None
         self._next_look = _FEW
 
     def __len__(self) -> int:
@@ -77,7 +80,7 @@ class EventFeatures(nn.Module):
         """Drops all features; the memory stays for those of the next pass."""
         with torch.inference_mode(False):
             self.number, self.value = self.number[:0], self.value[:0]
-        self._gaps, self.place, self._next_look = False, None, _FEW
+        self._gaps, self.place, self._next_look, self._next = False, None, _FEW, None
 
     def forward(self, number: Tensor, ahead: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Features of events; anything finite for a number that is not held, such as padding.
@@ -108,6 +111,8 @@ class EventFeatures(nn.Module):
             value: ``[B, F]``.
         """
         added = number.shape[0]
+        if added == 0:
+            return
         if len(self) + added > self._room() and len(self) >= self._next_look:
             self._drop()
         held = len(self)
@@ -115,10 +120,19 @@ class EventFeatures(nn.Module):
         self.value = grow_rows(self.value, held + added, fill=None)
         self.number[held:] = number
         self.value[held:] = value
+        if self._next is None or held == 0:
+            self._index()
+            self._next = self._last + 1
+            return
+        gap = self._next > self._last + 1  # the latest ones had been dropped
+        self._next += added
+        self._last = self._next - 1
         if self.place is not None:
-            span = self.place.shape[0]
-            self.place = grow_rows(self.place, span + added, fill=None)
-            self.place[span:] = torch.arange(held, held + added, device=number.device)
+            span = self._next - self._first
+            self.place = grow_rows(self.place, span)
+            self.place[span - added :] = torch.arange(held, held + added, device=number.device)
+        elif gap and not self._gaps:
+            self._index()
 
     @torch.no_grad()
     def compact(self) -> None:
@@ -137,7 +151,7 @@ class EventFeatures(nn.Module):
         if self._gaps and self.place is None:
             row = torch.searchsorted(self.number, number)
         else:
-            row = number - self.number[0]
+            row = number - self._first
             if self.place is not None:
                 row = self.place.index_select(0, row.clamp_(0, self.place.shape[0] - 1))
         return row.clamp_(0, len(self) - 1)
@@ -147,7 +161,7 @@ class EventFeatures(nn.Module):
         if len(self) == 0:
             return
         referred = self._referred().reshape(-1)
-        held = (referred >= self.number[0]) & (referred <= self.number[-1])
+        held = (referred >= self._first) & (referred <= self._last)
         kept = torch.zeros_like(self.number, dtype=torch.bool)
         kept[self._rows(referred[held])] = True
         rows = kept.nonzero().flatten()
@@ -166,12 +180,13 @@ class EventFeatures(nn.Module):
         self._gaps, self.place = False, None
         if len(self) == 0:
             return
-        span = int(self.number[-1] - self.number[0]) + 1
+        self._first, self._last = int(self.number[0]), int(self.number[-1])
+        span = self._last - self._first + 1
         self._gaps = span > len(self)
         if self._gaps and span <= _SPREAD * max(len(self), _FEW):
             self.place = torch.zeros(span, dtype=torch.int32, device=self.number.device)
             row = torch.arange(len(self), dtype=torch.int32, device=self.number.device)
-            self.place[self.number - self.number[0]] = row
+            self.place[self.number - self._first] = row
 
     def _save_to_state_dict(self, *args: Any) -> None:
         self.compact()
@@ -184,7 +199,7 @@ class EventFeatures(nn.Module):
                 self.number = self.number.new_zeros(saved.shape)
                 self.value = self.value.new_zeros(saved.shape[0], self.channels)
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self._next_look = len(self) + max(_FEW, len(self))
+        self._next_look, self._next = len(self) + max(_FEW, len(self)), None
         self._index()
 
     def extra_repr(self) -> str:

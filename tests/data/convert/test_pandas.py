@@ -271,3 +271,164 @@ def test_what_cannot_be_a_table(events: TemporalGraph) -> None:
         TemporalGraph([0], [1], [0], time_unit="step").to_pandas(dates=True)
     with pytest.raises(GraphError, match="dates=False"):
         TemporalGraph([0], [1], [0.5]).to_pandas(dates=True)
+
+
+LINKS = pd.DataFrame({"a": ["b1", "b2"], "b": ["b2", "a9"]})
+READINGS = pd.DataFrame({"b1": [1.0, 2], "b2": [3.0, np.nan], "a9": [5.0, 6]}, index=[10, 20])
+
+
+@given(st.permutations(["b1", "b2", "a9"]))
+def test_tables_of_nodes_are_matched_by_label(order: list[str]) -> None:
+    x = pd.DataFrame({"p": [1.0, 2, 3], "q": [4, 5, 6]}, index=["b1", "b2", "a9"])
+    y = pd.Series(["k", "l", "k"], index=["b1", "b2", "a9"], name="kind")
+    g = TemporalGraph.from_pandas(
+        LINKS, "a", "b", None, x=x.loc[order], y=y.loc[order], signal=READINGS[order]
+    )
+    assert g.node_names.tolist() == ["a9", "b1", "b2"]
+    assert g.x.tolist() == [[3, 6], [1, 4], [2, 5]]
+    assert g.y.tolist() == [0, 0, 1]
+    assert g.signal[..., 0].tolist() == [[5, 1, 3], [6, 2, 0]]
+    assert g.signal_mask[..., 0].tolist() == [[True, True, True], [True, True, False]]
+    assert g.signal_t.tolist() == [10, 20]
+    assert g.signal.dtype == g.x.dtype == torch.float32
+    assert g.class_names == {"y": ("k", "l")}
+    assert g.column_names["x"] == ("p", "q")
+    assert g.column_names["y"] == ("kind",)
+    names = ["a9", "b2", "b1", "alone"]
+    lone = pd.concat([x, pd.DataFrame({"p": [7.0], "q": [8]}, index=["alone"])])
+    more = TemporalGraph.from_pandas(LINKS, "a", "b", None, x=lone, node_names=names)
+    assert more.x.tolist() == [[3, 6], [2, 5], [1, 4], [7, 8]]
+    built = TemporalGraph([0, 1], [1, 2], [0, 0], x=x.loc[order], signal=READINGS[order],
+                          node_names=["b1", "b2", "a9"])  # fmt: skip
+    assert built.x.tolist() == x.to_numpy().tolist()
+    assert built.signal[..., 0].tolist() == [[1, 3, 5], [2, 0, 6]]
+
+
+def test_tables_whose_labels_are_the_ids() -> None:
+    frame = pd.DataFrame({"src": [0, 2], "dst": [2, 0], "t": [0, 1]})
+    x = pd.Series([10, 12, 11], index=[0, 2, 1])
+    g = TemporalGraph.from_pandas(frame, x=x)
+    assert g.node_names is None
+    assert g.x.tolist() == [10, 11, 12]
+    assert TemporalGraph.from_pandas(frame, x=pd.DataFrame({"p": [4, 5, 6]})).x[:, 0].tolist() == [
+        4, 5, 6]  # fmt: skip
+
+
+def test_a_signal_of_several_channels_and_a_column_of_times() -> None:
+    columns = [("b2", "flow"), ("a9", "speed"), ("b1", "flow"), ("b2", "speed"), ("a9", "flow"),
+               ("b1", "speed")]  # fmt: skip
+    wide = pd.DataFrame([[0, 1, 2, 3, 4, 5]], columns=pd.MultiIndex.from_tuples(columns))
+    wide["when", ""] = pd.to_datetime(["2024-01-01 00:00:00.5"])
+    events = LINKS.assign(when=pd.to_datetime(["2024-01-01", "2024-01-02"]))
+    g = TemporalGraph.from_pandas(events, "a", "b", "when", signal=wide)
+    assert g.signal.tolist() == [[[4, 1], [2, 5], [0, 3]]]
+    assert g.column_names["signal"] == ("flow", "speed")
+    assert str(g.time_unit) == "ms"
+    assert g.signal_t.tolist() == [1704067200500]
+    assert g.t.tolist() == [1704067200000, 1704153600000]
+
+
+def test_a_signal_alone_names_its_nodes() -> None:
+    index = pd.DatetimeIndex(["2024-01-01 00:00", "2024-01-01 01:00"], tz="Europe/Berlin")
+    g = TemporalGraph([], [], [], signal=READINGS.set_axis(index), time_unit="h")
+    assert g.node_names.tolist() == ["b1", "b2", "a9"]
+    assert g.signal_t.tolist() == [473351, 473352]
+    assert (g.dates, g.time_zone) == (True, "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"x": np.zeros((3, 1))}, "'x': an array in the caller's order.*node_names"),
+        ({"y": [0, 1, 1]}, "'y': an array in the caller's order"),
+        ({"signal": READINGS.to_numpy()}, "'signal': an array in the caller's order"),
+        ({"x": pd.DataFrame({"p": [1, 2, 3]})}, "'x': an array in the caller's order"),
+        ({"node_events": {"node": [0], "t": [0], "y": [1]}}, "'node_events': an array"),
+        ({"x": pd.Series([1, 2], index=["b1", "b2"])}, "no row for the node 'a9'"),
+        ({"x": pd.Series([1, 2, 3, 4], index=["b1", "b2", "a9", "c"])}, "row 3: a row belongs"),
+        ({"x": pd.Series([1, 2, 3, 4], index=["b1", "b2", "a9", "b1"])}, "row 3: two rows have"),
+        ({"signal": READINGS.drop(columns="b2")}, "'signal': there is no row for the node 'b2'"),
+        ({"signal": READINGS.assign(b2=["x", "y"])}, "readings of 'b2' are not numbers"),
+        ({"signal": READINGS, "signal_t": [1, 2]}, "times are given twice"),
+        ({"num_nodes": 5}, "'num_nodes': the number of labels differs"),
+    ],
+)
+def test_node_data_that_cannot_be_matched(options: dict, words: str) -> None:
+    with pytest.raises(GraphError, match=words):
+        TemporalGraph.from_pandas(LINKS, "a", "b", None, **options)
+
+
+def test_tables_that_name_nodes_of_a_graph_that_does_not() -> None:
+    x = pd.Series([1.0, 2.0], index=["a", "b"])
+    with pytest.raises(GraphError, match=r"'x': the table names its nodes.*x=table\.to_numpy"):
+        TemporalGraph([0], [1], [0], x=x)
+    with pytest.raises(GraphError, match="'signal': the table names its nodes"):
+        TemporalGraph([0], [1], [0], signal=READINGS[["b1", "b2"]])
+
+
+def test_ids_never_pass_through_float() -> None:
+    frame = pd.DataFrame(
+        {"src": np.array([2**53 + 1, 5], dtype=np.uint64), "dst": np.array([2**53, 5]), "t": [0, 1]}
+    )
+    g = TemporalGraph.from_pandas(frame)
+    assert g.node_names.tolist() == [5, 2**53, 2**53 + 1]
+    mixed = frame.assign(src=np.array([2**64 - 1, 5], dtype=np.uint64), dst=[-1, 5])
+    assert TemporalGraph.from_pandas(mixed).node_names.tolist() == [-1, 5, 2**64 - 1]
+    with pytest.raises(GraphError, match="'dst', row 0: a float does not hold ids"):
+        TemporalGraph.from_pandas(frame.assign(dst=[2.0**53, 5]))
+    with pytest.raises(GraphError, match="'a', row 0: an integer beside floating-point columns"):
+        TemporalGraph.from_pandas(
+            frame.assign(a=[2**53 + 1, 0], b=[0.5, 1]), edge_attr=["a", "b"], float_dtype=None
+        )
+    with pytest.raises(GraphError, match="'a', row 1: an integer beside floating-point columns"):
+        TemporalGraph.from_pandas(frame.assign(a=[0, 2**24 + 1], b=[0.5, 1]), edge_attr=["a", "b"])
+
+
+def test_kinds_that_cannot_be_told_apart() -> None:
+    for src, dst in (([1, 2], ["1", "b"]), ([1, 2], ["3", "b"])):
+        with pytest.raises(GraphError, match="some labels are numbers and others are text"):
+            TemporalGraph.from_pandas(pd.DataFrame({"src": src, "dst": dst, "t": 0}))
+    apart = TemporalGraph.from_pandas(pd.DataFrame({"src": [2, 1], "dst": ["b", "a"], "t": 0}))
+    assert apart.node_names.tolist() == [1, 2, "a", "b"]
+    names = ["a", 1, "1"]
+    frame = pd.DataFrame({"src": ["a", 1], "dst": ["1", "a"], "t": 0})
+    assert TemporalGraph.from_pandas(frame, node_names=names).node_names.tolist() == names
+    for flags in ([True, False], ["a", True]):
+        with pytest.raises(GraphError, match="truth values are not labels"):
+            TemporalGraph.from_pandas(pd.DataFrame({"src": flags, "dst": ["x", "y"], "t": 0}))
+
+
+def test_classes_by_name() -> None:
+    kinds = pd.Categorical(["lo", "hi", "lo"], categories=["lo", "mid", "hi"])
+    for column, names, ids in (
+        (["buy", "sell", "ask"], ("ask", "buy", "sell"), [0, 1, 2]),
+        (kinds, ("lo", "mid", "hi"), [0, 0, 2]),
+        ([True, True, False], (False, True), [0, 1, 1]),
+        (pd.array([True, True, False], dtype="boolean"), (False, True), [0, 1, 1]),
+        (pd.array(["b", "a", "b"], dtype="string"), ("a", "b"), [1, 1, 0]),
+    ):
+        g = TemporalGraph.from_pandas(table(k=column), edge_y="k")
+        assert g.class_names == {"edge_y": names}
+        assert g.edge_y.tolist() == ids
+        assert g.edge_y.dtype == torch.int64
+    given = {"edge_y": ["sell", "buy", "hold"]}
+    g = TemporalGraph.from_pandas(table(k=["buy", "sell", "buy"]), edge_y="k", class_names=given)
+    assert g.class_names["edge_y"] == ("sell", "buy", "hold")
+    assert g.edge_y.tolist() == [1, 1, 0]
+    numbers = TemporalGraph.from_pandas(table(k=[0, 2, 1]), edge_y="k", class_names=given)
+    assert numbers.edge_y.tolist() == [1, 0, 2]
+    named = TemporalGraph.from_pandas(
+        table(k=[10, 30, 20]), edge_y="k", class_names={"edge_y": [10, 20, 30]}
+    )
+    assert named.edge_y.tolist() == [1, 0, 2]
+    assert TemporalGraph.from_pandas(table(k=[3, 4, 5]), edge_y="k").class_names == {}
+    for column, words in (
+        (["buy", None, "x"], "'k', row 1: a label is missing"),
+        (["buy", 3, "x"], "'k', row 1: labels are neither numbers nor text"),
+    ):
+        with pytest.raises(GraphError, match=words):
+            TemporalGraph.from_pandas(table(k=column), edge_y="k")
+    with pytest.raises(GraphError, match="'k', row 2: there is no such class; expected one of 'a'"):
+        TemporalGraph.from_pandas(
+            table(k=["a", "a", "b"]), edge_y="k", class_names={"edge_y": ["a"]}
+        )

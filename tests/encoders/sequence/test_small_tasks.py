@@ -134,6 +134,7 @@ def test_retnet_needs_rotation_to_copy_from_eight_steps_ago():
     assert rotated > accuracy(False) + 0.2
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_tcnca_looks_a_digit_up_by_its_letter():
     """Fifteen pairs of a letter and a digit, then a letter: which digit?"""

@@ -38,6 +38,7 @@ def error(signal, seed, *, epochs, norm="none", **settings):
     return result.metrics["val"]["mae"]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_space_tells_from_whom_a_shock_comes():
     """What is unusual moves to the next sensor. Coordinate: the angle on the ring, twice."""
@@ -54,6 +55,7 @@ def test_space_tells_from_whom_a_shock_comes():
     assert on < 0.9 * off, found
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_memory_knows_how_a_shock_goes_on():
     """Shocks of a few shapes come again and again, each at a sensor of its own."""

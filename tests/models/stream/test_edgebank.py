@@ -9,6 +9,7 @@ import torch
 from graphkit import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.stream.edgebank import EdgeBank
+from graphkit.tasks import LinkPrediction
 
 
 def a_stream(num_events: int = 600, num_nodes: int = 15, float_time: bool = False) -> TemporalGraph:
@@ -88,6 +89,42 @@ def test_pairs_are_directed():
     model.observe(next(iter(graph.batches(size=1))))
     query = (torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([6, 6]))
     assert model.score(*query).tolist() == [10.0, -10.0]
+
+
+def test_late_events_where_the_order_does_not_matter():
+    graph = a_stream()
+    batches = list(graph.batches(size=100))
+    early, late = EdgeBank.from_graph(graph), EdgeBank.from_graph(graph)
+    for batch in batches:
+        early.observe(batch)
+    for batch in reversed(batches):
+        late.observe(batch)
+    u, v = torch.arange(15).repeat(15), torch.arange(15).repeat_interleave(15)
+    assert all(torch.equal(a, b) for a, b in zip(early.pairs(u, v), late.pairs(u, v)))
+    for model in (early, late):
+        assert model.stream_clock.now == graph.t[-1]
+        assert model.stream_clock.num_events == 600
+    window = EdgeBank.from_graph(graph, memory="time_window")
+    window.observe(batches[1])
+    with pytest.raises(GraphError, match="earlier than the latest one"):
+        window.observe(batches[0])
+
+
+def test_pairs_of_a_larger_model():
+    """What is known of a pair does not depend on the number of nodes."""
+    graph = a_stream()
+    model = EdgeBank.from_task(LinkPrediction(graph))
+    batch, later = graph.batches(size=300)
+    model.observe(batch)
+    larger = EdgeBank(1000)
+    larger.load_state_dict(model.state_dict())
+    assert larger.num_nodes == 1000
+    query = (later.src, torch.arange(15).expand(300, -1), later.t)
+    assert torch.equal(model.score(*query), larger.score(*query))
+    smaller = EdgeBank(2)
+    smaller.load_state_dict(larger.state_dict())
+    assert smaller.num_nodes == 1000
+    assert torch.equal(model.score(*query), smaller.score(*query))
 
 
 def test_options_are_checked():

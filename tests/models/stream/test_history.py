@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from graphkit.encoders.sequence import GRU
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.stream.history import HistoryLinkPredictor
 from graphkit.nn.stream import recency_bucket
+from graphkit.tasks import LinkPrediction
 from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS
 
 SMALL = {"length": 6, "hidden_channels": 8, "time_channels": 5, "max_count": 3}
@@ -165,14 +167,17 @@ def test_equals_dictionaries_and_loops(settings, features):
 @pytest.mark.parametrize(
     "settings", [{}, {"clock": "time"}, {"pairing": "tokens", "encoder": "mixer"}], ids=str
 )
+@pytest.mark.parametrize("table", ["one", "of its own"])
 @torch.no_grad()
-def test_with_earlier_events_the_batch_size_does_not_matter(settings):
+def test_with_earlier_events_the_batch_size_does_not_matter(settings, table):
     graph = a_stream()
     torch.manual_seed(0)
     model = HistoryLinkPredictor.from_graph(graph, **{**SMALL, **settings, "half_lives": ()}).eval()
     for batch in graph[:30].batches(size=15):
         model.observe(batch)
     whole = next(iter(graph[30:70].batches(size=40)))
+    if table == "of its own":  # event ids begin at 0 again
+        whole = replace(whole, event_id=whole.event_id - 30)
     candidates = torch.stack([whole.dst, (whole.dst + 4) % 9], 1)
     got = model.score(whole.src, candidates, whole.t, earlier=whole)
     stale = model.score(whole.src, candidates, whole.t)
@@ -212,7 +217,7 @@ def test_walks_tell_who_has_met():
     settings = {"pairing": "none", "half_lives": (), "walk_hops": 1, "walk_channels": 512}
     model = HistoryLinkPredictor.from_graph(graph, **SMALL, **settings).eval()
     model.observe(next(iter(graph.batches(size=3))))
-    walks = model.walks(torch.arange(5), model.history.clock)
+    walks = model.walks(torch.arange(5), model.stream_clock.num_events)
     seen = {}
     model.walk_lin.register_forward_hook(lambda m, args, out: seen.update(x=args[0]))
     model.score(torch.tensor([0, 0, 0]), torch.tensor([3, 1, 4]), torch.tensor([9, 9, 9]))
@@ -287,6 +292,57 @@ def test_learns_who_meets_whom():
         optimizer.step()
         losses.append(loss.item())
     assert sum(losses[-10:]) / 10 < 0.1
+
+
+@torch.no_grad()
+def test_features_are_kept_while_something_refers_to_them():
+    graph = a_stream(600, num_nodes=20)
+    torch.manual_seed(0)
+    model, thrifty = (HistoryLinkPredictor.from_graph(graph, **SMALL).eval() for _ in "ab")
+    thrifty.load_state_dict(model.state_dict())
+    for batch in graph.batches(size=17):
+        scores = [m.score(batch.src, batch.dst, batch.t, batch) for m in (model, thrifty)]
+        assert torch.equal(*scores)
+        model.observe(batch)
+        thrifty.observe(batch)
+        thrifty.features.compact()
+    reference = Naive(model, graph)
+    reference.observe(next(iter(graph.batches(size=600))))
+    kept = {e for rows in reference.events.values() for _, _, e, _ in rows[-5:]}
+    assert thrifty.features.number.tolist() == sorted(kept)
+    assert len(model.features) == 600
+
+
+@pytest.mark.parametrize("settings", [{}, GRAPHMIXER], ids=str)
+@torch.no_grad()
+def test_embeddings_are_what_a_score_reads(settings):
+    graph = a_stream()
+    torch.manual_seed(0)
+    model = HistoryLinkPredictor.from_graph(graph, **{**SMALL, **settings}).eval()
+    reference = Naive(model, graph)
+    for batch in graph.batches(size=40):
+        model.observe(batch)
+        reference.observe(batch)
+    nodes, last = torch.tensor([3, 0, 7, 3]), int(graph.t[-1])
+    for t in (None, last + torch.arange(4) * 90):
+        now = [last] * 4 if t is None else t.tolist()
+        expected = []
+        for node, when in zip(nodes.tolist(), now):
+            h = reference.positions(reference.history(node, when), [])
+            expected.append(reference.pool(model.encoder(h.unsqueeze(0))[0]))
+        torch.testing.assert_close(model.embed(nodes, t), torch.stack(expected))
+    with pytest.raises(GraphError, match="0 <= id < 9"):
+        model.embed(torch.tensor([9]))
+    pairs = HistoryLinkPredictor.from_graph(graph, **SMALL, pairing="tokens")
+    with pytest.raises(GraphError, match="reads both nodes"):
+        pairs.embed(nodes)
+
+
+def test_is_made_for_a_task():
+    model = HistoryLinkPredictor.from_task(LinkPrediction(a_stream(300)), **SMALL)
+    assert (model.num_nodes, model.edge_dim, model.length) == (9, 2, 6)
+    with pytest.raises(GraphError, match=r"'edge_attr'.*come with the event.*edge_dim"):
+        HistoryLinkPredictor(4, edge_attr=torch.zeros(9, 2))
 
 
 def test_options_are_checked():

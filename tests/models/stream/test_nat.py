@@ -155,7 +155,7 @@ def test_equals_the_naive_forward_pass(path: str, settings: dict, features: str)
         start=1 if settings.get("clock") == "absolute" else 2**40,
     )
     model = a_model(graph, **settings)
-    truth = naive.NaiveNAT(model)
+    truth = naive.NaiveNAT(model, graph.edge_attr)
     start = 0
     for size in (1, 2, 17, 40, 20, 1):
         batch = graph[start : start + size].batches(size=size)[0]
@@ -372,9 +372,9 @@ def test_observing_what_was_scored_is_observing(path: str, clock: str):
 
 
 def test_copies_and_pickles_after_scoring(path: str):
-    graph = a_stream()
+    graph = a_stream(edge_channels=2)
     model = a_model(graph).train()
-    batch = graph.batches(size=30)[0]
+    batch, later, _ = graph.batches(size=30)
     model.observe(batch)
     model.score(batch.src, batch.dst, batch.t)
     file = io.BytesIO()
@@ -382,7 +382,8 @@ def test_copies_and_pickles_after_scoring(path: str):
     file.seek(0)
     for other in (copy.deepcopy(model), torch.load(file, weights_only=False)):
         assert_same(state_of(model), state_of(other))
-        other.observe(batch)
+        assert other.features is None or other.features._referred.__self__ is other
+        other.observe(later)
         with torch.no_grad():
             assert bool(other.score(batch.src, batch.dst, batch.t).isfinite().all())
 
@@ -516,17 +517,19 @@ def test_times_are_differences_of_exact_times(path: str, clock: str, dtype: torc
     assert torch.equal(*scores)
 
 
-def test_event_ids_above_two_to_the_31(path: str):
+def test_more_than_two_to_the_31_events(path: str):
     graph = a_stream()
     scores = []
     for shift in (0, 2**40):
         model = a_model(graph)
         model.cache.clock.fill_(shift)
+        model.stream_clock.num_events.fill_(shift)
         out = []
         for b in graph.batches(size=20):
             with torch.no_grad():
                 out.append(model.score(b.src, b.dst, b.t))
-            model.observe(EventBatch(b.src, b.dst, b.t, b.event_id + shift))
+            model.observe(b)
+        assert model.cache.clock == shift + len(graph)
         scores.append(torch.cat(out))
     torch.testing.assert_close(*scores)
 
@@ -789,20 +792,68 @@ def test_node_ids_out_of_range(path: str, bad: int):
     assert_same(before, state_of(model))
 
 
-def test_events_without_features_or_number(path: str):
+def test_events_without_features(path: str):
     graph = a_stream(edge_channels=2)
-    model = NAT(graph.num_nodes, edge_attr=graph.edge_attr[:30], **SMALL)
-    batches = list(graph.batches(size=25))
-    model.observe(batches[0])
+    model = NAT(graph.num_nodes, edge_dim=2, **SMALL)
+    first, b, _ = graph.batches(size=30)
+    model.observe(first)
     before = state_of(model)
-    with pytest.raises(GraphError, match=r"'edge_attr'.*event id < 30; got 49"):
-        model.observe(batches[1])
-    b = batches[0]
-    with pytest.raises(GraphError, match=r"event_id.*graph\.batches"):
-        model.observe(SimpleNamespace(src=b.src, dst=b.dst, t=b.t))
-    with pytest.raises(GraphError, match="event_id"):
-        model.observe(EventBatch(b.src, b.dst, b.t, None))
+    for batch in (
+        SimpleNamespace(src=b.src, dst=b.dst, t=b.t),
+        EventBatch(b.src, b.dst, b.t, None),
+    ):
+        with pytest.raises(GraphError, match=r"'edge_attr'.*without features.*edge_dim=2"):
+            model.observe(batch)
+    wide = EventBatch(b.src, b.dst, b.t, None, edge_attr=torch.zeros(30, 3))
+    with pytest.raises(GraphError, match=r"'edge_attr'.*\[30, 2\].*\[30, 3\]"):
+        model.observe(wide)
     assert_same(before, state_of(model))
+
+
+def test_a_table_of_features_is_refused():
+    with pytest.raises(GraphError, match=r"'edge_attr'.*come with the event.*edge_dim"):
+        NAT(4, edge_attr=torch.zeros(9, 2))
+
+
+@pytest.mark.parametrize("hop2_pending", [False, True])
+def test_features_are_kept_while_something_refers_to_them(path: str, hop2_pending: bool):
+    """Dropping the others changes no score, and what is kept is what can be read."""
+    graph = a_stream(600, edge_channels=2)
+    model, thrifty = (a_model(graph, hop2_pending=hop2_pending, num_slots=(8, 4)) for _ in "ab")
+    for batch in graph.batches(size=20):
+        with torch.no_grad():
+            assert torch.equal(
+                model.score(batch.src, batch.dst, batch.t),
+                thrifty.score(batch.src, batch.dst, batch.t),
+            )
+        model.observe(batch)
+        thrifty.observe(batch)
+        thrifty.features.compact()
+    stamp = model.cache.stamp[:, : 13 if hop2_pending else 9]
+    read = (stamp[model.cache.key[:, : stamp.shape[1]] >= 0] >> 1).unique()
+    assert torch.equal(thrifty.features.number, read)
+    assert torch.equal(thrifty.features.value, graph.edge_attr[read])
+    assert len(read) < len(model.features) == 600
+
+
+@pytest.mark.parametrize("clock", ["events", "time"])
+@torch.no_grad()
+def test_embeddings_are_what_a_score_reads(path: str, clock: str):
+    graph = a_stream(edge_channels=2)
+    model = a_model(graph, clock=clock)
+    truth = naive.NaiveNAT(model, graph.edge_attr)
+    for batch in graph.batches(size=30):
+        model.observe(batch)
+        truth.observe(events(batch))
+    nodes, last = torch.tensor([3, 0, 10, 3]), int(graph.t[-1])
+    for t, now in (
+        (None, [last] * 4),
+        (last + torch.arange(4) * 900, [last + 900 * i for i in range(4)]),
+    ):
+        expected = torch.stack([truth.self_of(n, w) for n, w in zip(nodes.tolist(), now)])
+        torch.testing.assert_close(model.embed(nodes, t), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(GraphError, match="0 <= id < 11"):
+        model.embed(torch.tensor([11]))
 
 
 def test_float_times_reach_a_model_for_integer_times():

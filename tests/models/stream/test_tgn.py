@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from graphkit import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.stream.tgn import TGN
+from graphkit.tasks import LinkPrediction
 
 SMALL = {"memory_channels": 6, "time_channels": 5, "embedding_channels": 8, "num_neighbors": 3}
 
@@ -273,8 +274,54 @@ def test_options_are_checked():
         TGN(4, heads=3)
 
 
-def test_edge_features_are_shared_and_stay_out_of_the_state_dict():
+def test_a_table_of_features_is_refused():
+    with pytest.raises(GraphError, match=r"'edge_attr'.*come with the event.*edge_dim"):
+        TGN(4, edge_attr=torch.zeros(9, 2))
+
+
+@pytest.mark.parametrize("settings", [{}, {"aggregator": "mean", "message_slots": 5}], ids=str)
+@torch.no_grad()
+def test_features_are_kept_while_something_refers_to_them(settings: dict):
+    graph = a_stream(600, num_nodes=20)
+    torch.manual_seed(0)
+    model = TGN.from_graph(graph, **SMALL, **settings).eval()
+    reference = Naive(model, graph)
+    for batch in graph.batches(size=17):
+        rows = zip(batch.src.tolist(), batch.dst.tolist(), batch.t.tolist())
+        expected = torch.tensor([reference.score(*row) for row in rows])
+        got = model.score(batch.src, batch.dst, batch.t)
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+        model.observe(batch)
+        reference.observe(batch)
+        model.features.compact()
+    kept = {e for rows in reference.history.values() for *_, e in rows[-3:]}
+    slots = model.messages.slots
+    kept |= {e for rows in reference.pending.values() for *_, e in rows[-slots:]}
+    assert model.features.number.tolist() == sorted(kept)
+
+
+@pytest.mark.parametrize("time_gap", ["query", "last_update"])
+@torch.no_grad()
+def test_embeddings_are_what_a_score_reads(time_gap: str):
     graph = a_stream()
-    model = TGN.from_graph(graph, **SMALL)
-    assert model.edge_attr.data_ptr() == graph.tables.edge_attr.data_ptr()
-    assert "edge_attr" not in model.state_dict()
+    torch.manual_seed(0)
+    model = TGN.from_graph(graph, **SMALL, time_gap=time_gap).eval()
+    reference = Naive(model, graph)
+    for batch in graph.batches(size=40):
+        model.observe(batch)
+        reference.observe(batch)
+    nodes, last = torch.tensor([3, 0, 7, 3]), int(graph.t[-1])
+    for t in (None, last + torch.arange(4) * 90):
+        now = [last] * 4 if t is None else t.tolist()
+        expected = torch.stack([reference.embed(n, w) for n, w in zip(nodes.tolist(), now)])
+        torch.testing.assert_close(model.embed(nodes, t), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(GraphError, match="0 <= id < 9"):
+        model.embed(torch.tensor([9]))
+
+
+def test_is_made_for_a_task():
+    graph = a_stream(300, x_channels=2)
+    model = TGN.from_task(LinkPrediction(graph), **SMALL)
+    assert (model.num_nodes, model.edge_dim, model.num_nodes) == (9, 2, 9)
+    assert torch.equal(model.x, graph.x)
+    assert model.x.data_ptr() != graph.x.data_ptr()  # growing and loading write into it

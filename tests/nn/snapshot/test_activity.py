@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphkit.errors import GraphError
-from graphkit.nn.snapshot import fading_degrees
+from graphkit.nn.snapshot import FadingDegrees, fading_degrees
 
 
 def test_equals_a_sum_over_the_past():
@@ -62,3 +62,18 @@ def test_other_errors():
         fading_degrees([torch.zeros(2, dtype=torch.int64)], (1,), resolution=0)
     with pytest.raises(GraphError, match="degrees"):
         fading_degrees([], (1,))
+
+
+def test_step_by_step_and_from_a_saved_state():
+    draw = torch.Generator().manual_seed(4)
+    degrees = [torch.randint(3, (6, 2), generator=draw) for _ in range(7)]
+    wanted = fading_degrees(degrees, (0, 1.5))
+    fading = FadingDegrees(6, 2, (0, 1.5))
+    assert fading.out_channels == wanted[0].shape[1]
+    for degree, want in zip(degrees, wanted):
+        other = FadingDegrees(6, 2, (0, 1.5))
+        other.load_state_dict(fading.state_dict())
+        assert torch.equal(other(degree), want)
+        assert torch.equal(fading(degree), want)
+    fading.reset_state()
+    assert torch.equal(fading(degrees[0]), wanted[0])

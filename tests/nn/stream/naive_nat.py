@@ -266,10 +266,13 @@ def gru(cell: Any, gates: Tensor, state: Tensor) -> Tensor:
 
 
 class NaiveNAT:
-    """A NAT, node by node, with the parameters of a model and its own state in dictionaries."""
+    """A NAT, node by node, with the parameters of a model and its own state in dictionaries.
 
-    def __init__(self, model: Any) -> None:
-        self.m = model
+    ``edge_attr`` are the features of the whole stream, by number.
+    """
+
+    def __init__(self, model: Any, edge_attr: Tensor | None = None) -> None:
+        self.m, self.edge_attr = model, edge_attr
         c = model.cache
         self.cache = DictCache(
             c.num_slots,
@@ -296,8 +299,8 @@ class NaiveNAT:
             gates = gates + cell.time_weight @ cell.time_encoder(torch.tensor(entry.t))
         else:
             gates = gates + cell.age[:, self.group(entry, now)]
-        if self.m.edge_attr is not None:
-            gates = gates + cell.edge_weight @ self.m.edge_attr[entry.event]
+        if self.edge_attr is not None:
+            gates = gates + cell.edge_weight @ self.edge_attr[entry.event]
         return gates
 
     def update(self, owner: int, k: int, key: int, entry: Entry, now: float) -> Tensor:

@@ -7,24 +7,24 @@ import pytest
 import torch
 
 from graphkit.errors import UnknownNameError
-from graphkit.nn.stream import EventHistory, event_records
+from graphkit.nn.stream import EventColumns, EventHistory, event_records
 
 
 def a_stream(num_events=60, num_nodes=5, dtype=torch.int64):
     draw = torch.Generator().manual_seed(num_events)
     src, dst = torch.randint(num_nodes, (2, num_events), generator=draw)
     t = torch.randint(3, (num_events,), generator=draw).cumsum(0).to(dtype) + 2**40
-    return src, dst, t, torch.arange(num_events) * 2 + 5  # ids with gaps, as in a slice
+    return src, dst, t, torch.arange(num_events)
 
 
 def part(stream, start, stop):
-    return SimpleNamespace(
-        **dict(zip(("src", "dst", "t", "event_id"), (c[start:stop] for c in stream)))
-    )
+    """Events in a table of their own: ids have gaps and begin anew."""
+    src, dst, t, number = (c[start:stop] for c in stream)
+    return SimpleNamespace(src=src, dst=dst, t=t, event_id=(number - start) * 2 + 5)
 
 
 def write(history, batch):
-    history.write(event_records(batch.src, batch.dst, batch.t, batch.event_id))
+    history.write(EventColumns.of(batch))
 
 
 def naive(stream, stop, node, size):
@@ -60,11 +60,12 @@ def test_equals_lists(clock, dtype):
             if clock == "time":
                 assert ages == [t[query].item() - when for _, when, _, _ in events]
             else:
-                now = int(stream[3][start - 1]) + 1
-                assert ages == [now - e for _, _, e, _ in events]
+                assert ages == [start - e for _, _, e, _ in events]
         write(history, part(stream, start, start + 20))
     history.reset_state()
-    assert not any(bool(buffer.any()) for buffer in history.state_dict().values())
+    state = history.state_dict()
+    assert state.pop("recent.node_count") == 6
+    assert not any(bool(buffer.any()) for buffer in state.values())
 
 
 @pytest.mark.parametrize("clock", ["events", "time"])
@@ -77,7 +78,7 @@ def test_earlier_events_are_seen_strictly_before_the_query_as_if_they_were_writt
     shuffled = SimpleNamespace(**{k: v[order] for k, v in vars(batch).items()})
     nodes = torch.arange(6).repeat_interleave(35)
     t = batch.t.repeat(6)
-    rows = history(nodes, t, shuffled)
+    rows = history(nodes, t, EventColumns.of(shuffled))
     for when in batch.t.unique():
         upto = copy.deepcopy(history)
         stop = 25 + int((batch.t < when).sum())
@@ -94,11 +95,11 @@ def test_a_later_event_changes_nothing():
     batch = part(stream, 0, 30)
     now = batch.t[10].item()
     query = (torch.arange(5), torch.full((5,), now))
-    want = history(*query, batch)
+    want = history(*query, EventColumns.of(batch))
     late = batch.t >= now
     batch.src = torch.where(late, batch.src.flip(0), batch.src)
     batch.t = torch.where(late, batch.t + 99, batch.t)
-    got = history(*query, batch)
+    got = history(*query, EventColumns.of(batch))
     assert torch.equal(got.age, want.age)
     assert all(torch.equal(a, b) for a, b in zip(got.recent, want.recent))
 
@@ -111,13 +112,19 @@ def test_a_wrong_clock():
 def test_a_batch_is_grouped_once_and_again_when_it_changes():
     batch = part(a_stream(), 0, 20)
     history = EventHistory(6, 4)
-    first = history.records(batch)
-    assert history.records(batch) is first
-    for a, b in zip(first, event_records(batch.src, batch.dst, batch.t, batch.event_id)):
-        assert torch.equal(a, b)
+    order = torch.randperm(20)
+    shuffled = SimpleNamespace(**{k: v[order] for k, v in vars(batch).items()})
+    for given in (batch, shuffled):
+        first = history.records(EventColumns.of(given))
+        assert history.records(EventColumns.of(given)) is first
+        for a, b in zip(first, event_records(batch.src, batch.dst, batch.t, torch.arange(20))):
+            assert torch.equal(a, b)
     batch.src[0] = (batch.src[0] + 1) % 5
-    assert history.records(batch).owner.tolist() != first.owner.tolist()
-    history.write(history.records(batch))
+    changed = history.records(EventColumns.of(batch))
+    assert changed.owner.tolist() != first.owner.tolist()
+    history.stream_clock.num_events += 7  # another state: the numbers are no longer right
+    assert torch.equal(history.records(EventColumns.of(batch)).event_id, changed.event_id + 7)
+    history.write(EventColumns.of(batch))
     assert history._grouped is None  # nothing is kept between batches
 
 

@@ -24,7 +24,7 @@ def test_equals_sums_by_hand(ages):
     rows, edge_attr, x = some_rows(), torch.randn(9, 2), torch.randn(6, 3)
     count = torch.randint(0, 9, (3, 5))
     tokens = HistoryTokens(4, 2, 3, ages=ages, time_channels=7, tick=3.0, max_count=5)
-    found = tokens(rows, count, edge_attr, x)
+    found = tokens(rows, count, edge_attr[rows.recent.event_id], x)
     assert found.shape == (3, 5, 4)
     groups = recency_bucket(rows.age, 3.0) if ages == "buckets" else torch.zeros_like(rows.age)
     for r in range(3):

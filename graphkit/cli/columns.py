@@ -75,6 +75,7 @@ def look_at(column: pd.Series) -> ColumnLook:
         return start
     if isinstance(column.dtype, pd.CategoricalDtype):
         present = present.astype(column.cat.categories.dtype)
+    present = present.infer_objects()
     kind = present.dtype.kind
     if kind in "mM":
         return _dates(start, present)
@@ -129,6 +130,8 @@ def _text(look: ColumnLook, texts: pd.Series, column: pd.Series) -> ColumnLook:
     values = texts.unique()
     examples = {"low": _cut(values[0]), "high": _cut(values[-1])}
     numeric = pd.to_numeric(texts, errors="coerce").notna()
+    if numeric.all():
+        return replace(look, kind="labels", **examples, note="numbers as text")
     if numeric.mean() > 0.5:
         row = _first(texts.index[~numeric], column)
         return replace(

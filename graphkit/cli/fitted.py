@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +20,21 @@ if TYPE_CHECKING:
 __all__ = [
     "add_model",
     "add_table",
+    "next_steps",
     "node_labels",
     "open_predictor",
     "read_input",
     "show_or_write",
 ]
+
+
+_NEXT = {
+    "score": "predict {} pairs.csv --out scores.csv",
+    "predict": "predict {} INPUT --out answers.csv",
+    "recommend": "recommend {} LABEL --k 10",
+    "forecast": "forecast {} --out next.csv",
+    "observe": "observe {} new.csv",
+}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -97,13 +109,18 @@ def node_labels(
     return typed_labels(texts, known, column)
 
 
+def next_steps(predictor: Predictor, folder: Path) -> str:
+    """Commands that use a saved model, for the screen."""
+    lines = [line for method, line in _NEXT.items() if method in predictor.offers]
+    place = shlex.quote(str(folder))
+    return "\n".join(["Go on with:", *(f"  graphkit {line.format(place)}" for line in lines)])
+
+
 def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False) -> None:
     """Write a table to a file, or print it: as CSV, or aligned.
 
     An index with a name or with labels is written too.
     """
-    import sys
-
     import pandas as pd
 
     index = not isinstance(frame.index, pd.RangeIndex)

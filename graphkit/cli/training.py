@@ -117,10 +117,9 @@ class Training:
         seed: int = 0,
         checkpoint_dir: Path | None = None,
         resume: bool = False,
-    ) -> tuple[Result, Any]:
-        """Train and test; the result and its predictor."""
+    ) -> Result:
+        """Train and test."""
         from graphkit import fit, registry, seed_everything
-        from graphkit.engine.predictor import Predictor
 
         task = registry.get("task", self.task_name)(graph, **self.task)
         seed_everything(seed)
@@ -139,12 +138,7 @@ class Training:
             name=self.model_name,
         )
         result.settings |= {"model": self.model, "task": self.task}
-        return result, Predictor(model, task, batch_size=self.fit.get("batch_size"))
-
-    def next_steps(self, folder: Path) -> str:
-        """Commands that use the saved model."""
-        lines = _NEXT[self.view]
-        return "\n".join(["Go on with:", *(f"  graphkit {line.format(folder)}" for line in lines)])
+        return result
 
     def _task_names(self) -> set[str]:
         """Settings of the task; those that it passes on to its timeline too."""
@@ -204,10 +198,4 @@ _READERS: dict[str, Callable[[Path, TableColumns, Path | None], Any]] = {
     "snapshot": _read_events,
     "signal": readings_graph,
     "static": _refuse_table,
-}
-_NEXT = {
-    "stream": ("predict {} pairs.csv --out scores.csv", "recommend {} LABEL --k 10"),
-    "snapshot": ("predict {} pairs.csv --out scores.csv",),
-    "signal": ("forecast {} --out next.csv",),
-    "static": ("predict {} graph/ --out classes.csv",),
 }

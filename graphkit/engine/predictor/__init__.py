@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from graphkit.engine.predictor.forecast import Appended, ForecastPredictor
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.stream import Observed, StreamPredictor
 
-__all__ = ["Observed", "Predictor", "StreamPredictor"]
+__all__ = ["Appended", "ForecastPredictor", "Observed", "Predictor", "StreamPredictor"]

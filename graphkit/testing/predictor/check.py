@@ -12,11 +12,15 @@ from torch import nn
 from graphkit.engine.predictor import Predictor
 from graphkit.errors import GraphError
 from graphkit.testing.predictor.elsewhere import Elsewhere
+from graphkit.testing.predictor.forecast import check_forecast
 from graphkit.testing.predictor.stream import check_stream
 
 __all__ = ["check_predictor"]
 
-_CHECKS: dict[str, Callable[..., None]] = {"stream": check_stream}
+_CHECKS: dict[str, Callable[..., None]] = {
+    "forecast": check_forecast,
+    "stream": check_stream,
+}
 
 
 def check_predictor(

@@ -87,7 +87,7 @@ def look_at(column: pd.Series) -> ColumnLook:
 
 
 def words(name: str) -> set[str]:
-    """The words of a column's name: ``userId``, ``user_id`` and ``User ID`` are ``user``, ``id``."""
+    """The words of a name: ``userId``, ``user_id`` and ``User ID`` all are ``user`` and ``id``."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return set(re.split(r"[\W_]+", apart.lower())) - {""}
 

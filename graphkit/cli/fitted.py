@@ -15,11 +15,14 @@ from graphkit.cli.tables import is_parquet, read_table, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graphkit.data.signal_schema import SignalSchema
     from graphkit.engine.predictor import Predictor
 
 __all__ = [
+    "add_gaps",
     "add_model",
     "add_table",
+    "given",
     "next_steps",
     "node_labels",
     "open_predictor",
@@ -52,6 +55,17 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     add("--time-unit", metavar="UNIT", help="of times that are numbers (default: as in training)")
 
 
+def add_gaps(parser: argparse.ArgumentParser) -> None:
+    """What becomes of readings that are missing between two rows."""
+    parser.add_argument("--gaps", choices=["raise", "missing", "restart", "join"], help="of "
+        "readings: what becomes of a row that is missing (default: raise)")  # fmt: skip
+
+
+def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Those of some arguments that were given, as keyword arguments."""
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+
 def open_predictor(args: argparse.Namespace) -> Predictor:
     """The saved model.
 
@@ -77,9 +91,12 @@ def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
         from graphkit.data import TemporalGraph
 
         return TemporalGraph.open(path)
-    columns = _label_columns(predictor)
     if is_parquet(path):  # its columns have types
         return read_table(path, index=True)
+    schema = getattr(predictor, "schema", None)
+    if hasattr(schema, "channels"):
+        return _readings(read_table(path, sep=sep), schema)
+    columns = _label_columns(schema)
     frame = read_table(path, sep=sep, text=tuple(columns))
     for name, side in columns.items():
         if name in frame.columns:
@@ -133,9 +150,22 @@ def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False
         frame.to_csv(sys.stdout, index=index)
 
 
-def _label_columns(predictor: Predictor) -> dict[str, int]:
-    """Columns of labels of a predictor's tables, each with its side."""
-    schema = getattr(predictor, "schema", None)
+def _readings(frame: pd.DataFrame, schema: SignalSchema) -> pd.DataFrame:
+    """Readings whose columns are labels of sensors in the type of training.
+
+    Where training had no name for the column of times, it is the first.
+    """
+    from graphkit.cli.labels import typed_labels
+
+    if schema.time is None:
+        frame = frame.set_index(frame.columns[0])
+    sensors = [name for name in frame.columns if name != schema.time]
+    labels = typed_labels(sensors, schema.names, "signal")
+    return frame.rename(columns=dict(zip(sensors, labels)))
+
+
+def _label_columns(schema: Any) -> dict[str, int]:
+    """Columns of labels of tables of events, each with its side."""
     names = (getattr(schema, "src", None), getattr(schema, "dst", None))
     return {name: side for side, name in enumerate(names) if name is not None}
 

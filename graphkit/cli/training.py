@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Training"]
 
-_BY_COMMAND = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+_BY_COMMAND = {"seed", "progress", "name", "checkpoint_dir", "resume"}
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Training:
             self.model_name,
             settings_text.parse(list(assignments)),
             model_names=names,
-            fit_names=set(inspect.signature(fit).parameters) - _BY_COMMAND,
+            fit_names=settings_text.optional_parameters(fit) - _BY_COMMAND,
             task_names=task_names,
             others={self.model_name: names},
         )
@@ -152,7 +152,7 @@ class Training:
                      "random_options": set(RANDOM_OPTIONS)}  # fmt: skip
         for parameter in inspect.signature(make).parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD:
-                names |= passed_on[parameter.name]
+                names |= passed_on.get(parameter.name, set())
         return names
 
 

@@ -199,6 +199,63 @@ class SnapshotInput(nn.Module):
             self.votes = torch.zeros_like(self.votes)
         self._window = None
 
+    def grow(self, num_nodes: int, x: Tensor | None = None) -> Tensor:
+        """Take in new nodes, with the next ids and without an event so far.
+
+        Everything is then as if they had been there from the beginning; numbers of the other nodes
+        stay the same.
+
+        Args:
+            num_nodes: N from now on.
+            x: Of ``"x"``: features of the new nodes, ``[new, C]``, the same in all steps so far.
+
+        Returns:
+            Their features in the steps so far, as in :attr:`Seen.x`.
+
+        Raises:
+            GraphError: There would be fewer nodes than now, or ``x`` does not fit.
+        """
+        new = num_nodes - self.num_nodes
+        if new < 0:
+            raise GraphError(
+                "num_nodes", "nodes cannot be taken away", expected=f">= {self.num_nodes}",
+                got=num_nodes,
+            )  # fmt: skip
+        if self.features == "x":
+            if x is None or x.shape != (new, self.x_channels):
+                raise GraphError(
+                    "x",
+                    "new nodes need the features of training",
+                    expected=f"[{new}, {self.x_channels}]",
+                    got=None if x is None else list(x.shape),
+                )
+            rows = x
+        elif self.features == "degree":
+            rows = torch.zeros(new, dtype=torch.int64)
+        else:
+            rows = torch.zeros(new, self.in_channels)
+        rows = rows.to(self.next_step.device)
+        for fading in (self.activity, self.reputation):
+            if fading is not None:
+                fading.grow(num_nodes)
+        if self.reputation is not None:
+            self.votes = torch.cat([self.votes, self.votes.new_zeros(new, self.votes.shape[1])])
+        self.seen.change(lambda x, *edges: (torch.cat([x, rows.to(x.dtype)]), *edges))
+        self.num_nodes, self._window = int(num_nodes), None
+        return rows
+
+    def pass_to(self, number: int) -> None:
+        """Say that all steps before step ``number`` are over: those not advanced past were empty
+        and are left out.
+
+        Raises:
+            GraphError: Steps without an event are not left out (``skip_empty``).
+        """
+        if number > int(self.next_step):
+            if not self.skip_empty:
+                raise GraphError("number", "empty steps count here: cut(stop=) and advance()")
+            self.next_step.fill_(number)
+
     def advance(self, step: Step) -> Seen:
         """Move past a step; what the model is given of it.
 

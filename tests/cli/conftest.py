@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import graphkit
+from graphkit.cli.graphs import TableColumns
 
 ROOT = str(Path(graphkit.__file__).parents[1])
 
@@ -114,3 +115,17 @@ def readings_csv(tmp_path: Path) -> Path:
     path = tmp_path / "readings.csv"
     _readings().to_csv(path, index=False)
     return path
+
+
+@pytest.fixture
+def trained(events_csv: Path, tmp_path: Path) -> Path:
+    """A saved NAT that has observed ``events.csv``; a second copy is in ``copy``."""
+    from graphkit.cli.training import Training
+
+    columns = TableColumns(src="user", dst="item", time="ts", edge_attr=("price",))
+    training = Training.plan("link_prediction", "nat")
+    training.settle([], {"fit": {"epochs": 1, "lr": 1e-3, "threads": 1, "device": "cpu"}})
+    result = training.run(training.read(events_csv, columns))
+    for name in ("model", "copy"):
+        result.predictor.save(tmp_path / name)
+    return tmp_path / "model"

@@ -39,7 +39,7 @@ def test_labels_of_a_csv_have_the_type_of_training(predictor: Predictor, tmp_pat
     assert found["item"].dtype == "int64"
     for wrong in ("x", "0107", "107.0"):
         path.write_text(f"item,user\n107,100\n{wrong},114\n")
-        with pytest.raises(GraphError, match="'item', row 1: not a label .*expected an integer"):
+        with pytest.raises(GraphError, match=r"'item', row 1: not a label .*expected an integer"):
             fitted.read_input(predictor, path)
 
 

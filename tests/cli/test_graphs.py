@@ -66,13 +66,13 @@ def test_dates(tmp_path: Path, make_events: Callable[..., pd.DataFrame], name: s
     assert graph.t.tolist() == ticks
     assert graph.dates
     with pytest.raises(
-        GraphError, match="'ts', row 0: not a time; expected a number; .* add --dates"
+        GraphError, match=r"'ts', row 0: not a time; expected a number; .* add --dates"
     ):
         events_graph(tmp_path / name, EVENTS)
     table.loc[4, "ts"] = "soon"
     write_table(table, tmp_path / name)
     with pytest.raises(
-        GraphError, match="'ts', row 4: not a time; expected an ISO 8601 date .*got 'soon'"
+        GraphError, match=r"'ts', row 4: not a time; expected an ISO 8601 date .*got 'soon'"
     ):
         events_graph(tmp_path / name, replace(EVENTS, dates=True))
 
@@ -105,7 +105,7 @@ def test_labels_are_read_as_from_csv_reads_them(tmp_path: Path) -> None:
 
 
 def test_numbers_are_no_dates(events_csv: Path) -> None:
-    with pytest.raises(GraphError, match="'ts', row 0: times are numbers; .*Leave out --dates"):
+    with pytest.raises(GraphError, match=r"'ts', row 0: times are numbers; .*Leave out --dates"):
         events_graph(events_csv, replace(EVENTS, dates=True))
 
 
@@ -155,13 +155,13 @@ def test_readings_with_links(readings_csv: Path, tmp_path: Path) -> None:
     assert (graph.src.tolist(), graph.dst.tolist()) == ([0, 2], [1, 0])
     assert graph.edge_weight.tolist() == [2.0, 3.0]
     assert graph.is_static
-    with pytest.raises(GraphError, match="'source': .* Name the columns of the links: --src"):
+    with pytest.raises(GraphError, match=r"'source': .* Name the columns of the links: --src"):
         readings_graph(readings_csv, replace(columns, src="source"), tmp_path / "links.csv")
     with pytest.raises(GraphError, match="'weight'"):
         readings_graph(readings_csv, replace(columns, edge_weight="weight"), tmp_path / "links.csv")
     links.loc[1, "to"] = "west"
     links.to_csv(tmp_path / "links.csv", index=False)
-    with pytest.raises(GraphError, match="'to', row 1: a link names no sensor.*got 'west'"):
+    with pytest.raises(GraphError, match=r"'to', row 1: a link names no sensor.*got 'west'"):
         readings_graph(readings_csv, columns, tmp_path / "links.csv")
 
 

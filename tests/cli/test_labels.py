@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +31,7 @@ def test_numbers_come_back_exactly(values: list[float]) -> None:
     "text", ["7.5", "7.0", "7e2", "007", "+7", " 7", "-0", "u7", "", "1_000", "nan", "0x7", "٣"]
 )
 def test_what_is_no_integer_is_refused(text: str) -> None:
-    with pytest.raises(GraphError, match="'user', row 1: .* expected an integer"):
+    with pytest.raises(GraphError, match=r"'user', row 1: .* expected an integer"):
         typed_labels(["1", text], [1, 2], "user")
 
 
@@ -47,7 +46,7 @@ def test_what_is_no_text_is_left_alone() -> None:
 def test_labels_of_several_types() -> None:
     known = ["a", 7, "8", 9, "9", 2.5]
     assert typed_labels(["a", "7", "8", "2.5"], known, "user") == ["a", 7, "8", 2.5]
-    with pytest.raises(GraphError, match="row 0: two nodes are written so; .* got 9 and '9'"):
+    with pytest.raises(GraphError, match=r"row 0: two nodes are written so; .* got 9 and '9'"):
         typed_labels(["9"], known, "user")
     with pytest.raises(GraphError, match="row 1: no node is written so"):
         typed_labels(["a", "b"], known, "user")

@@ -24,9 +24,13 @@ def test_the_closest_word_is_named(
     train = parser.add_subparsers(parser_class=Parser).add_parser("train")
     train.add_argument("--epochs", type=int)
     train.add_argument("--kind", choices=["left", "right"])
-    with pytest.raises(SystemExit) as stopped:
-        args, unknown = parser.parse_known_args(arguments)
+
+    def parse() -> None:
+        _, unknown = parser.parse_known_args(arguments)
         train.error(f"unrecognized arguments: {' '.join(unknown)}")
+
+    with pytest.raises(SystemExit) as stopped:
+        parse()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.rstrip().endswith(hint)
 

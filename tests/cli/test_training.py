@@ -18,9 +18,11 @@ def test_names_are_checked() -> None:
         Training.plan("link_predict", "nat")
     with pytest.raises(UnknownNameError, match="Did you mean 'nat'"):
         Training.plan("link_prediction", "natt")
-    with pytest.raises(GraphError, match="'dagnn' is not made for link_prediction; expected .*nat"):
+    with pytest.raises(
+        GraphError, match=r"'dagnn' is not made for link_prediction; expected .*nat"
+    ):
         Training.plan("link_prediction", "dagnn")
-    with pytest.raises(GraphError, match="no model is named for forecast; expected .*linear"):
+    with pytest.raises(GraphError, match=r"no model is named for forecast; expected .*linear"):
         Training.plan("forecast", None)
 
 

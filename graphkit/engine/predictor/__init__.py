@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from graphkit.engine.predictor.forecast import Appended, ForecastPredictor
+from graphkit.engine.predictor.observed import Observed
 from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.stream import Observed, StreamPredictor
+from graphkit.engine.predictor.static import StaticPredictor
+from graphkit.engine.predictor.stream import StreamPredictor
 
-__all__ = ["Appended", "ForecastPredictor", "Observed", "Predictor", "StreamPredictor"]
+__all__ = [
+    "Appended",
+    "ForecastPredictor",
+    "Observed",
+    "Predictor",
+    "StaticPredictor",
+    "StreamPredictor",
+]

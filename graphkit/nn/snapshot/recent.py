@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -36,6 +37,10 @@ class Recent(nn.Module):
         """Keep the tensors of one more step, and let go of the oldest if there are enough."""
         kept = [*self.steps(), tensors]
         self._keep(kept[-self.size :] if self.size else [])
+
+    def change(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
+        """Replace the tensors of every step by ``function(*tensors)``."""
+        self._keep([function(*tensors) for tensors in self.steps()])
 
     def reset_state(self) -> None:
         """Keep nothing."""

@@ -13,12 +13,14 @@ from graphkit.engine.predictor import Predictor
 from graphkit.errors import GraphError
 from graphkit.testing.predictor.elsewhere import Elsewhere
 from graphkit.testing.predictor.forecast import check_forecast
+from graphkit.testing.predictor.static import check_static
 from graphkit.testing.predictor.stream import check_stream
 
 __all__ = ["check_predictor"]
 
 _CHECKS: dict[str, Callable[..., None]] = {
     "forecast": check_forecast,
+    "static": check_static,
     "stream": check_stream,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphkit.cli.parser import separator
 from graphkit.cli.tables import is_parquet, read_table, write_table
+from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +24,7 @@ __all__ = [
     "add_gaps",
     "add_model",
     "add_table",
-    "given",
+    "ask",
     "next_steps",
     "node_labels",
     "open_predictor",
@@ -61,11 +63,6 @@ def add_gaps(parser: argparse.ArgumentParser) -> None:
         "readings: what becomes of a row that is missing (default: raise)")  # fmt: skip
 
 
-def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Those of some arguments that were given, as keyword arguments."""
-    return {name: value for name in names if (value := getattr(args, name)) is not None}
-
-
 def open_predictor(args: argparse.Namespace) -> Predictor:
     """The saved model.
 
@@ -79,6 +76,30 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
 
     torch.set_num_threads(check_count(args.threads, "--threads"))
     return Predictor.open(args.model, device=args.device)
+
+
+def ask(predictor: Predictor, method: str, *values: Any, **options: Any) -> Any:
+    """The answer of a method of a predictor.
+
+    Args:
+        values: Passed on.
+        options: Passed on but for those that are ``None``, which were not given.
+
+    Raises:
+        GraphError: The predictor has no such method, or the method takes no such option.
+    """
+    call = getattr(predictor, method)
+    options = {name: value for name, value in options.items() if value is not None}
+    if method in predictor.offers:
+        known = inspect.signature(call).parameters
+        for name in options:
+            if name not in known:
+                raise GraphError(
+                    f"--{name.replace('_', '-')}",
+                    f"{method} has no such choice for a model of '{predictor.task_name}'",
+                    fix="Leave it out.",
+                )
+    return call(*values, **options)
 
 
 def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
@@ -136,11 +157,13 @@ def next_steps(predictor: Predictor, folder: Path) -> str:
 def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False) -> None:
     """Write a table to a file, or print it: as CSV, or aligned.
 
-    An index with a name or with labels is written too.
+    An index that is not 0, 1, ... is written too; one without a name is called ``label``.
     """
     import pandas as pd
 
     index = not isinstance(frame.index, pd.RangeIndex)
+    if index and frame.index.names == [None]:
+        frame = frame.rename_axis("label")
     if out is not None:
         write_table(frame, out, index=index)
         print(f"{len(frame):,} rows: {out}")

@@ -98,6 +98,10 @@ def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None)
     from graphkit.data.convert.node_tables import wide_table
     from graphkit.data.convert.pandas import find_column
 
+    for option, value in (("--edge-attr", columns.edge_attr), ("--label", columns.label),
+                          ("--bipartite", columns.bipartite)):  # fmt: skip
+        if value:
+            raise GraphError(option, "a table of readings has no events")
     frame = read_table(path, sep=columns.sep, index=True)
     frame = _with_times(frame, columns)
     find_column(frame, columns.time)

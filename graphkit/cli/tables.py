@@ -151,6 +151,9 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -
         frame: The table.
         path: ``.csv``, ``.tsv`` (each also compressed) or ``.parquet``.
         index: Also write the index, as the first column.
+
+    Raises:
+        GraphError: The name is of no such kind, or Parquet has no type for a column.
     """
     from graphkit.files import write_atomically
 
@@ -158,8 +161,17 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -
     if is_parquet(path):
         frame = frame.reset_index() if index else frame
 
+        frame = frame.set_axis(list(map(str, frame.columns)), axis=1)
+
         def write(file: BinaryIO) -> None:
-            frame.to_parquet(file, index=False)
+            try:
+                frame.to_parquet(file, index=False)
+            except ValueError as error:  # such as a column of numbers and text
+                raise GraphError(
+                    "--out",
+                    f"Parquet cannot hold the table ({' '.join(str(error).split())})",
+                    fix="Write a .csv file.",
+                ) from error
     else:
         packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(path.suffix.lower())
         sep = "\t" if ".tsv" in [s.lower() for s in path.suffixes] else ","

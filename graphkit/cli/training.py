@@ -107,6 +107,12 @@ class Training:
             GraphError: The task needs more than a table holds, or the data cannot be used.
         """
         if path.is_dir():
+            if edges is not None or columns != TableColumns():
+                raise GraphError(
+                    str(path),
+                    "arguments about columns are given, but this is the folder of a saved graph",
+                    fix="Leave out --src, --dst, --time and the others: the graph has them.",
+                )
             return saved_graph(path)
         return _READERS[self.view](path, columns, edges)
 
@@ -123,11 +129,7 @@ class Training:
 
         task = registry.get("task", self.task_name)(graph, **self.task)
         seed_everything(seed)
-        make = registry.get("model", self.model_name)
-        build, source = (
-            (make.from_task, task) if hasattr(make, "from_task") else (make.from_graph, graph)
-        )
-        model = build(source, **self.model)
+        model = registry.get("model", self.model_name).from_task(task, **self.model)
         result = fit(
             model,
             task,
@@ -162,11 +164,13 @@ def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> d
     Tasks on events take both; those on steps take the shares of training and validation; those on
     windows take a split.
     """
-    if not given or given.keys() <= names:
-        return given
+    if not given:
+        return {}
     if "train" in names:
         val = given.get("val", 0.1)
         return {"train": 1 - val - given.get("test", 0.2), "val": val}
+    if given.keys() <= names:
+        return given
     if view == "signal":
         from graphkit.data.window_splits import TimeSplit
 

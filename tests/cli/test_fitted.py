@@ -109,6 +109,8 @@ def test_tables_on_the_screen_and_in_files(
     fitted.show_or_write(named, tmp_path / "n.csv")
     assert capsys.readouterr().out == (f"a\n1\n2\nnode,a\nx,1\ny,2\n2 rows: {tmp_path / 'n.csv'}\n")
     assert (tmp_path / "n.csv").read_text() == "node,a\nx,1\ny,2\n"
+    fitted.show_or_write(plain.set_axis(["x", "y"]), None)
+    assert capsys.readouterr().out == "label,a\nx,1\ny,2\n"
     fitted.show_or_write(plain, None, pretty=True)
     assert capsys.readouterr().out == " a\n 1\n 2\n"
 
@@ -121,3 +123,13 @@ def test_next_steps(predictor: Predictor) -> None:
         "  graphkit recommend 'my model' LABEL --k 10",
         "  graphkit observe 'my model' new.csv",
     ]
+
+
+def test_options_that_a_method_has(predictor: Predictor, make_events: Callable) -> None:
+    later = make_events(5, first=1_700_000_000)
+    seen = fitted.ask(predictor, "observe", later, late="drop", gaps=None)
+    assert seen.events == 5
+    with pytest.raises(GraphError, match=r"'--gaps': observe has no such choice .*link_prediction"):
+        fitted.ask(predictor, "observe", later, gaps="restart")
+    with pytest.raises(GraphError, match=r"has no forecast\(\)"):
+        fitted.ask(predictor, "forecast", steps=3)

@@ -186,3 +186,16 @@ def test_readings_that_are_refused(tmp_path: Path, content: str, message: str) -
     (tmp_path / "r.csv").write_text(content)
     with pytest.raises(GraphError, match=message):
         readings_graph(tmp_path / "r.csv", TableColumns())
+
+
+@pytest.mark.parametrize(
+    "columns, option",
+    [
+        (replace(READINGS, edge_attr=("a",)), "--edge-attr"),
+        (replace(READINGS, label="y"), "--label"),
+        (replace(READINGS, bipartite=True), "--bipartite"),
+    ],
+)
+def test_readings_have_no_events(readings_csv: Path, columns: TableColumns, option: str) -> None:
+    with pytest.raises(GraphError, match=f"'{option}': a table of readings has no events"):
+        readings_graph(readings_csv, columns)

@@ -65,6 +65,18 @@ def test_commands_are_the_modules_of_the_folder() -> None:
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(program.COMMANDS)
 
 
+def test_the_console_script_is_main() -> None:
+    import configparser
+    import importlib
+
+    settings = configparser.ConfigParser()
+    settings.read(Path(ROOT) / "setup.cfg", encoding="utf-8")
+    name, _, target = settings["options.entry_points"]["console_scripts"].strip().partition(" = ")
+    module, _, function = target.partition(":")
+    assert name == "graphkit"
+    assert getattr(importlib.import_module(module), function) is program.main
+
+
 def test_without_a_command(command: Any) -> None:
     done = command()
     assert done.code == 2

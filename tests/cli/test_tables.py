@@ -122,3 +122,11 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             call(tmp_path / "a.parquet")
     assert is_parquet("a.PQ")
     assert not is_parquet("a.csv")
+
+
+def test_what_parquet_cannot_hold(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({0: [1], "class": [2]}), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").columns.tolist() == ["0", "class"]
+    with pytest.raises(GraphError, match="Parquet cannot hold the table"):
+        write_table(pd.DataFrame({"a": [1, "x"]}), tmp_path / "b.parquet")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]

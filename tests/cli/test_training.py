@@ -47,6 +47,7 @@ def test_settings_find_their_place() -> None:
         ("link_prediction", "nat", {"test": 0.3}, {"test": 0.3}),
         ("snapshot_link_prediction", "gcn_gru", {"val": 0.2, "test": 0.3}, (0.5, 0.2)),
         ("edge_classification", "gcn_gru", {"test": 0.3}, (0.6, 0.1)),
+        ("edge_classification", "gcn_gru", {"val": 0.2}, (0.6, 0.2)),
         ("forecast", "linear", {"val": 0.1}, {"split": TimeSplit(0.1, 0.2)}),
         ("window_classification", "eegnet", {"test": 0.3}, {"split": TimeSplit(0.2, 0.3)}),
     ],
@@ -82,3 +83,11 @@ def test_what_a_table_has_no_place_for(events_csv: Path, tmp_path: Path) -> None
     training = Training.plan("link_prediction", "nat")
     with pytest.raises(GraphError, match="'--edges'"):
         training.read(events_csv, TableColumns(), tmp_path / "edges.csv")
+
+
+def test_a_saved_graph_has_its_columns(tmp_path: Path) -> None:
+    training = Training.plan("link_prediction", "nat")
+    with pytest.raises(GraphError, match="this is the folder of a saved graph"):
+        training.read(tmp_path, TableColumns(label="kind"))
+    with pytest.raises(GraphError, match="this is the folder of a saved graph"):
+        training.read(tmp_path, TableColumns(), tmp_path / "edges.csv")

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     predictor = fitted.open_predictor(args)
     if args.input is not None:
         readings = fitted.read_input(predictor, args.input, args.sep)
-        predictor.observe(readings, **fitted.given(args, "gaps", "time_unit"))
-    fitted.show_or_write(predictor.forecast(**fitted.given(args, "steps")), args.out)
+        options = {"gaps": args.gaps, "time_unit": args.time_unit}
+        fitted.ask(predictor, "observe", readings, **options)
+    fitted.show_or_write(fitted.ask(predictor, "forecast", steps=args.steps), args.out)
     return 0

@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
     """Observe, save, and say what was taken in; the folder changes as a whole or not at all."""
     predictor = fitted.open_predictor(args)
     table = fitted.read_input(predictor, args.input, args.sep)
-    options = fitted.given(args, "late", "gaps", "time_unit")
+    options = {"late": args.late, "gaps": args.gaps, "time_unit": args.time_unit}
     if args.nodes is not None:
         options["nodes"] = _features(predictor, args.nodes, args.sep)
-    seen = predictor.observe(table, **options)
+    seen = fitted.ask(predictor, "observe", table, **options)
     predictor.save(args.model)
     print("\n".join([*_lines(seen._asdict()), f"model: {args.model}"]))
     return 0

@@ -44,6 +44,9 @@ def test_at_a_time(command: Any, trained: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_table(out), wanted)
     done = command("recommend", trained, 107, "--at", "5")
     assert (done.code, "before the last event observed" in done.err) == (2, True)
+    for wrong in ("soon", "nan", "2024-03-01"):
+        done = command("recommend", trained, 107, "--at", wrong)
+        assert (done.code, done.err.startswith("graphkit recommend: 'at'")) == (2, True), wrong
 
 
 def test_at_a_date(command: Any, tmp_path: Path, make_events: Any) -> None:
@@ -56,6 +59,8 @@ def test_at_a_date(command: Any, tmp_path: Path, make_events: Any) -> None:
     done = command("recommend", tmp_path / "m", 107, "--at", "2024-03-01T12:00", "--k", 2)
     assert done.code == 0, done.err
     assert len(done.out.splitlines()) == 3
+    for wrong in ("soon", "1700000000"):
+        assert command("recommend", tmp_path / "m", 107, "--at", wrong).code == 2
 
 
 def test_what_is_refused(command: Any, trained: Path) -> None:

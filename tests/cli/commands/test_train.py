@@ -118,10 +118,17 @@ def test_classes_of_nodes_from_a_saved_graph(command: Any, tmp_path: Path) -> No
         "train", tmp_path / "graph", "--task", "node_classification", "--model", "mlp",
         "--set", "task.split=random", "--set", "task.train_per_class=10", "--set",
         "task.num_val=10", "--set", "task.num_test=20", "--lr", "0.1", "--epochs", "30",
-        "--json", tmp_path / "r.json",
+        "--json", tmp_path / "r.json", "--out", tmp_path / "m",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert json.loads((tmp_path / "r.json").read_text())["metrics"]["test"]["accuracy"] == 1.0
+    done = command("predict", tmp_path / "m", tmp_path / "graph")
+    assert done.code == 0, done.err
+    rows = [line.split(",") for line in done.out.splitlines()]
+    assert rows[0] == ["label", "class", "0", "1"]
+    assert [(row[0], row[1]) for row in rows[1:]] == [(f"{n}", f"{n % 2}") for n in range(60)]
+    done = command("predict", tmp_path / "m", tmp_path / "graph", "--observe")
+    assert (done.code, "'--observe': predict has no such choice" in done.err) == (2, True)
 
 
 def test_forecasts_are_measured(command: Any, readings_csv: Path, tmp_path: Path) -> None:

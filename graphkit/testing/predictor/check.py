@@ -12,11 +12,21 @@ from torch import nn
 from graphkit.engine.predictor import Predictor
 from graphkit.errors import GraphError
 from graphkit.testing.predictor.elsewhere import Elsewhere
+from graphkit.testing.predictor.snapshot import (
+    check_snapshot_edges,
+    check_snapshot_links,
+    check_snapshot_nodes,
+)
 from graphkit.testing.predictor.stream import check_stream
 
 __all__ = ["check_predictor"]
 
-_CHECKS: dict[str, Callable[..., None]] = {"stream": check_stream}
+_CHECKS: dict[str, Callable[..., None]] = {
+    "stream": check_stream,
+    "snapshot_links": check_snapshot_links,
+    "snapshot_edges": check_snapshot_edges,
+    "snapshot_nodes": check_snapshot_nodes,
+}
 
 
 def check_predictor(

@@ -13,6 +13,11 @@ from graphkit.engine.predictor import Predictor
 from graphkit.errors import GraphError
 from graphkit.testing.predictor.elsewhere import Elsewhere
 from graphkit.testing.predictor.forecast import check_forecast
+from graphkit.testing.predictor.snapshot import (
+    check_snapshot_edges,
+    check_snapshot_links,
+    check_snapshot_nodes,
+)
 from graphkit.testing.predictor.static import check_static
 from graphkit.testing.predictor.stream import check_stream
 from graphkit.testing.predictor.windows import check_recordings, check_windows
@@ -22,6 +27,9 @@ __all__ = ["check_predictor"]
 _CHECKS: dict[str, Callable[..., None]] = {
     "forecast": check_forecast,
     "recordings": check_recordings,
+    "snapshot_edges": check_snapshot_edges,
+    "snapshot_links": check_snapshot_links,
+    "snapshot_nodes": check_snapshot_nodes,
     "static": check_static,
     "stream": check_stream,
     "windows": check_windows,

@@ -59,6 +59,7 @@ class SnapshotNodePredictor(StepPredictor):
         ids = self._ids(nodes, side)
         logits = torch.empty(0, len(self.class_names))
         if len(ids):
-            logits = self.model.logits(self._state.window(), ids.to(self.device)).float().cpu()
+            window = self._state.steps.window()
+            logits = self.model.logits(window, ids.to(self.device)).float().cpu()
         index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
         return pd.DataFrame(class_columns(logits, self.class_names), index=index)

@@ -84,11 +84,25 @@ class Steps:
     # ---------------------------------------------------------------- on disk
     def facts(self) -> dict[str, Any]:
         """All of it but the tensors, as values that JSON holds."""
-        told = {"carries": self.carries, "carried": self.carried}
+        told = {"carries": self.carries, "carried": self.carried, "same": self._same()}
         return {"input": self.prepare.settings(), **told}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors but the model's."""
+        """Its tensors but the model's, each once."""
+        same = self._same()
+        return {name: value for name, value in self._named().items() if name not in same}
+
+    def _same(self) -> dict[str, str]:
+        """Tensors that stand under another name too: features that do not change."""
+        first: dict[Any, str] = {}
+        same = {}
+        for name, value in self._named().items():
+            key = value.data_ptr(), value.shape, value.stride(), value.dtype
+            if value.numel() and first.setdefault(key, name) != name:
+                same[name] = first[key]
+        return same
+
+    def _named(self) -> dict[str, Tensor]:
         found = {f"input.{name}": value for name, value in self.prepare.state_dict().items()}
         found |= {f"open.{name}": value for name, value in self.pending.items()}
         return found | ({} if self.x is None else {"x": self.x})
@@ -102,6 +116,7 @@ class Steps:
         time_dtype: torch.dtype,
     ) -> Steps:
         """What :meth:`facts` and :meth:`tensors` kept, around a model."""
+        tensors = {**tensors, **{name: tensors[first] for name, first in facts["same"].items()}}
         prepare = SnapshotInput(**facts["input"])
         prepare.load_state_dict(_below(tensors, "input."))
         pending, x = _below(tensors, "open."), tensors.get("x")

@@ -429,3 +429,17 @@ def test_what_is_not_offered() -> None:
     with pytest.raises(UnknownNameError, match="side"):
         fitted().embed("p1", side="left")
     assert fitted().observe(later()[:0]) == Observed(0, (), 0, 0)
+
+
+def test_features_that_do_not_change_are_saved_once(tmp_path: Any) -> None:
+    predictor = fitted(features="x")
+    features = pd.DataFrame({"age": [1.0], "size": [2.0]}, index=["eve"])
+    for rounds in range(3):
+        predictor = Predictor.open(predictor.save(tmp_path / "once"))
+        if rounds == 1:
+            predictor.observe(later(2, days=1, payer="eve"), features)
+        kept = [seen[0] for seen in predictor._state.steps.prepare.seen.steps()]
+        assert len(kept) == 3
+        assert len({x.data_ptr() for x in kept}) == 1
+        held = [n for n, v in predictor._state.tensors().items() if v.shape == kept[0].shape]
+        assert len(held) <= 2  # of the steps, and from now on

@@ -3,6 +3,9 @@
 What is written goes to a hidden name beside the target and takes the target's name when it is
 complete and on disk. A reader finds the old content or the new one. A process that is killed leaves
 its hidden file, which the next writer of the same target removes.
+
+Folders that only one process may write to are made under a name that nobody has (:func:`new_folder`)
+and held while they are written to (:func:`held`).
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ import contextlib
 import ctypes
 import errno
 import functools
+import hashlib
+import itertools
 import os
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +26,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["replace", "sweep", "whole_directory", "whole_file", "write_atomically", "write_text"]
+from graphkit.errors import GraphError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+__all__ = [
+    "held",
+    "new_folder",
+    "replace",
+    "sweep",
+    "sweep_folder",
+    "whole_directory",
+    "whole_file",
+    "write_atomically",
+    "write_text",
+]
 
 _STALE = 86400.0  # seconds after which a hidden file may be removed whoever wrote it
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
@@ -100,14 +123,14 @@ def replace(hidden: Path, path: Path) -> None:
 def sweep(path: str | os.PathLike[str]) -> None:
     """Remove what killed writers of ``path`` left beside it.
 
-    A hidden file is left alone while the process that made it runs on this machine, unless it is a
-    day old. A directory that was moved aside is put back if ``path`` does not exist.
+    A hidden file is left alone while the process that made it runs, or may run on another machine,
+    unless it is a day old. A directory that was moved aside is put back if ``path`` does not exist.
     """
     path = Path(path)
     with contextlib.suppress(OSError):
         for hidden in path.parent.glob(f".*-*.tmp-{_escaped(path.name)}"):
-            pid, _, role = hidden.name[1:].partition(".tmp-")[0].partition("-")
-            if _runs(pid) and time.time() - hidden.stat().st_mtime < _STALE:
+            writer, _, role = hidden.name[1:].partition(".tmp-")[0].partition("-")
+            if _runs(writer) and time.time() - hidden.stat().st_mtime < _STALE:
                 continue
             with contextlib.suppress(OSError):
                 if role.startswith("old") and not path.exists():
@@ -118,17 +141,86 @@ def sweep(path: str | os.PathLike[str]) -> None:
                     hidden.unlink()
 
 
+def sweep_folder(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed writers left in a folder, whatever they wrote; see :func:`sweep`."""
+    with contextlib.suppress(OSError):
+        for hidden in Path(folder).glob(".*-*.tmp-*"):
+            sweep(hidden.with_name(hidden.name.partition(".tmp-")[2]))
+
+
+def new_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder that no other process has: ``path``, or ``path-2``, ``path-3`` and so on.
+
+    Returns:
+        The folder, empty.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()  # one system call: of several processes one succeeds
+            return folder
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def held(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
+    """Hold a folder, which is made if needed, while this process writes to it.
+
+    The system releases it when the process ends, however it ends. Where the system or the file
+    system cannot lock (Windows, some network shares), nothing is held.
+
+    Args:
+        folder: The folder.
+        wait: Wait until another process has released it.
+
+    Raises:
+        GraphError: Another process, or another part of this one, holds the folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise GraphError(
+                    "folder",
+                    f"another run is writing to {folder}",
+                    fix="Wait until it has ended, or choose another folder.",
+                ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def _hidden(path: Path, role: str = "new") -> Path:
-    return path.with_name(f".{os.getpid()}-{role}{uuid.uuid4().hex[:12]}.tmp-{path.name}")
+    writer = f"{os.getpid()}@{_host()}"
+    return path.with_name(f".{writer}-{role}{uuid.uuid4().hex[:12]}.tmp-{path.name}")
+
+
+@functools.cache
+def _host() -> str:
+    """A short name of this machine without punctuation: folders are shared between machines."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _runs(pid: str) -> bool:
+def _runs(writer: str) -> bool:
+    """Whether the process ``PID@HOST`` runs, as far as can be told from here."""
+    pid, _, host = writer.partition("@")
     if not pid.isdigit() or int(pid) == 0:
         return False
+    if host and host != _host():
+        return True
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -34,6 +34,10 @@ def describe(graph: TemporalGraph) -> str:
         names = graph.node_names
         first = ", ".join(repr(item) for item in names[:2].tolist())
         rows.append(("node_names", f"{names.dtype} {list(names.shape)}  {first}, ..."))
+    if graph.node_space is not None:
+        sources = graph.num_src_nodes
+        note = f"{sources:,} sources, {graph.num_nodes - sources:,} destinations"
+        rows.append(("node_space", f"{_shape(graph.node_space)}  {note}"))
     if (changes := graph.node_events) is not None:
         for part in ("node", "t", "x", "y"):
             if (value := getattr(changes, part)) is not None:

@@ -3,12 +3,16 @@
 A folder holds ``last.pt`` (parameters, stream state, optimiser, random states, position, history)
 and ``best-<epoch>.pt`` (parameters and stream state of the selected epoch). Each is written to a
 temporary file and renamed; ``best`` comes first, so ``last`` never names a file that is not there.
+Each carries the checksum of its content, and ``last`` that of ``best`` too: a file that has changed
+by a bit is refused.
 """
 
 from __future__ import annotations
 
 import re
 import time
+import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphkit.engine.sealed import damaged, load_sealed, save_sealed
 from graphkit.errors import GraphError
-from graphkit.files import write_atomically
+from graphkit.files import held, sweep_folder
 
-__all__ = ["Checkpoints", "Cadence"]
+__all__ = ["Cadence", "Checkpoints", "plain_attributes"]
 
-_FORMAT = "graphkit.checkpoint/1"
+_FORMAT = "graphkit.checkpoint/2"
+_UNSEALED = "graphkit.checkpoint/1"  # without checksums
 
 
 class Checkpoints:
@@ -36,22 +42,33 @@ class Checkpoints:
         self.folder = Path(folder)
         self.identity = _plain(identity)
 
+    def hold(self) -> AbstractContextManager[None]:
+        """Hold the folder while a run writes to it; see :func:`graphkit.files.held`."""
+        return held(self.folder)
+
     def save(self, state: dict[str, Any]) -> None:
         """Replace ``last.pt``; drops the best files that it does not name."""
         record = {"format": _FORMAT, "identity": self.identity, **state}
-        write_atomically(self.folder / "last.pt", lambda file: torch.save(record, file))
+        save_sealed(record, self.folder / "last.pt")
         for path in self.folder.glob("best-*.pt"):
             if path.name != state.get("best_file"):
                 path.unlink(missing_ok=True)
+        sweep_folder(self.folder)
 
-    def save_best(self, epoch: int, state: dict[str, Tensor]) -> str:
-        """Write the state of the selected epoch; returns the file's name, for :meth:`save`."""
+    def save_best(self, epoch: int, state: dict[str, Tensor]) -> tuple[str, str]:
+        """Write the state of the selected epoch.
+
+        Returns:
+            The file's name and checksum: ``best_file`` and ``best_sha256`` for :meth:`save`.
+        """
         name = f"best-{epoch}.pt"
-        write_atomically(self.folder / name, lambda file: torch.save(state, file))
-        return name
+        return name, save_sealed(state, self.folder / name)
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
+    def load(self, device: torch.device | str) -> dict[str, Any] | None:
         """The last checkpoint, with the best state under ``"best"``; ``None`` if there is none.
+
+        Warns:
+            UserWarning: It is of an older version, which wrote no checksums.
 
         Raises:
             GraphError: It belongs to other settings, is damaged, or its best file is gone.
@@ -59,28 +76,57 @@ class Checkpoints:
         path = self.folder / "last.pt"
         if not path.exists():
             return None
-        state = _read(path, device)
-        if state.get("format") != _FORMAT:
+        state, digest = load_sealed(path, device)
+        kind = state.get("format") if isinstance(state, dict) else None
+        if kind not in (_FORMAT, _UNSEALED):
             raise GraphError("checkpoint", f"{path} is not a checkpoint", expected=_FORMAT)
+        if kind == _FORMAT and digest is None:
+            raise damaged(path, "its checksum is missing")
+        if kind == _UNSEALED:
+            warnings.warn(
+                f"{path} was written by an older version, without a checksum: damage may pass "
+                "unnoticed, and of several processes the training loss of an interrupted epoch is "
+                "that of the first",
+                stacklevel=2,
+            )
+        if not isinstance(state.get("identity"), dict):
+            raise damaged(path, "it does not say its settings")
         self._check_identity(path, state["identity"])
-        name = state.get("best_file")
-        state["best"] = _read(self.folder / name, device) if name else None
+        state["best"] = self._load_best(path, state, device)
         return state
+
+    def _load_best(
+        self, path: Path, state: dict[str, Any], device: torch.device | str
+    ) -> dict[str, Tensor] | None:
+        name = state.get("best_file")
+        if not name:
+            return None
+        if not isinstance(name, str) or Path(name).name != name:
+            raise damaged(path, f"it names a file elsewhere: {name!r}")
+        best, digest = load_sealed(self.folder / name, device)
+        if state["format"] == _FORMAT and digest != state.get("best_sha256"):
+            raise damaged(self.folder / name, "it is not the file that last.pt names")
+        if not isinstance(best, dict) or not all(isinstance(v, Tensor) for v in best.values()):
+            raise damaged(self.folder / name, "it holds no state of a model")
+        return best
 
     def _check_identity(self, path: Path, saved: dict[str, Any]) -> None:
         for key in dict.fromkeys([*saved, *self.identity]):
             then, now = saved.get(key), self.identity.get(key)
-            if then == now:
+            if then == now or (key == "data" and key not in saved):  # of an older version
                 continue
-            if key == "model" and then and now:  # not all of it: the first thing that differs
+            if (
+                key == "model" and isinstance(then, dict) and now
+            ):  # not all of it: the first thing that differs
                 key = next(k for k in [*then, *now] if then.get(k) != now.get(k))
                 then, now = then.get(key), now.get(key)
             raise GraphError(
                 key,
-                f"the checkpoint {path} was made with another setting",
+                f"the checkpoint {path} was made with "
+                f"{'other data' if key == 'data' else 'another setting'}",
                 expected=then,
                 got=now,
-                fix="Resume with the settings of the checkpoint, or start in another folder.",
+                fix="Resume with the settings and data of the checkpoint, or start in another folder.",
             )
 
 
@@ -106,6 +152,11 @@ class Cadence:
                 raise _no_cadence(every)
             self._batches = int(every)
         self._last = time.perf_counter()
+
+    @property
+    def timed(self) -> bool:
+        """Whether a clock decides: then each process would find another answer."""
+        return self._seconds is not None
 
     def due(self, batch: int) -> bool:
         """Whether to write one after so many batches of the epoch."""
@@ -148,16 +199,3 @@ def _no_cadence(every: object) -> GraphError:
         expected='500, "30s" or "5m"',
         got=repr(every),
     )
-
-
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError as error:
-        raise GraphError("checkpoint", f"{path} is gone", fix="Start again without it.") from error
-    except Exception as error:  # pickle, zip and torch each raise their own
-        raise GraphError(
-            "checkpoint",
-            f"{path} cannot be read ({error})",
-            fix="Delete the folder to start again.",
-        ) from error

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from graphkit.engine.checkpoint import plain_attributes
 from graphkit.engine.compatible import check_match, check_model, check_task
+from graphkit.engine.data_fingerprint import data_fingerprint
 from graphkit.engine.keywords import says_keywords
 from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.errors import GraphError
 from graphkit.protocols import Task
 
 __all__ = ["evaluate"]
@@ -49,7 +52,8 @@ def evaluate(
         Everything the task reports, such as ``ap``, ``auc``, ``mrr``; empty if the split is.
 
     Raises:
-        GraphError: An unknown split, a score that is NaN, or the model is not one for the task.
+        GraphError: An unknown split, a score that is NaN, the model is not one for the task, or the
+            processes of a run have different models, arguments or data.
         TypeError: There is no such argument; the message says the right one.
     """
     check_model(model)
@@ -58,6 +62,7 @@ def evaluate(
     with threads_set(threads):
         runtime = Runtime.start(device, precision)
         runtime.place(model)
+        _check_processes(runtime, model, task, split, batch_size)
         stream = task.stream(split, batch_size, final=True, device=runtime.device)
         if stream.num_queries == 0:
             return {}
@@ -68,3 +73,21 @@ def evaluate(
         answer = score_pass(model, task, stream, runtime, after_batch=bar.batch)
         bar.end()
         return task.metrics(answer, split, final=True)
+
+
+def _check_processes(
+    runtime: Runtime, model: nn.Module, task: Task, split: str, batch_size: int
+) -> None:
+    """Refuse shares of an answer from models or tasks that differ between processes."""
+    if runtime.world == 1:
+        return
+    facts = {"split": split, "batch_size": batch_size, "data": data_fingerprint(task)}
+    facts |= {"task": task.identity(), "model": plain_attributes(model)}
+    runtime.check_same(facts)
+    differing = runtime.differing(model.state_dict())
+    if differing:
+        raise GraphError(
+            "model",
+            f"it differs between the processes of this run: {', '.join(differing[:3])}",
+            fix="Load the same weights in every process.",
+        )

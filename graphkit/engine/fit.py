@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from graphkit.data.inputs import check_count
 from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
 from graphkit.engine.compatible import check_match, check_model, check_task
+from graphkit.engine.data_fingerprint import data_fingerprint
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
 from graphkit.engine.kept import kept_for
 from graphkit.engine.keywords import says_keywords
@@ -91,8 +93,10 @@ def fit(
         name: Name of the model in the result; otherwise its registered name, or its class name.
 
     Raises:
-        GraphError: A setting is out of range, the loss is no longer finite, the checkpoint belongs
-            to other settings, or the processes of a run disagree about the state.
+        GraphError: A setting is out of range, the loss is no longer finite, the checkpoint is
+            damaged or belongs to other settings or data, another run writes to its folder, or the
+            processes of a run were started with different arguments or data, or disagree about the
+            state.
         GraphError: The model is not one for the task; the message names registered ones that are.
         TypeError: There is no such argument; the message says the right one.
     """
@@ -121,9 +125,24 @@ def fit(
         "tolerance": tolerance,
         "mean_window": mean_window,
     }
-    with threads_set(threads) as used_threads:
+    with threads_set(threads) as used_threads, ExitStack() as held:
         reset_peak_rss()
         runtime = Runtime.start(device, precision)
+        checkpoints = None
+        if runtime.world > 1 or checkpoint_dir is not None:
+            identity = {
+                "seed": seed,
+                **settings,
+                "data": data_fingerprint(task),
+                "task": task.identity(),
+                "model": plain_attributes(model),
+            }
+            keeping = {"resume": resume, "checkpoints": checkpoint_dir is not None}
+            keeping["checkpoint_every"] = checkpoint_every
+            runtime.check_same({**identity, **stopping, **keeping})
+            if checkpoint_dir is not None:
+                checkpoints = Checkpoints(checkpoint_dir, identity)
+                runtime.from_leader(lambda: held.enter_context(checkpoints.hold()))
         seed_everything(seed)
         runtime.place(model)
         runtime.copy_from_leader(model.state_dict())
@@ -141,17 +160,7 @@ def fit(
             schedule=curve,
             progress=Progress(name or model_name(model), progress and runtime.leads),
             cadence=Cadence(checkpoint_every),
-            checkpoints=None
-            if checkpoint_dir is None
-            else Checkpoints(
-                checkpoint_dir,
-                {
-                    "seed": seed,
-                    **settings,
-                    "task": task.identity(),
-                    "model": plain_attributes(model),
-                },
-            ),
+            checkpoints=checkpoints,
         )
         if resume:
             run.resume()

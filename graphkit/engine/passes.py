@@ -56,29 +56,34 @@ class Learner:
             whole = whole.sum()
         whole.backward()
 
-    def step(self, events: Any, learn: bool = True) -> None:
+    def step(self, events: Any, learn: bool = True, also: Tensor | None = None) -> Tensor | None:
         """Observe the events of a batch and step.
 
         Args:
             events: What the model observes, before the step: what it writes belongs to the
                 parameters that scored the batch.
             learn: Whether anything was asked of the batch.
+            also: A number to be added up over the processes.
+
+        Returns:
+            The sum of ``also``; of one process ``also`` itself.
         """
         if not learn:
             self._observe(events)
-            return
+            return also
         parameters = self._parameters
         for p in parameters:
             if p.grad is None:  # unused in this batch: the same as zero, in every process
                 p.grad = torch.zeros_like(p)
         if self._runtime.world > 1:
-            share_gradients(parameters)
+            also = share_gradients(parameters, also)
         if self._clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, self._clip_norm)
         self._observe(events)
         self._optimizer.step()
         for p in parameters:
             p.grad = None  # what zero_grad() does, without its bookkeeping
+        return also
 
 
 def train_pass(
@@ -96,8 +101,9 @@ def train_pass(
 ) -> None:
     """Score, learn, observe: a batch is scored before the model sees it, and never after.
 
-    ``loss_sum`` collects, on the device, the sum over queries of this process's shard of the loss.
-    ``before_batch`` and ``after_batch`` are called with the number of batches that are done.
+    ``loss_sum`` collects, on the device, the sum of the loss over the queries of all processes: it
+    is the same in each, and what a checkpoint keeps of it holds for each. ``before_batch`` and
+    ``after_batch`` are called with the number of batches that are done.
     """
     learner = Learner(model, optimizer, runtime, clip_norm)
     alone = runtime.world == 1
@@ -106,6 +112,7 @@ def train_pass(
         total = len(query)
         if before_batch is not None:
             before_batch(batch - 1)
+        own = None
         if total:
             shard = query if alone else query.shard(runtime.rank, runtime.world)
             if len(shard):
@@ -116,8 +123,12 @@ def train_pass(
                     answer = task.score(model, shard)
                 loss = task.loss(answer, total)
                 learner.backward(loss, len(shard) / total)
-                loss_sum.add_(loss.detach(), alpha=total)
-        learner.step(query.events, learn=total > 0)
+                own = loss.detach()
+            elif not alone:
+                own = torch.zeros((), device=runtime.device)
+        own = learner.step(query.events, learn=total > 0, also=own)
+        if own is not None:
+            loss_sum.add_(own, alpha=total)
         after_batch(batch)
 
 

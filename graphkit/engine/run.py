@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -21,6 +21,8 @@ from graphkit.errors import GraphError
 from graphkit.protocols import Task
 
 __all__ = ["Clock", "Run"]
+
+_ASKED_EVERY = 16  # batches after which several processes ask the clock of the first one
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Run:
     elapsed: float = 0.0  # seconds that they took before the run was interrupted
     loss_sum: Tensor | None = None
     best_file: str | None = None
+    best_sha256: str | None = None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -79,9 +82,10 @@ class Run:
         self._say(loss, val, train_s, best)
         self._check_processes_agree()
         self.epoch, self.batch, self.elapsed, self.loss_sum = self.epoch + 1, 0, 0.0, None
-        if self.checkpoints is not None and self.runtime.leads:
-            if best:
-                self.best_file = self.checkpoints.save_best(self.epoch - 1, self.kept.state)
+        if self.checkpoints is not None:
+            if best and self.runtime.leads:
+                found = self.checkpoints.save_best(self.epoch - 1, self.kept.state)
+                self.best_file, self.best_sha256 = found
             self._save()
 
     def test(self) -> dict[str, float]:
@@ -114,7 +118,7 @@ class Run:
 
         def after_batch(done: int) -> None:
             self.progress.batch(done, self.loss_sum, done * self.batch_size)
-            if self.checkpoints is not None and self.cadence.due(done) and self.runtime.leads:
+            if self.checkpoints is not None and self._due(done):
                 self.batch = done
                 self._save(elapsed=self.elapsed + time.perf_counter() - began)
 
@@ -130,7 +134,7 @@ class Run:
             before_batch=None if self.schedule is None else before_batch,
             after_batch=after_batch,
         )
-        loss = float(self.runtime.sum_(self.loss_sum)) / max(stream.num_queries, 1)
+        loss = float(self.loss_sum) / max(stream.num_queries, 1)
         seconds = self.elapsed + time.perf_counter() - began
         self.clock.train_events += stream.num_events
         self.clock.train_s += seconds
@@ -181,18 +185,31 @@ class Run:
         parts.append(f"{self.clock.epoch_s[-1]:.1f} s")
         self.progress.say("  ".join(parts))
 
+    def _due(self, done: int) -> bool:
+        """Whether to write a checkpoint now: the same in every process."""
+        if self.runtime.world == 1 or not self.cadence.timed:
+            return self.cadence.due(done)
+        if done % _ASKED_EVERY:
+            return False
+        return self.runtime.from_leader(lambda: self.cadence.due(done))
+
     def _save(self, elapsed: float = 0.0) -> None:
+        """Write a checkpoint; every process has to come here."""
+        random = self.runtime.gather(random_state())
+        if not self.runtime.leads:
+            return
         self.checkpoints.save(
             {
                 "model": self.model.state_dict(),
                 "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
-                "random": random_state(),
+                "random": random,
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "elapsed": elapsed,
                 "loss_sum": self.loss_sum,
                 "selection": self.kept.selection.state_dict(),
                 "best_file": self.best_file,
+                "best_sha256": self.best_sha256,
                 "val_metrics": self.kept.val,
                 "curves": self.kept.curves,
                 "clock": vars(self.clock),
@@ -200,8 +217,16 @@ class Run:
         )
 
     def resume(self) -> None:
-        """Take up where the last checkpoint left off; begin afresh if there is none."""
-        state = self.checkpoints.load(self.runtime.device)
+        """Take up where the last checkpoint left off; begin afresh if there is none.
+
+        The first process reads it for all: its folder need not be there for the others.
+
+        Raises:
+            GraphError: The checkpoint is damaged, or of other settings, data or another model.
+        """
+        alone = self.runtime.world == 1
+        device = self.runtime.device if alone else "cpu"
+        state = self.runtime.from_leader(lambda: self.checkpoints.load(device))
         if state is None:
             return
         try:
@@ -213,13 +238,40 @@ class Run:
                 got=str(error).partition("\n\t")[2].partition("\n")[0] or str(error),
                 fix="Resume with the model of the checkpoint, or start in another folder.",
             ) from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._unusable(error) from error
+        try:
+            self._take(state)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            raise self._unusable(error) from error
+        self.progress.say(f"goes on from epoch {self.epoch + 1}, batch {self.batch}")
+
+    def _take(self, state: dict[str, Any]) -> None:
+        device = self.runtime.device
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
-        restore_random_state(state["random"])
+        random = state["random"]
+        if isinstance(random, dict):  # of an older version: that of the first process alone
+            random = [random]
+        restore_random_state(random[self.runtime.rank % len(random)])
         self.kept.selection.load_state_dict(state["selection"])
+        known = {f.name for f in fields(Clock)}
+        if known != set(state["clock"]) or "best_epoch" not in set(state["selection"]):
+            raise ValueError("clock or selection")
         self.clock = Clock(**state["clock"])
-        for key in ("epoch", "batch", "elapsed", "loss_sum", "best_file"):
-            setattr(self, key, state[key])
-        self.kept.state, self.kept.val = state["best"], state["val_metrics"]
-        self.kept.curves = state["curves"]
-        self.progress.say(f"goes on from epoch {self.epoch + 1}, batch {self.batch}")
+        self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
+        self.elapsed, self.best_file = float(state["elapsed"]), state["best_file"]
+        self.best_sha256 = state.get("best_sha256")
+        loss_sum, best = state["loss_sum"], state["best"]
+        self.loss_sum = None if loss_sum is None else loss_sum.to(device)
+        self.kept.state = None if best is None else {k: v.to(device) for k, v in best.items()}
+        self.kept.val, self.kept.curves = state["val_metrics"], state["curves"]
+        if self.epoch < 0 or self.batch < 0 or (self.batch and self.loss_sum is None):
+            raise ValueError(f"epoch {self.epoch}, batch {self.batch}")
+
+    def _unusable(self, error: Exception) -> GraphError:
+        return GraphError(
+            "checkpoint",
+            f"{self.checkpoints.folder / 'last.pt'} is damaged or of another version ({error!r})",
+            fix="Delete the folder to start again.",
+        )

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
 
-__all__ = ["Runtime", "share_gradients", "threads_set"]
+__all__ = ["Runtime", "fingerprint", "share_gradients", "threads_set"]
 
+T = TypeVar("T")
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 
 
@@ -108,11 +109,65 @@ class Runtime:
         """The names of those tensors that are not the same in every process."""
         if self.world == 1 or not tensors:
             return []
-        sums = torch.stack([_fingerprint(v) for v in tensors.values()])
+        sums = torch.stack([fingerprint(v) for v in tensors.values()])
         low, high = sums.clone(), sums
         torch.distributed.all_reduce(low, op=torch.distributed.ReduceOp.MIN)
         torch.distributed.all_reduce(high, op=torch.distributed.ReduceOp.MAX)
         return [name for name, same in zip(tensors, (low == high).tolist()) if not same]
+
+    def from_leader(self, make: Callable[[], T]) -> T:
+        """What ``make`` returns or raises in process 0, in every process.
+
+        Raises:
+            GraphError, OSError: Process 0 raised it.
+            RuntimeError: Process 0 raised something else, and so does it.
+        """
+        if self.world == 1:
+            return make()
+        told: list[Any] = [None, None]
+        failed: Exception | None = None
+        if self.leads:
+            try:
+                told[0] = make()
+            except Exception as error:  # the others wait for an answer in any case
+                failed = error
+                known = isinstance(error, (GraphError, OSError))
+                told[1] = error if known else RuntimeError(f"process 0 failed: {error!r}")
+        torch.distributed.broadcast_object_list(told, src=0, device=self._wire())
+        if told[1] is not None:
+            raise failed or told[1]
+        return told[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """A plain value of every process, by rank."""
+        if self.world == 1:
+            return [value]
+        found: list[Any] = [None] * self.world
+        torch.distributed.all_gather_object(found, value)
+        return found
+
+    def check_same(self, facts: dict[str, Any]) -> None:
+        """Refuse to begin if the processes were started with different things.
+
+        Args:
+            facts: Plain values by name.
+
+        Raises:
+            GraphError: One of them is not the same in every process. Every process raises it.
+        """
+        each = self.gather({name: repr(value) for name, value in facts.items()})
+        for name in dict.fromkeys(name for one in each for name in one):
+            first = each[0].get(name)
+            for rank, one in enumerate(each):
+                if one.get(name) != first:
+                    then, now = _excerpt(first, one.get(name))
+                    raise GraphError(
+                        name,
+                        f"process {rank} of this run was started with another one than process 0",
+                        expected=then,
+                        got=now,
+                        fix="Give every process the same arguments and data.",
+                    )
 
     def wait(self) -> None:
         """Until all processes, and the device's queue, have come this far."""
@@ -121,18 +176,32 @@ class Runtime:
         if self.world > 1:
             torch.distributed.barrier()
 
+    def _wire(self) -> torch.device | None:
+        return self.device if self.device.type == "cuda" else None
 
-def share_gradients(parameters: list[nn.Parameter]) -> None:
+
+def share_gradients(parameters: list[nn.Parameter], also: Tensor | None = None) -> Tensor | None:
     """Replace each gradient by its sum over all processes: one collective over one flat buffer.
 
     Each process has the gradient of its share of the batch, already divided by the size of the
     whole batch, so that the sum is the gradient of the whole batch. A parameter without a gradient
     counts as zero, here as in a run of one process.
+
+    Args:
+        parameters: Each with a gradient.
+        also: A number that travels with them.
+
+    Returns:
+        The sum of ``also``.
     """
-    flat = torch.cat([p.grad.reshape(-1) for p in parameters])
+    values = [p.grad.reshape(-1) for p in parameters]
+    if also is not None:
+        values.append(also.reshape(1).to(values[0].dtype))
+    flat = torch.cat(values)
     torch.distributed.all_reduce(flat)
-    for p, grad in zip(parameters, flat.split([p.numel() for p in parameters])):
+    for p, grad in zip(parameters, flat.split([v.numel() for v in values])):
         p.grad = grad.view_as(p)
+    return None if also is None else flat[-1]
 
 
 @contextmanager
@@ -161,7 +230,16 @@ def _accelerator(device: str, local: int, world: int) -> tuple[str, Any]:
     return kind, local
 
 
-def _fingerprint(values: Tensor) -> Tensor:
+def _excerpt(a: str | None, b: str | None, length: int = 120) -> tuple[str | None, str | None]:
+    """Two long texts from shortly before the place where they begin to differ."""
+    if a is None or b is None or max(len(a), len(b)) <= length:
+        return a, b
+    at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    start = max(0, at - length // 3)
+    return tuple(f"{'...' if start else ''}{t[start : start + length]}" for t in (a, b))
+
+
+def fingerprint(values: Tensor) -> Tensor:
     """An int64 that changes with any bit of a tensor: positions weigh the bits."""
     bits = values.detach().contiguous().reshape(-1)
     if bits.dtype == torch.bool or bits.element_size() < 8:

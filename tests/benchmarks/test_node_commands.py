@@ -77,7 +77,8 @@ def test_snapshot_node(main, monkeypatch, tmp_path, capsys):
     assert [r.model for r in results] == ["gcn_snapshot", "evolvegcn_o"]
     record = json.loads((tmp_path / "out.json").read_text())[0]
     assert record["task"] == "snapshot_node_classification"
-    assert record["settings"]["task"] == {"every": 1, "history": 2, "features": "x"}
+    authors = {"flow": "target_to_source"}
+    assert record["settings"]["task"] == {"every": 1, "history": 2, "features": "x", **authors}
     assert {"f1", "f1_micro", "f1@11", "f1_micro@11"} <= record["metrics"]["test"].keys()
     assert "micro F1" in capsys.readouterr().out
     assert main([*given, "--set", "histry=3"]) == 2

@@ -15,26 +15,6 @@ def settings():
     return _settings
 
 
-class Model:
-    def __init__(self, num_nodes, *, channels=8, readout="sum"):
-        pass
-
-    @classmethod
-    def from_graph(cls, graph, **options):
-        return cls(graph.num_nodes, **options)
-
-
-class Strict(Model):
-    @classmethod
-    def from_graph(cls, graph, slots=4):
-        return cls(graph.num_nodes)
-
-
-class Open(Model):
-    def __init__(self, num_nodes, **options):
-        pass
-
-
 def test_sections_are_laid_over_each_other(settings, tmp_path):
     path = tmp_path / "nat.json"
     path.write_text(
@@ -78,78 +58,6 @@ def test_every_file_in_the_tree_is_sound(settings):
                 for entry in metrics.values():
                     assert 0 < entry["value"] < 1
                     assert len(entry["source"]) > 20
-
-
-def test_values(settings):
-    parsed = settings.parse(["lr=1e-3", "a.b=sum", "x=true", "y=None", "z=[1,2]", "path=a=b"])
-    assert parsed == {
-        "lr": 1e-3,
-        "a.b": "sum",
-        "x": True,
-        "y": None,
-        "z": [1, 2],
-        "path": "a=b",
-    }
-    for wrong in ("lr", "=3"):
-        with pytest.raises(GraphError, match="key=value"):
-            settings.parse([wrong])
-
-
-def test_what_a_model_takes(settings):
-    assert settings.known_settings(Model) == {"channels", "readout"}
-    assert settings.known_settings(Strict) == {"slots"}
-    assert settings.known_settings(Open) is None
-
-
-def apply(settings, model, values):
-    others = {"nat": {"channels", "readout"}, "tgn": {"memory"}}
-    found = settings.Settings()
-    settings.apply(
-        found,
-        model,
-        values,
-        model_names=others[model],
-        fit_names={"lr", "epochs"},
-        task_names={"val"},
-        others=others,
-    )
-    return found
-
-
-def test_each_value_finds_its_place(settings):
-    values = {"lr": 1, "val": 2, "channels": 3, "nat.readout": 4, "fit.epochs": 5, "memory": 6}
-    nat, tgn = apply(settings, "nat", values), apply(settings, "tgn", values)
-    assert nat.fit == tgn.fit == {"lr": 1, "epochs": 5}
-    assert nat.task == tgn.task == {"val": 2}
-    assert nat.model == {"channels": 3, "readout": 4}
-    assert tgn.model == {"memory": 6}
-
-
-def test_a_setting_of_fit_for_one_model_alone(settings):
-    values = {"nat.lr": 3, "lr": 1}
-    assert apply(settings, "nat", {"lr": 1, "nat.lr": 3}).fit == {"lr": 3}
-    assert apply(settings, "tgn", values).fit == {"lr": 1}
-    with pytest.raises(UnknownNameError, match="val"):
-        apply(settings, "nat", {"nat.val": 1})  # questions are the same for every model
-
-
-def test_what_nothing_takes_is_refused(settings):
-    with pytest.raises(UnknownNameError, match="Did you mean 'channels'"):
-        apply(settings, "nat", {"chanels": 1})
-    with pytest.raises(UnknownNameError, match="Did you mean 'readout'"):
-        apply(settings, "nat", {"nat.redout": 1})
-    with pytest.raises(UnknownNameError, match="--set scope"):
-        apply(settings, "nat", {"natt.readout": 1})
-    with pytest.raises(UnknownNameError, match="setting of fit"):
-        apply(settings, "nat", {"fit.channels": 1})
-
-
-def test_a_sweep_splits_at_commas_outside_brackets(settings):
-    found = settings.parse_sweep(["num_slots=[16,8],[64,32]", "clock=time,absolute"])
-    assert found == {
-        "num_slots": {"[16,8]": [16, 8], "[64,32]": [64, 32]},
-        "clock": {"time": "time", "absolute": "absolute"},
-    }
 
 
 def test_old_names_in_files_and_on_the_command_line(settings, monkeypatch, tmp_path):

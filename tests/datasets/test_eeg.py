@@ -149,7 +149,7 @@ def test_eegmmidb_from_generated_files(tmp_path):
 
 def test_eegmmidb_names_its_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mne", None)
-    with pytest.raises(MissingPackageError, match=r"graphkit\[eeg\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[eeg\]"):
         graphkit.load("eegmmidb")
 
 

@@ -1,6 +1,7 @@
 """A training in a process of its own: to be killed and resumed, or one of several ranks.
 
-Options: {"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01}.
+Options: {"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01, "of_rank": {"1": {...}}}.
+What ``of_rank`` gives is put over the others in that rank.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Noisy(Slow):
 
 
 def main(out: str, options: dict) -> None:
-    graph = stream()
+    own = options.get("of_rank", {}).get(os.environ.get("RANK", "0"), {})
+    options = {**options, **{k: {**options.get(k, {}), **v} for k, v in own.items()}}
+    graph = stream(**options.get("data", {}))
     task = LinkPrediction(graph, **options.get("task", {}))
     # Each rank begins with its own parameters: the engine has to make them equal.
     seed_everything(int(os.environ.get("RANK", 0)))

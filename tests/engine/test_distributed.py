@@ -4,12 +4,13 @@ torchrun itself starts a command in ``tests/benchmarks/test_run.py``.
 """
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from graphkit.engine.runtime import _fingerprint
+from graphkit.engine.runtime import fingerprint
 
 
 def launch(ranks, out: Path, options: dict, processes: int) -> dict:
@@ -65,13 +66,63 @@ def test_a_state_that_differs_between_processes_is_an_error(ranks, tmp_path):
         assert "memory" in said
 
 
-def test_a_fingerprint_sees_every_bit():
+def test_afingerprint_sees_every_bit():
     values = torch.arange(6, dtype=torch.float32)
     other = values.clone()
     other[3] = torch.nextafter(other[3], torch.tensor(9.0))
-    assert _fingerprint(values) != _fingerprint(other)
-    assert _fingerprint(values) != _fingerprint(values.flip(0))
-    assert _fingerprint(values) == _fingerprint(values.clone())
+    assert fingerprint(values) != fingerprint(other)
+    assert fingerprint(values) != fingerprint(values.flip(0))
+    assert fingerprint(values) == fingerprint(values.clone())
     for dtype in (torch.bool, torch.int64, torch.float64, torch.bfloat16, torch.uint8):
-        assert _fingerprint(values.to(dtype)).dtype == torch.int64
-    assert _fingerprint(torch.empty(0)) == 0
+        assert fingerprint(values.to(dtype)).dtype == torch.int64
+    assert fingerprint(torch.empty(0)) == 0
+
+
+@pytest.mark.slow
+def test_two_killed_processes_go_on_to_the_same_losses(ranks, tmp_path):
+    """Killed inside an epoch, with shares of 3 and 4 rows and dropout: nothing of process 1 is
+    lost, neither its share of the loss nor where its random generator stood."""
+    options = {
+        "model": {"dropout": 0.4},
+        "task": {"candidates": 5},
+        "fit": {"epochs": 2, "batch_size": 7, "lr": 0.01, "patience": None, "checkpoint_every": 5},
+    }
+    unbroken = launch(ranks, tmp_path / "unbroken.json", options, 2)
+    folder = tmp_path / "checkpoints"
+    options["fit"] |= {"checkpoint_dir": str(folder), "resume": True}
+    processes = ranks(tmp_path / "broken.json", options | {"pause": 0.02}, 2)
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder / "last.pt").exists():
+            assert all(process.is_alive() for process in processes)
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    state = torch.load(folder / "last.pt", weights_only=True)
+    assert state["epoch"] == 0 and state["batch"] > 0, "it was to be killed inside an epoch"
+    assert len(state["random"]) == 2
+    assert launch(ranks, tmp_path / "broken.json", options, 2) == unbroken
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("other", "column"),
+    [
+        ({"fit": {"seed": 1}}, "seed"),
+        ({"fit": {"lr": 0.02}}, "lr"),
+        ({"fit": {"epochs": 3}}, "epochs"),
+        ({"data": {"seed": 5}}, "data"),
+        ({"task": {"candidates": 6}}, "task"),
+    ],
+)
+def test_processes_that_were_started_differently_are_refused(ranks, tmp_path, other, column):
+    options = {"fit": {"epochs": 1, "batch_size": 50}, "of_rank": {"1": other}}
+    for process in ranks(tmp_path / "out.json", options, 2):
+        process.join(timeout=200)
+        assert process.exitcode == 1
+    for number in range(2):
+        said = (tmp_path / f"rank{number}.log").read_text()
+        assert f"GraphError: '{column}': process 1 of this run was started with another" in said

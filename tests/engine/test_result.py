@@ -48,7 +48,7 @@ def result(toy):
 
 def test_json_has_the_agreed_fields(result, tmp_path):
     record = json.loads(result.to_json(tmp_path / "out.json"))
-    assert list(record) == FIELDS
+    assert list(record) == [*FIELDS, "sha256"]
     assert record == json.loads((tmp_path / "out.json").read_text())
     assert record["schema"] == "graphkit.result/1"
     assert record["task"] == "link_prediction"
@@ -133,7 +133,7 @@ def test_plot_draws_the_curves(result, tmp_path):
 
 def test_plot_without_matplotlib_names_the_extra(result, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackageError, match=r"graphkit\[plot\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[plot\]"):
         result.plot(tmp_path / "no.png")
     assert not (tmp_path / "no.png").exists()
 

@@ -54,7 +54,7 @@ measured, it did not help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -281,7 +281,7 @@ class NAT(NodeTables):
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         nodes = torch.cat([src, candidates.reshape(-1)])
-        reading = self._read(nodes, torch.cat([t, t.repeat_interleave(num_candidates)]))
+        reading = self._read(nodes, lambda: torch.cat([t, t.repeat_interleave(num_candidates)]))
         self._memo = (num_candidates, reading, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
         if num_candidates != 1:
@@ -304,7 +304,7 @@ class NAT(NodeTables):
             t: ``[Q]``, times of the queries; that of the latest event if it is left out. It has an
                 effect with ``clock="time"`` only.
         """
-        reading = self._read(nodes, self.stream_clock.times(nodes, t))
+        reading = self._read(nodes, lambda: self.stream_clock.times(nodes, t))
         return reading.self_vector.index_select(0, reading.row_of)
 
     def _join(self, reading: _Reading, u: Tensor, v: Tensor) -> JointView:
@@ -366,7 +366,7 @@ class NAT(NodeTables):
                     and torch.equal(node[dst_row], batch.dst)
                 ):
                     return src_row, dst_row, reading
-        reading = self._read(torch.cat([batch.src, batch.dst]), batch.t.repeat(2))
+        reading = self._read(torch.cat([batch.src, batch.dst]), lambda: batch.t.repeat(2))
         return reading.row_of[:size], reading.row_of[size:], reading
 
     def _versions(self) -> tuple[int, ...]:
@@ -379,13 +379,13 @@ class NAT(NodeTables):
         return {**self.__dict__, "_memo": None}  # copies and pickles hold no autograd graph
 
     # ---------------------------------------------------------------- read
-    def _read(self, nodes: Tensor, now: Tensor) -> _Reading:
-        """The caches of ``nodes [Q]`` for queries at times ``now [Q]``."""
+    def _read(self, nodes: Tensor, now: Callable[[], Tensor]) -> _Reading:
+        """The caches of ``nodes [Q]``; ``now`` gives the times ``[Q]``, where they matter."""
         check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
             row_of = torch.arange(nodes.numel(), device=nodes.device)
-            return self._read_dense(nodes, row_of, now)
+            return self._read_dense(nodes, row_of, now())
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
         listed = (

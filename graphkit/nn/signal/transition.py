@@ -1,4 +1,4 @@
-r"""Transition matrices of a random walk on a fixed graph, as a module that moves and is saved."""
+r"""Transition matrices of a random walk on a fixed graph, as a module that moves with a model."""
 
 from __future__ import annotations
 
@@ -53,10 +53,11 @@ class Transition(nn.Module):
         value = weight / torch.zeros(num_nodes).index_add_(0, src, weight)[src]
         row, column = (dst, src) if transposed else (src, dst)
         matrix = CSR.from_coo(row, column, value, (num_nodes, num_nodes))
+        # Made of the arguments: a state dict of another matrix must not replace them.
         for name, one in (("", matrix), ("t_", matrix.transposed)):
-            self.register_buffer(f"{name}indptr", one.indptr)
-            self.register_buffer(f"{name}index", one.index)
-            self.register_buffer(f"{name}value", one.value)
+            self.register_buffer(f"{name}indptr", one.indptr, persistent=False)
+            self.register_buffer(f"{name}index", one.index, persistent=False)
+            self.register_buffer(f"{name}value", one.value, persistent=False)
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         shape = (self.num_nodes, self.num_nodes)

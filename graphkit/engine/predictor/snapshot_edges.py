@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphkit.data.schema import EventTable
 from graphkit.data.source_table import SourceTable
-from graphkit.engine.predictor.class_columns import class_columns, class_names_of
+from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.snapshot_state import SnapshotState
 from graphkit.engine.predictor.steps import StepPredictor
 from graphkit.errors import GraphError
@@ -37,7 +37,8 @@ class SnapshotEdgePredictor(StepPredictor):
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
-        self.class_names = class_names_of(task.graph, "edge_y", task.num_classes)
+        names = task.graph.class_names.get("edge_y", range(task.num_classes))
+        self.class_names = list(names)[: task.num_classes]
 
     def _facts(self) -> dict[str, Any]:
         return {**super()._facts(), "classes": self.class_names}
@@ -68,7 +69,7 @@ class SnapshotEdgePredictor(StepPredictor):
 
         Returns:
             One row per row of ``table``, in its order and with its index: source, destination, time
-            if there is one, ``class`` by name, and ``probability_<class>`` of each class.
+            if there is one, ``class`` by name, and a column for each class with its probability.
 
         Raises:
             GraphError: A column is missing or does not fit, an edge lies in a closed step or (with
@@ -92,9 +93,10 @@ class SnapshotEdgePredictor(StepPredictor):
             self._check_held(work, events)
             work.steps.close_until(work.steps.number + 1)
             logits = self._logits(work, events.src, events.dst)
-        columns: dict[Any, Any] = work.asked(source)
-        columns |= class_columns(events.in_rows(logits), self.class_names)
-        return pd.DataFrame(columns, index=source.frame.index)
+        answer = events.in_rows(logits)
+        return class_table(
+            answer, self.class_names, index=source.frame.index, keys=work.asked(source)
+        )
 
     def _admitted(
         self,

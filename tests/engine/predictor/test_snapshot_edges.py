@@ -31,7 +31,7 @@ def later(rows: int = 12, days: int = 1, **columns: Any) -> pd.DataFrame:
 
 
 def shares(found: pd.DataFrame) -> np.ndarray:
-    return found[["probability_fair", "probability_fraud"]].to_numpy()
+    return found[["fair", "fraud"]].to_numpy()
 
 
 @pytest.mark.parametrize("times", TIMES)
@@ -60,7 +60,7 @@ def test_answers_are_those_of_the_task_with_the_step_in_it(features: str, times:
     question = asked[["payee", "hour", "payer"]].sample(frac=1, random_state=0)
     found = predictor.predict(question)
     assert found.columns.tolist() == [
-        "payer", "payee", "hour", "class", "probability_fair", "probability_fraud",
+        "payer", "payee", "hour", "class", "fair", "fraud",
     ]  # fmt: skip
     assert found.index.equals(question.index)
     rows = [place[pair] for pair in zip(found.payer, found.payee)]
@@ -161,7 +161,7 @@ def test_classes_without_names() -> None:
         table, "payer", "payee", "hour", edge_y="kind", time_unit="h"
     )
     found = fitted(data=data).predict(later(5))
-    assert found.columns.tolist()[-3:] == ["class", "probability_0", "probability_1"]
+    assert found.columns.tolist()[-3:] == ["class", 0, 1]
     assert found["class"].dtype == np.int64
     assert found["class"].isin([0, 1]).all()
 

@@ -24,7 +24,7 @@ def fitted(times: str = "window", data: Any = None, **options: Any) -> Predictor
 
 
 def shares(found: pd.DataFrame) -> np.ndarray:
-    return found[["probability_bad", "probability_good"]].to_numpy()
+    return found[["bad", "good"]].to_numpy()
 
 
 @pytest.mark.parametrize("times", TIMES)
@@ -43,7 +43,7 @@ def test_answers_are_those_of_the_model(times: str, tmp_path: Any) -> None:
     for one in (predictor, Predictor.open(predictor.save(tmp_path / "nodes"))):
         found = one.predict(names)
         assert found.index.tolist() == names
-        assert found.columns.tolist() == ["class", "probability_bad", "probability_good"]
+        assert found.columns.tolist() == ["class", "bad", "good"]
         np.testing.assert_allclose(shares(found), expected, atol=1e-6)
         best = np.array(["bad", "good"])[expected.argmax(1)]
         assert found["class"].tolist() == best.tolist()

@@ -240,7 +240,14 @@ class SnapshotInput(nn.Module):
                 fading.grow(num_nodes)
         if self.reputation is not None:
             self.votes = torch.cat([self.votes, self.votes.new_zeros(new, self.votes.shape[1])])
-        self.seen.change(lambda x, *edges: (torch.cat([x, rows.to(x.dtype)]), *edges))
+        longer: dict[int, Tensor] = {}  # features that do not change are one tensor for all steps
+
+        def with_rows(x: Tensor, *edges: Tensor) -> tuple[Tensor, ...]:
+            if x.data_ptr() not in longer:
+                longer[x.data_ptr()] = torch.cat([x, rows.to(x.dtype)])
+            return longer[x.data_ptr()], *edges
+
+        self.seen.change(with_rows)
         self.num_nodes, self._window = int(num_nodes), None
         return rows
 

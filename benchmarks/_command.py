@@ -140,8 +140,11 @@ def train(
             print(f"\nInterrupted: {len(job.done)} of {total} trainings are done. Go on with")
             print(f"  python {sys.argv[0]} {args.command} --resume {job.folder}")
         return 130
-    report()
-    return 0
+    else:
+        report()
+        return 0
+    finally:
+        job.close()
 
 
 def print_results(job: Job, json: str | Path | None, note: str | None = None) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.files import whole_file, write_atomically
+
 __all__ = ["keep", "plot"]
 
 _DAYS = 1.0  # of the test part that are shown
@@ -31,14 +33,15 @@ def keep(folder: Path, label: str, model: Any, task: Any, batch_size: int) -> No
     found = torch.cat(rows)  # [Q, 2, N]
     node = int(found[:, 1].nan_to_num().std(0).argmax())
     t = task.windows.graph.signal_t[task.windows.start[task.index.test] + task.windows.rows - 1]
-    np.savez(
-        folder / f"forecast-{_file(label)}.npz",
-        t=t.numpy(),
-        pred=found[:, 0, node].numpy(),
-        truth=found[:, 1, node].numpy(),
-        node=node,
-        horizon=task.horizon,
-    )
+    record = {
+        "t": t.numpy(),
+        "pred": found[:, 0, node].numpy(),
+        "truth": found[:, 1, node].numpy(),
+        "node": node,
+        "horizon": task.horizon,
+    }
+    path = folder / f"forecast-{_file(label)}.npz"
+    write_atomically(path, lambda file: np.savez(file, **record))
 
 
 def plot(folder: Path, labels: list[str], path: str | None, data: str) -> Path | None:
@@ -70,10 +73,9 @@ def plot(folder: Path, labels: list[str], path: str | None, data: str) -> Path |
         axes.plot(t[shown], record["pred"][shown], linewidth=1, label=label)
     axes.legend(ncols=4, fontsize="small")
     axes.grid(alpha=0.3)
-    target = Path(path) if path else folder / "forecast.png"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=120)
-    return target
+    with whole_file(path or folder / "forecast.png") as hidden:
+        figure.savefig(hidden, dpi=120)
+    return Path(path) if path else folder / "forecast.png"
 
 
 def _file(label: str) -> str:

@@ -8,35 +8,49 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from benchmarks._settings import Settings
 from graphkit.engine import Result, load_results, save_results
 from graphkit.errors import GraphError
-from graphkit.files import write_text
+from graphkit.files import held, new_folder, write_text
+from graphkit.json_record import damaged, opened, read_json, sealed
 
-__all__ = ["Job", "sign"]
+__all__ = ["SCHEMA", "Job", "sign"]
+
+SCHEMA = "graphkit.run/1"
 
 
 class Job:
     """A folder with ``run.json`` (arguments), ``result.json`` (what is done) and ``checkpoints/``.
 
-    Under ``torchrun`` only process 0 writes.
+    A new run makes a folder that no other has, and every run holds its folder until it ends: no
+    two runs write to one. Under ``torchrun`` only process 0 makes, holds and writes.
 
     Args:
         folder: Made when something is written.
         arguments: What the run was asked to do.
         done: Results so far.
+        new: Take another name if there is a folder of this one.
     """
 
     def __init__(
-        self, folder: Path, arguments: dict[str, Any], done: list[Result] | None = None
+        self,
+        folder: Path,
+        arguments: dict[str, Any],
+        done: list[Result] | None = None,
+        *,
+        new: bool = False,
     ) -> None:
         self.folder = folder
         self.arguments = arguments
         self.done = done or []
         self.leads = int(os.environ.get("RANK", 0)) == 0
+        self._new = new
+        self._begun = False  # run.json is that of this run
+        self._holding, self._holds = ExitStack(), False
 
     @classmethod
     def open(cls, resume: str | None, given: dict[str, Any], default_folder: str) -> Job:
@@ -48,29 +62,26 @@ class Job:
             default_folder: Folder of a new run without ``resume``; a date and time is added.
 
         Raises:
-            GraphError: An argument contradicts the run in the folder.
+            GraphError: An argument contradicts the run in the folder, another run is writing
+                there, or one of its files is damaged.
         """
         if resume is None:
             stamp = time.strftime("%Y%m%d-%H%M%S")
-            job = cls(Path(f"{default_folder}-{stamp}"), given)
-        else:
-            job = cls(Path(resume), given)
-            path = job.folder / "run.json"
-            if path.exists():
-                saved = json.loads(path.read_text(encoding="utf-8"))
-                for key, value in given.items():
-                    if saved.get(key) != value:
-                        raise GraphError(
-                            f"--{key.replace('_', '-')}",
-                            f"the run in {job.folder} was started otherwise",
-                            expected=saved.get(key, "the default"),
-                            got=value,
-                            fix="Leave it out to go on, or give another folder.",
-                        )
-                job.arguments = saved
-                results = job.folder / "result.json"
-                job.done = load_results(results) if results.exists() else []
+            return cls(Path(f"{default_folder}-{stamp}"), given, new=True)
+        job = cls(Path(resume), given)
+        if job._path.exists():
+            job._hold()  # before reading: what is read must be the last that was written
+            try:
+                job._go_on(given)
+            except BaseException:
+                job.close()
+                raise
         return job
+
+    def close(self) -> None:
+        """Let other runs have the folder."""
+        self._holding.close()
+        self._holds = False
 
     def waiting(self, model: str, seeds: Iterable[int]) -> list[int]:
         """The seeds that a model has no result of yet."""
@@ -95,10 +106,67 @@ class Job:
             save_results(self.done, path)
 
     def begin(self) -> None:
-        """Write ``run.json``: not before a training begins, so that a wrong name leaves nothing."""
-        path = self.folder / "run.json"
-        if self.leads and not path.exists():
-            write_text(path, json.dumps(self.arguments, indent=2) + "\n")
+        """Make the folder and ``run.json``: not before a training begins, so that a wrong name
+        leaves nothing.
+
+        Raises:
+            GraphError: Another run has begun in the folder since this one looked.
+        """
+        if not self.leads:
+            return
+        if self._new:
+            self.folder, self._new = new_folder(self.folder), False
+        self._hold()
+        if self._begun:
+            return
+        if self._path.exists():
+            raise GraphError(
+                "--resume",
+                f"another run has begun in {self.folder} since this one looked",
+                fix="Start again to go on with it, or give another folder.",
+            )
+        record = sealed({"schema": SCHEMA, "arguments": self.arguments})
+        write_text(self._path, json.dumps(record, indent=2) + "\n")
+        self._begun = True
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "run.json"
+
+    def _hold(self) -> None:
+        if self.leads and not self._holds:
+            self._holding.enter_context(held(self.folder))
+            self._holds = True
+
+    def _go_on(self, given: dict[str, Any]) -> None:
+        saved = _arguments(self._path)
+        for key, value in given.items():
+            if saved.get(key) != value:
+                raise GraphError(
+                    f"--{key.replace('_', '-')}",
+                    f"the run in {self.folder} was started otherwise",
+                    expected=saved.get(key, "the default"),
+                    got=value,
+                    fix="Leave it out to go on, or give another folder.",
+                )
+        self.arguments, self._begun = saved, True
+        results = self.folder / "result.json"
+        self.done = load_results(results) if results.exists() else []
+
+
+def _arguments(path: Path) -> dict[str, Any]:
+    """What a run was asked to do, from its ``run.json``."""
+    record = opened(read_json(path), path)
+    if "schema" not in record and "arguments" not in record:  # of an older version
+        arguments = record
+    elif record.get("schema") == SCHEMA:
+        arguments = record.get("arguments")
+    else:
+        raise damaged(path, f"it is no {SCHEMA}")
+    plain = (str, int, float, bool, list, type(None))
+    if not isinstance(arguments, dict) or not all(isinstance(v, plain) for v in arguments.values()):
+        raise damaged(path, "it does not list arguments")
+    return arguments
 
 
 def sign(result: Result, settings: Settings) -> None:

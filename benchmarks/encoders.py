@@ -50,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     from graphkit.engine.environment import versions
     from graphkit.engine.result import table
     from graphkit.errors import UnknownNameError
-    from graphkit.files import write_text
 
     known = list_sequence_encoders()
     chosen = args.encoder.split(",") if args.encoder else known
@@ -71,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         "tasks": {n: {"doc": TASKS[n].doc, **_budget(TASKS[n], args)} for n in tasks},
         "rows": {},
     }
-    if args.json and Path(args.json).exists():
-        before = json.loads(Path(args.json).read_text(encoding="utf-8"))
+    if args.json:
+        before = _before(Path(args.json))
         record["rows"] = before["rows"]
         record["tasks"] = {**before["tasks"], **record["tasks"]}
     torch.optim.Adam([torch.zeros(1)])  # what it imports is not the first task's time
@@ -86,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
                 row["tasks"][t] = _train(name, TASKS[t], args)
                 print(f"  {t}: {row['tasks'][t]}", file=sys.stderr, flush=True)
             if args.json:
-                write_text(args.json, json.dumps(record, indent=1) + "\n")
+                _write(record, name, Path(args.json))
         if args.json:
-            write_text(args.json, json.dumps(record, indent=1) + "\n")
+            _write(record, name, Path(args.json))
     if args.trial:
         return 0
     for head, rows in tables(record):
@@ -97,6 +96,36 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         print(f"plot: {plot(record, args.plot)}")
     return 0
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """The record in a file; an empty one if there is none.
+
+    Raises:
+        GraphError: The file is no record of this command.
+    """
+    from graphkit.errors import GraphError
+    from graphkit.json_record import read_json
+
+    if not path.exists():
+        return {"rows": {}, "tasks": {}}
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise GraphError("--json", f"{path} holds something else", expected=SCHEMA)
+    if not isinstance(found.get("rows"), dict) or not isinstance(found.get("tasks"), dict):
+        raise GraphError("--json", f"{path} is damaged", fix="Delete it to start again.")
+    return found
+
+
+def _write(record: dict[str, Any], name: str, path: Path) -> None:
+    """Write the row of an encoder; the rows of other commands that write here stay."""
+    from graphkit.files import held, write_text
+
+    with held(path.parent, wait=True):
+        there = _before(path)
+        rows = {**record["rows"], **there["rows"], name: record["rows"][name]}
+        whole = {**record, "tasks": {**there["tasks"], **record["tasks"]}, "rows": rows}
+        write_text(path, json.dumps(whole, indent=1) + "\n")
 
 
 def make(name: str, channels: int, **changes: Any) -> SequenceEncoder:
@@ -442,6 +471,7 @@ def about(record: dict[str, Any]) -> str:
 def plot(record: dict[str, Any], path: str) -> Path:
     """Positions a second against length, forward and backward: whole rows, and step by step."""
     from graphkit.errors import require
+    from graphkit.files import whole_file
 
     figure_module = require("matplotlib.figure", "plot")
     figure = figure_module.Figure(figsize=(11, 5))
@@ -463,7 +493,6 @@ def plot(record: dict[str, Any], path: str) -> Path:
         *both[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"
     )
     figure.set_layout_engine("constrained")
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=100)
-    return target
+    with whole_file(path) as hidden:
+        figure.savefig(hidden, dpi=100)
+    return Path(path)

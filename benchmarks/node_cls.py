@@ -170,6 +170,7 @@ def _report(job: Job, args: argparse.Namespace, options: dict[str, Any]) -> None
 def _plot(results: list[Result], path: Path) -> Path:
     """Test accuracy against the swept value: mean and standard deviation of the runs."""
     from graphkit.errors import require
+    from graphkit.files import whole_file
 
     require("matplotlib", extra="plot")
     from matplotlib.figure import Figure
@@ -199,6 +200,6 @@ def _plot(results: list[Result], path: Path) -> Path:
         axes.set_xscale("log")
     axes.legend()
     axes.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with whole_file(path) as hidden:
+        figure.savefig(hidden, dpi=150)
     return path

@@ -165,11 +165,15 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def held(folder: str | os.PathLike[str]) -> Iterator[None]:
+def held(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
     """Hold a folder, which is made if needed, while this process writes to it.
 
     The system releases it when the process ends, however it ends. Where the system or the file
     system cannot lock (Windows, some network shares), nothing is held.
+
+    Args:
+        folder: The folder.
+        wait: Wait until another process has released it.
 
     Raises:
         GraphError: Another process, or another part of this one, holds the folder.
@@ -182,7 +186,7 @@ def held(folder: str | os.PathLike[str]) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise GraphError(

@@ -115,15 +115,18 @@ class Checkpoints:
             then, now = saved.get(key), self.identity.get(key)
             if then == now or (key == "data" and key not in saved):  # of an older version
                 continue
-            if key == "model" and isinstance(then, dict) and now:  # not all of it: the first thing that differs
+            if (
+                key == "model" and isinstance(then, dict) and now
+            ):  # not all of it: the first thing that differs
                 key = next(k for k in [*then, *now] if then.get(k) != now.get(k))
                 then, now = then.get(key), now.get(key)
             raise GraphError(
                 key,
-                f"the checkpoint {path} was made with another setting",
+                f"the checkpoint {path} was made with "
+                f"{'other data' if key == 'data' else 'another setting'}",
                 expected=then,
                 got=now,
-                fix="Resume with the settings of the checkpoint, or start in another folder.",
+                fix="Resume with the settings and data of the checkpoint, or start in another folder.",
             )
 
 
@@ -196,4 +199,3 @@ def _no_cadence(every: object) -> GraphError:
         expected='500, "30s" or "5m"',
         got=repr(every),
     )
-

@@ -82,8 +82,8 @@ def _check_processes(
     """Refuse shares of an answer from models or tasks that differ between processes."""
     if runtime.world == 1:
         return
-    facts = {"split": split, "batch_size": batch_size, "task": task.identity()}
-    facts |= {"data": data_fingerprint(task), "model": plain_attributes(model)}
+    facts = {"split": split, "batch_size": batch_size, "data": data_fingerprint(task)}
+    facts |= {"task": task.identity(), "model": plain_attributes(model)}
     runtime.check_same(facts)
     differing = runtime.differing(model.state_dict())
     if differing:

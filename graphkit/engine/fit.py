@@ -134,8 +134,8 @@ def fit(
             identity = {
                 "seed": seed,
                 **settings,
-                "task": task.identity(),
                 "data": data_fingerprint(task),
+                "task": task.identity(),
                 "model": plain_attributes(model),
             }
             keeping = {"resume": resume, "checkpoints": checkpoint_dir is not None}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from graphkit.engine.fitted import Fitted
 from graphkit.errors import GraphError
 from graphkit.files import write_text
+from graphkit.json_record import damaged, opened, read_json, sealed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,7 +91,7 @@ class Result:
         """The record that :meth:`to_dict` made.
 
         Raises:
-            GraphError: It is of another schema, or a field is missing.
+            GraphError: It is of another schema, or a field is missing or of another type.
         """
         if record.get("schema") != SCHEMA:
             raise GraphError(
@@ -100,11 +101,17 @@ class Result:
         missing = [name for name in names[:4] if name not in record]
         if missing:
             raise GraphError("result", f"the record has no {', '.join(missing)}")
-        return cls(**{name: record[name] for name in names if name in record})
+        made = cls(**{name: record[name] for name in names if name in record})
+        for name, kind in _KINDS.items():
+            if not isinstance(getattr(made, name), kind):
+                raise GraphError(
+                    name, "not that of a result", expected=kind.__name__, got=getattr(made, name)
+                )
+        return made
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The record as JSON text; with ``path``, also written there atomically."""
-        text = json.dumps(_plain(self.to_dict()), indent=2, allow_nan=False) + "\n"
+        """The record as JSON text, with its checksum; with ``path``, also written there atomically."""
+        text = json.dumps(sealed(_plain(self.to_dict())), indent=2, allow_nan=False) + "\n"
         if path is not None:
             write_text(path, text)
         return text
@@ -159,15 +166,28 @@ def save_results(results: list[Result], path: str | Path) -> Path:
     if len(results) == 1:
         results[0].to_json(path)
         return Path(path)
-    records = [_plain(r.to_dict()) for r in results]
+    records = [sealed(_plain(r.to_dict())) for r in results]
     return write_text(path, json.dumps(records, indent=2, allow_nan=False) + "\n")
 
 
 def load_results(path: str | Path) -> list[Result]:
-    """The records in a JSON file, one or several."""
-    records = json.loads(Path(path).read_text(encoding="utf-8"))
+    """The records in a JSON file, one or several.
+
+    Raises:
+        MissingFileError: There is no such file.
+        GraphError: It is damaged, or holds something else; the message names it.
+    """
+    records = read_json(path)
     records = records if isinstance(records, list) else [records]
-    return [Result.from_dict(record) for record in records]
+    found = []
+    for number, record in enumerate(records):
+        try:
+            found.append(Result.from_dict(opened(record, path)))
+        except GraphError as error:
+            if str(path) in str(error):
+                raise
+            raise damaged(path, f"record {number + 1}: {error}") from error
+    return found
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -180,6 +200,14 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     ]
     lines.insert(1, "  ".join("-" * w for w in width))
     return [line.rstrip() for line in lines]
+
+
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("task", "dataset", "model", "device"), str),
+    **dict.fromkeys(("seed", "threads"), int),
+    **dict.fromkeys(("settings", "versions", "protocol", "metrics"), dict),
+    **dict.fromkeys(("timing", "published", "curves"), dict),
+}
 
 
 def _number(value: float | None) -> str:

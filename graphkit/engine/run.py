@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -255,6 +255,9 @@ class Run:
             random = [random]
         restore_random_state(random[self.runtime.rank % len(random)])
         self.kept.selection.load_state_dict(state["selection"])
+        known = {f.name for f in fields(Clock)}
+        if known != set(state["clock"]) or "best_epoch" not in set(state["selection"]):
+            raise ValueError("clock or selection")
         self.clock = Clock(**state["clock"])
         self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
         self.elapsed, self.best_file = float(state["elapsed"]), state["best_file"]

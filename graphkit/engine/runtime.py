@@ -180,9 +180,7 @@ class Runtime:
         return self.device if self.device.type == "cuda" else None
 
 
-def share_gradients(
-    parameters: list[nn.Parameter], also: Tensor | None = None
-) -> Tensor | None:
+def share_gradients(parameters: list[nn.Parameter], also: Tensor | None = None) -> Tensor | None:
     """Replace each gradient by its sum over all processes: one collective over one flat buffer.
 
     Each process has the gradient of its share of the batch, already divided by the size of the

@@ -293,6 +293,10 @@ class SnapshotInput(nn.Module):
             self._window = at, [self.snapshot(Seen(*kept)) for kept in self.seen.steps()]
         return self._window[1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies: without snapshots that are made again when they are asked for."""
+        return {**self.__dict__, "_window": None}
+
     def extra_repr(self) -> str:
         return f"{self.num_nodes} nodes, features={self.features!r}, reach={self.reach}"
 

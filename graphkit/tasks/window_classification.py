@@ -19,6 +19,7 @@ from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
+from graphkit.tasks.vote import vote
 from graphkit.tasks.window_input import SCALERS, WindowInput
 from graphkit.tasks.window_stream import WindowQuery, shuffled
 
@@ -258,10 +259,7 @@ class WindowClassification(SignalTask):
         logits, y = answer.prediction, answer.target
         found = self._all(logits, y)
         if self.vote:
-            part, row = answer.group.unique(return_inverse=True)
-            voted = torch.zeros(len(part), self.num_classes, dtype=torch.float64)
-            voted.index_add_(0, row, logits.double().log_softmax(1))
-            voted /= row.bincount().unsqueeze(1)
+            part, voted, row = vote(logits, answer.group)
             truth = torch.zeros(len(part), dtype=torch.int64).scatter_(0, row, y)
             found |= {f"vote_{k}": v for k, v in self._all(voted, truth).items()}
         return found

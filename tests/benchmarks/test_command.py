@@ -54,6 +54,7 @@ def test_a_run_goes_on_with_its_own_arguments(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"runs": 3, "model": "gcn"}))
     job = _command.open_job(arguments(resume=str(tmp_path)), "cora")
     assert job.arguments == {"runs": 3, "model": "gcn"}
+    job.close()
     with pytest.raises(GraphError, match="was started otherwise; expected gcn; got mlp"):
         _command.open_job(arguments(resume=str(tmp_path), model="mlp"), "cora")
 

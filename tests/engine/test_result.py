@@ -48,7 +48,7 @@ def result(toy):
 
 def test_json_has_the_agreed_fields(result, tmp_path):
     record = json.loads(result.to_json(tmp_path / "out.json"))
-    assert list(record) == FIELDS
+    assert list(record) == [*FIELDS, "sha256"]
     assert record == json.loads((tmp_path / "out.json").read_text())
     assert record["schema"] == "graphkit.result/1"
     assert record["task"] == "link_prediction"

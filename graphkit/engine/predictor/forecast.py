@@ -274,6 +274,10 @@ class ForecastPredictor(Predictor):
         return t[:, -self.horizon :], ahead
 
     def _checked(self, steps: int | None) -> int:
+        if hasattr(steps, "columns") or hasattr(steps, "signal"):
+            raise GraphError(
+                "steps", "not a count", got=type(steps).__name__, fix="Use forecast(frame=table)."
+            )
         steps = self.horizon if steps is None else check_count(steps, "steps")
         if steps > self.horizon:
             raise GraphError(

@@ -63,7 +63,7 @@ class SnapshotPredictor(nn.Module):
         self.carries = num_nodes is not None
         self._leaves = 0
         if num_nodes is not None:
-            leaves, self._form = pytree.tree_flatten(encoder.start(num_nodes))
+            leaves = pytree.tree_leaves(encoder.start(num_nodes))
             self._leaves = len(leaves)
             self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
             for i, leaf in enumerate(leaves):
@@ -125,7 +125,7 @@ class SnapshotPredictor(nn.Module):
         if not self.carries or not bool(self.begun):
             return None
         leaves = [getattr(self, f"carried_{i}") for i in range(self._leaves)]
-        return pytree.tree_unflatten(leaves, self._form)
+        return pytree.tree_unflatten(leaves, pytree.tree_structure(self.encoder.start(1)))
 
     def forward(self, snapshots: Sequence[Snapshot]) -> Tensor:
         """Embeddings of the last snapshot's rows, from the carried state if there is one.

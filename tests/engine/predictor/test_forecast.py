@@ -323,6 +323,12 @@ def test_steps_that_are_no_count(steps):
         build()[0].forecast(steps)
 
 
+@pytest.mark.parametrize("value", [table(), graph_of(table())], ids=["table", "graph"])
+def test_a_table_in_the_place_of_steps(value):
+    with pytest.raises(GraphError, match=r"Use forecast\(frame=table\)"):
+        build()[0].forecast(value)
+
+
 def test_steps_beyond_the_horizon():
     with pytest.raises(GraphError, match="does not forecast so far; expected at most 3; got 4"):
         build()[0].forecast(4)

@@ -12,8 +12,9 @@ from graphkit.testing.static_model import STATIC_CASES
 @pytest.mark.parametrize("name", registry.names("model", view="static"))
 def test_as_from_graph(name):
     graph = STATIC_CASES["plain"].graph()
-    make, made = registry.get("model", name), []
-    for factory, given in ((make.from_graph, graph), (make.from_task, SimpleNamespace(graph=graph))):
+    task, made = SimpleNamespace(graph=graph), []
+    make = registry.get("model", name)
+    for factory, given in ((make.from_graph, graph), (make.from_task, task)):
         torch.manual_seed(5)
         made.append(factory(given, hidden_channels=7).state_dict())
     assert made[0].keys() == made[1].keys()

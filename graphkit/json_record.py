@@ -1,0 +1,65 @@
+"""JSON files that are read with suspicion: a record carries the checksum of its own values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from graphkit.errors import GraphError, MissingFileError
+
+__all__ = ["opened", "read_json", "sealed"]
+
+_KEY = "sha256"
+
+
+def read_json(path: str | Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        MissingFileError: There is no such file.
+        GraphError: It cannot be read, or is not JSON; the message names it.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise MissingFileError(path) from error
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise damaged(path, f"it is not JSON: {error}") from error
+
+
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of JSON values with their checksum under ``"sha256"``."""
+    return {**record, _KEY: _digest(record)}
+
+
+def opened(record: Any, path: str | Path) -> dict[str, Any]:
+    """A record without its checksum.
+
+    Args:
+        record: What :func:`sealed` made, or a record of an older version, without a checksum.
+        path: The file that it was in.
+
+    Raises:
+        GraphError: It is no record, or is not what was written.
+    """
+    if not isinstance(record, dict):
+        raise damaged(path, f"it holds a {type(record).__name__}, not a record")
+    values = {key: value for key, value in record.items() if key != _KEY}
+    if _KEY in record and record[_KEY] != _digest(values):
+        raise damaged(path, "its content is not what was written")
+    return values
+
+
+def damaged(path: str | Path, problem: str) -> GraphError:
+    """The error about a file that cannot be used."""
+    return GraphError(
+        Path(path).name, f"{path} is damaged ({problem})", fix="Delete it, or put a copy back."
+    )
+
+
+def _digest(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

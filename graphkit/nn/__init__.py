@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from graphkit.nn.snapshot import (
         EGCU,
         ColumnCell,
+        FadingDegrees,
         MatrixGRU,
         MatrixLSTM,
         NodeMLP,
@@ -96,6 +97,7 @@ __all__ = [
     "EventFeatures",
     "EventHistory",
     "EventTimes",
+    "FadingDegrees",
     "FadingTable",
     "FeatureAttention",
     "FrameAttention",
@@ -124,6 +126,7 @@ __all__ = [
     "PerNodeForecaster",
     "RecencyReadout",
     "RecentNeighbors",
+    "RecentSteps",
     "RelativeTables",
     "ResidualCNN",
     "ReversibleInstanceNorm",

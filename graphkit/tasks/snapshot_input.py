@@ -18,7 +18,7 @@ from graphkit.nn.snapshot import (
     check_flow,
     out_degree,
 )
-from graphkit.nn.snapshot.recent import Recent
+from graphkit.nn.snapshot.recent import RecentSteps
 from graphkit.tasks.snapshot_steps import Step, StepBorders, cut_steps
 
 __all__ = ["FEATURES", "Seen", "SnapshotInput"]
@@ -117,7 +117,7 @@ class SnapshotInput(nn.Module):
             kinds = 2 * self.num_classes
             self.reputation = FadingDegrees(self.num_nodes, kinds, self.half_lives)
             self.register_buffer("votes", torch.zeros(self.num_nodes, kinds))
-        self.edges, self.seen = Recent(self.adj_window - 1), Recent(self.reach)
+        self.edges, self.seen = RecentSteps(self.adj_window - 1), RecentSteps(self.reach)
         self.register_buffer("next_step", torch.zeros((), dtype=torch.int64))
         self._window: tuple[int, list[Snapshot]] | None = None
 

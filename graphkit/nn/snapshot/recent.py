@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["Recent"]
+__all__ = ["RecentSteps"]
 
 
-class Recent(nn.Module):
+class RecentSteps(nn.Module):
     """The tensors of the last ``size`` steps, in buffers: a state dict has as many as there are.
 
     Args:

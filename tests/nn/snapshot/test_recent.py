@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from graphkit.nn.snapshot.recent import Recent
+from graphkit.nn.snapshot.recent import RecentSteps
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])
 def test_keeps_the_last(size):
-    recent, all_steps = Recent(size), []
+    recent, all_steps = RecentSteps(size), []
     for step in range(12):
         tensors = (torch.arange(step), torch.full((1, step), step))
         all_steps.append(tensors)
@@ -30,7 +30,7 @@ def test_a_state_dict_has_what_there_is(kept, there):
     class Holder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.recent = Recent(12)
+            self.recent = RecentSteps(12)
 
     one, other = Holder(), Holder()
     for step in range(kept):
@@ -47,7 +47,7 @@ def test_a_state_dict_has_what_there_is(kept, there):
 
 
 def test_changing_what_is_kept():
-    recent = Recent(2)
+    recent = RecentSteps(2)
     for step in range(3):
         recent.append(torch.full((2,), step), torch.tensor(7))
     recent.change(lambda a, b: (torch.cat([a, a + 1]), b))
@@ -58,7 +58,7 @@ def test_changing_what_is_kept():
 
 
 def test_steps_share_a_tensor_after_loading_too():
-    one, other = Recent(3), Recent(3)
+    one, other = RecentSteps(3), RecentSteps(3)
     shared = torch.rand(4)
     for tensor in (shared, shared, torch.rand(4)):
         one.append(tensor, torch.zeros(0))

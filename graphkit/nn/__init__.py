@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         OneByOne,
         PairHistory,
         PairMLP,
+        RecentSteps,
         Snapshot,
         SnapshotPredictor,
         TopKSummary,

@@ -1,6 +1,7 @@
 """Sphinx settings. Everything is built offline; tutorials are executed, and an exception fails."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -52,3 +53,27 @@ mathjax_path = "mathjax/tex-chtml.js"  # in _static: formulas need no net
 
 html_theme = "furo"
 html_title = "graphkit"
+
+
+def one_field_per_name(app, what, name, obj, options, lines):
+    """Fields such as ``src, dst: Ends of the events.`` once for each name.
+
+    Sphinx takes the first of two names for a type and looks for a target that is called so.
+    """
+    fields, start = [], 0
+    while start < len(lines):
+        stop = start + 1
+        found = re.match(r":(ivar|param) (\w+(?:, \w+)+):(.*)", lines[start])
+        if found is None:
+            fields.append(lines[start])
+        else:
+            while stop < len(lines) and (not lines[stop] or lines[stop][0] == " "):
+                stop += 1
+            for one in found[2].split(", "):
+                fields += [f":{found[1]} {one}:{found[3]}", *lines[start + 1 : stop]]
+        start = stop
+    lines[:] = fields
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", one_field_per_name, priority=900)  # after napoleon

@@ -24,7 +24,7 @@ from graphkit.engine.sealed import damaged, load_sealed, save_sealed
 from graphkit.errors import GraphError
 from graphkit.files import held, sweep_folder
 
-__all__ = ["Cadence", "Checkpoints", "plain_attributes"]
+__all__ = ["CheckpointCadence", "Checkpoints", "plain_attributes"]
 
 _FORMAT = "graphkit.checkpoint/2"
 _UNSEALED = "graphkit.checkpoint/1"  # without checksums
@@ -130,7 +130,7 @@ class Checkpoints:
             )
 
 
-class Cadence:
+class CheckpointCadence:
     """When the next checkpoint inside an epoch is due.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from graphkit.data.inputs import check_count
-from graphkit.engine.checkpoint import Cadence, Checkpoints, plain_attributes
+from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints, plain_attributes
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.data_fingerprint import data_fingerprint
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
@@ -160,7 +160,7 @@ def fit(
             kept=kept_for(task, epochs, patience, tolerance, mean_window),
             schedule=curve,
             progress=Progress(name or model_name(model), progress and runtime.leads),
-            cadence=Cadence(checkpoint_every),
+            cadence=CheckpointCadence(checkpoint_every),
             checkpoints=checkpoints,
         )
         if resume:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints
 from graphkit.engine.kept import Kept, check_loss, figures
 from graphkit.engine.passes import replay, reset_state, score_pass, train_pass
 from graphkit.engine.progress import Progress
@@ -58,7 +58,7 @@ class Run:
     optimizer: torch.optim.Optimizer | None
     kept: Kept
     progress: Progress
-    cadence: Cadence
+    cadence: CheckpointCadence
     checkpoints: Checkpoints | None
     schedule: Schedule | None = None
     epoch: int = 0

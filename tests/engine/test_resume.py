@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graphkit import LinkPrediction, fit, seed_everything
-from graphkit.engine.checkpoint import Cadence, Checkpoints
+from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints
 from graphkit.engine.seeds import random_state, restore_random_state
 from graphkit.errors import GraphError
 
@@ -182,17 +182,17 @@ def test_random_states_come_back():
 
 
 def test_cadence():
-    every_third = Cadence(3)
+    every_third = CheckpointCadence(3)
     assert [b for b in range(1, 10) if every_third.due(b)] == [3, 6, 9]
-    assert not any(Cadence(None).due(b) for b in range(1, 10))
-    assert not Cadence("1h").due(1)
-    soon = Cadence("0.01s")
+    assert not any(CheckpointCadence(None).due(b) for b in range(1, 10))
+    assert not CheckpointCadence("1h").due(1)
+    soon = CheckpointCadence("0.01s")
     time.sleep(0.02)
     assert soon.due(1)
     assert not soon.due(2)
     for wrong in (0, -1, 1.5, True, "soon", "5"):
         with pytest.raises(GraphError, match="checkpoint_every"):
-            Cadence(wrong)
+            CheckpointCadence(wrong)
 
 
 def test_settings_from_numpy_resume_and_another_model_is_refused(tmp_path):

@@ -17,7 +17,7 @@ from graphkit.data.schema import EventColumn, EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.predictor.closed_steps import Steps
 from graphkit.engine.predictor.event_state import EventState
-from graphkit.engine.predictor.met_pairs import MetPairs
+from graphkit.engine.predictor.observed_pairs import ObservedPairs
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = ["OpenStep", "SnapshotState"]
@@ -62,7 +62,7 @@ class SnapshotState(EventState):
         labels: Labels,
         nodes: NodeSchema,
         changing: bool,
-        met: MetPairs | None,
+        met: ObservedPairs | None,
     ) -> None:
         super().__init__(steps.model, schema, labels, nodes)
         self.steps, self.changing, self.met = steps, changing, met
@@ -86,7 +86,7 @@ class SnapshotState(EventState):
         if recommends:
             begin = torch.tensor(steps.start, dtype=graph.t.dtype)
             known = graph[: int(torch.searchsorted(graph.t, begin))]
-            met = MetPairs.of(graph, [known], _both_ways(steps, graph.node_space is not None))
+            met = ObservedPairs.of(graph, [known], _both_ways(steps, graph.node_space is not None))
         schema, nodes = EventSchema.of(graph), _node_schema(graph, changing)
         return cls(steps, schema, Labels.of(graph), nodes, changing, met)
 
@@ -109,7 +109,7 @@ class SnapshotState(EventState):
         steps = Steps.restored(model, facts["steps"], tensors, clock)
         if "destinations" in tensors:
             both = _both_ways(steps, schema.bipartite)
-            met = MetPairs.restored(tensors, len(labels), clock, both)
+            met = ObservedPairs.restored(tensors, len(labels), clock, both)
         nodes = NodeSchema.from_json(facts["nodes"])
         return cls(steps, schema, labels, nodes, facts["changing"], met)
 

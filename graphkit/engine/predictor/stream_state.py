@@ -17,7 +17,7 @@ from graphkit.data.schema import EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.passes import replay
 from graphkit.engine.predictor.event_state import EventState, device_of
-from graphkit.engine.predictor.met_pairs import MetPairs
+from graphkit.engine.predictor.observed_pairs import ObservedPairs
 from graphkit.errors import UnknownNameError
 
 __all__ = ["StreamState"]
@@ -45,7 +45,7 @@ class StreamState(EventState):
         labels: Labels,
         nodes: NodeSchema,
         within_batch: bool,
-        met: MetPairs,
+        met: ObservedPairs,
         now: float | None,
     ) -> None:
         super().__init__(model, schema, labels, nodes)
@@ -72,7 +72,7 @@ class StreamState(EventState):
             replay(model, past, batch_size, device_of(model))
         now = max((stretch.t_max for stretch in past if len(stretch)), default=None)
         labels, schema, nodes = Labels.of(graph), EventSchema.of(graph), NodeSchema.of(graph)
-        met = MetPairs.of(graph, past)
+        met = ObservedPairs.of(graph, past)
         return cls(model, schema, labels, nodes, bool(task.within_batch), met, now)
 
     # ---------------------------------------------------------------- on disk
@@ -90,7 +90,7 @@ class StreamState(EventState):
     ) -> StreamState:
         """What :meth:`facts` and :meth:`tensors` kept, around a model."""
         schema, labels = EventSchema.from_json(facts["schema"]), Labels.from_json(facts["labels"])
-        met = MetPairs.restored(tensors, len(labels), getattr(torch, schema.clock.dtype))
+        met = ObservedPairs.restored(tensors, len(labels), getattr(torch, schema.clock.dtype))
         nodes = NodeSchema.from_json(facts["nodes"])
         return cls(model, schema, labels, nodes, facts["within_batch"], met, facts["now"])
 

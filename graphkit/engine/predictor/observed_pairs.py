@@ -11,12 +11,12 @@ from graphkit.data import TemporalGraph
 from graphkit.engine.predictor.ranked import with_new_ids
 from graphkit.nn.stream import PairTable
 
-__all__ = ["MetPairs"]
+__all__ = ["ObservedPairs"]
 
 _PAIRS = "pairs."
 
 
-class MetPairs:
+class ObservedPairs:
     """Pairs of nodes that have had an event, and all destinations.
 
     Args:
@@ -32,7 +32,7 @@ class MetPairs:
     @classmethod
     def of(
         cls, graph: TemporalGraph, past: Iterable[TemporalGraph], both_ways: bool = False
-    ) -> MetPairs:
+    ) -> ObservedPairs:
         """The destinations of a graph, and the pairs of those of its events that are past."""
         destinations = graph.dst.unique().cpu()
         if both_ways:
@@ -79,7 +79,7 @@ class MetPairs:
         num_nodes: int,
         time_dtype: torch.dtype,
         both_ways: bool = False,
-    ) -> MetPairs:
+    ) -> ObservedPairs:
         """What :meth:`tensors` kept."""
         pairs = PairTable(num_nodes, time_dtype)
         pairs.load_state_dict(

@@ -13,7 +13,16 @@ import torch
 from graphkit import TemporalGraph
 
 EVENTS = ("src", "dst", "t", "edge_attr", "edge_y", "edge_weight", "edge_type")
-NODES = ("x", "y", "node_type", "node_space", "signal", "signal_t", "signal_mask", "signal_part")
+NODES = (
+    "x",
+    "y",
+    "node_type",
+    "node_space",
+    "signal",
+    "signal_t",
+    "signal_mask",
+    "signal_recording",
+)
 FACTS = ("column_names", "class_names", "dates", "time_zone")
 
 

@@ -210,7 +210,7 @@ def test_signals_follow_and_recordings_are_numbered_on() -> None:
     def part(start: int, order: list[int], **more: Any) -> TemporalGraph:
         signal = torch.arange(6.0).reshape(2, 3, 1) + start
         return TemporalGraph(
-            [], [], [], signal=signal[:, order], signal_t=[start, start + 1], signal_part=[0, 1],
+            [], [], [], signal=signal[:, order], signal_t=[start, start + 1], signal_recording=[0, 1],
             parts={"y": [0, 1], "who": ["a", f"b{start}"]},
             node_names=np.array(["x", "y", "z"])[order],
             **more,
@@ -220,7 +220,7 @@ def test_signals_follow_and_recordings_are_numbered_on() -> None:
     both = TemporalGraph.concat([a, b])
     assert both.signal[..., 0].tolist() == [[0, 1, 2], [3, 4, 5], [10, 11, 12], [13, 14, 15]]
     assert both.signal_t.tolist() == [0, 1, 10, 11]
-    assert both.signal_part.tolist() == [0, 1, 2, 3]
+    assert both.signal_recording.tolist() == [0, 1, 2, 3]
     assert both.parts["y"].tolist() == [0, 1, 0, 1]
     assert both.parts["who"].tolist() == ["a", "b0", "a", "b10"]
     masked = part(10, [2, 0, 1], signal_mask=torch.tensor([[[1], [0], [1]]] * 2).bool())
@@ -232,7 +232,7 @@ def test_signals_follow_and_recordings_are_numbered_on() -> None:
     with pytest.raises(GraphError, match="the signals have different nodes"):
         TemporalGraph.concat([a, other])
     links = TemporalGraph([0], [1], [5], node_names=["x", "y", "z"])
-    assert TemporalGraph.concat([a, links]).num_parts == 2
+    assert TemporalGraph.concat([a, links]).num_recordings == 2
     with pytest.raises(GraphError, match="'signal': one graph has readings"):
         TemporalGraph.concat([links, a])
 

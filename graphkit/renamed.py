@@ -315,8 +315,8 @@ class _OldModules(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         place, _, old = module.__name__.rpartition(".")
-        new = importlib.import_module(f"{place}.{_forwarded(_find('module', place, old), 4)}")
-        module.__getattr__ = lambda name: getattr(new, name)  # type: ignore[method-assign]
+        new = importlib.import_module(f"{place}.{_forwarded(_find('module', place, old), -1)}")
+        module.__getattr__ = functools.partial(getattr, new)  # type: ignore[method-assign]
 
 
 if not any(type(finder).__name__ == _OldModules.__name__ for finder in sys.meta_path):

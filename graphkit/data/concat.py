@@ -252,8 +252,8 @@ def _pair(a: TemporalGraph, b: TemporalGraph) -> TemporalGraph:
     signal, recordings = joined_signals(a, b, place, len(labels), renumber)
     space = labels.space
     return _build(a, events, _node_events(a, b, place, renumber.get("y")), signal, nodes,
-                  recordings, labels.names, None if space is None else space.to(a.device), len(labels),
-                  names, classes, zone=a.time_zone or b.time_zone,
+                  recordings, labels.names, None if space is None else space.to(a.device),
+                  len(labels), names, classes, zone=a.time_zone or b.time_zone,
                   dates=a.dates or b.dates)  # fmt: skip
 
 

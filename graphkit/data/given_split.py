@@ -23,7 +23,8 @@ class GivenSplit:
     Args:
         column: A column of ``graph.recordings`` with the values ``"train"`` and ``"test"``, and
             ``"val"`` where validation is given too.
-        val: Otherwise the share of the training recordings that validate, the same from every class.
+        val: Otherwise the share of the training recordings that validate, the same from every
+            class.
         label: The column with the classes.
         seed: Of the draw.
     """

@@ -83,8 +83,8 @@ def as_class_names(
     """Names of classes; the class ``i`` of a label column is called ``names[i]``.
 
     Args:
-        value: A mapping of ``"y"``, ``"edge_y"`` or ``"recordings.<column>"`` to names: text, numbers
-            or truth values.
+        value: A mapping of ``"y"``, ``"edge_y"`` or ``"recordings.<column>"`` to names: text,
+            numbers or truth values.
         columns: The label columns of the graph by these keys.
 
     Raises:

@@ -16,7 +16,7 @@ from graphkit.errors import GraphError
 __all__ = ["RecordingColumn", "as_recordings", "as_signal_recording", "recording_bounds"]
 
 RecordingColumn = Tensor | np.ndarray
-"""One value per recording: a tensor ``[P, ...]`` of numbers, or a numpy array ``[P]`` of strings."""
+"""One value per recording: a tensor ``[P, ...]`` of numbers, or an array ``[P]`` of strings."""
 
 
 def as_signal_recording(value: Any, steps: int) -> Tensor | None:
@@ -60,7 +60,7 @@ def as_signal_recording(value: Any, steps: int) -> Tensor | None:
             row=row,
             expected=f"at least {int(recording[row - 1])}",
             got=int(recording[row]),
-            fix="Put the rows of each recording one after the other, recordings in increasing order.",
+            fix="Put the rows of each recording one after the other, in increasing order.",
         )
     return recording.contiguous()
 
@@ -72,8 +72,8 @@ def as_recordings(
 
     Raises:
         GraphError: There is no ``signal_recording``, a name is not an identifier, columns differ in
-            length or are shorter than the recordings in ``signal_recording``, or values are neither numbers
-            nor text.
+            length or are shorter than the recordings in ``signal_recording``, or values are neither
+            numbers nor text.
     """
     if value is None:
         return None
@@ -114,7 +114,7 @@ def as_recordings(
 
 
 def recording_bounds(signal_recording: Tensor | None, steps: int) -> tuple[Tensor, Tensor]:
-    """Recordings that have rows, in order, and the borders of their rows: int64 ``[K]``, ``[K + 1]``.
+    """Recordings that have rows, in order, and the borders of these: int64 ``[K]``, ``[K + 1]``.
 
     Without recordings the whole signal is recording 0.
     """

@@ -1,8 +1,8 @@
 """Scalers of signals: fitted on training rows, blind to missing readings, undone exactly.
 
 A scaler is ``y = (x - shift) / scale`` with one shift and scale for all readings, per channel, per
-node and channel, or per recording and channel. Both are buffers: they move with the module that holds
-the scaler and are saved with its ``state_dict``.
+node and channel, or per recording and channel. Both are buffers: they move with the module that
+holds the scaler and are saved with its ``state_dict``.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Scaler(nn.Module):
 
     Args:
         per: What has a shift and a scale of its own: ``"all"`` (one for everything),
-            ``"channel"``, ``"node"`` (each channel of each node) or ``"recording"`` (each channel of
-            each recording).
+            ``"channel"``, ``"node"`` (each channel of each node) or ``"recording"`` (each channel
+            of each recording).
 
     Raises:
         UnknownNameError: No such ``per``.
@@ -98,8 +98,8 @@ class Scaler(nn.Module):
 
         Args:
             x: ``[..., N, C]``.
-            recording: With ``per="recording"``: the recording that all of ``x`` lies in, or int64 ``[B]``, those
-                of the windows ``x [B, T, N, C]``.
+            recording: With ``per="recording"``: the recording that all of ``x`` lies in, or int64
+                ``[B]``, those of the windows ``x [B, T, N, C]``.
         """
         shift, scale = self._of(recording)
         return (x - shift) / scale

@@ -60,8 +60,8 @@ class TemporalGraph:
         signal_mask: bool, shape of ``signal`` (or ``[T, N]``), true where a reading is valid.
         signal_recording: int ``[T]``, the recording (session, trial, clip) of every row, never
             falling, from 0; rows of two recordings are no neighbours in time. Kept as int64.
-        recordings: Columns with one value per recording, such as ``{"y": [...], "subject": [...]}``:
-            numbers ``[P, ...]``, or text ``[P]``.
+        recordings: Columns with one value per recording, such as ``{"y": [...], "subject":
+            [...]}``: numbers ``[P, ...]``, or text ``[P]``.
         num_nodes: ``N``; inferred if left out.
         node_names: ``[N]`` original labels of the nodes.
         node_space: bool ``[N]`` of a bipartite graph whose sources and destinations have separate
@@ -76,8 +76,8 @@ class TemporalGraph:
         column_names: Names of the source columns: one for ``"src"``, ``"dst"``, ``"t"``, one per
             value of a row for ``"edge_attr"``, ``"edge_weight"``, ``"edge_type"``, ``"edge_y"``,
             ``"x"``, ``"y"``, ``"node_type"``, one per channel for ``"signal"``.
-        class_names: Names of the classes of ``"y"``, ``"edge_y"`` and ``"recordings.<column>"``: the
-            class ``i`` is called ``class_names[key][i]``; -1 is a label that is not known.
+        class_names: Names of the classes of ``"y"``, ``"edge_y"`` and ``"recordings.<column>"``:
+            the class ``i`` is called ``class_names[key][i]``; -1 is a label that is not known.
 
     Raises:
         GraphError: NaN or infinite time, a negative id, an id not below ``num_nodes``, columns of
@@ -309,7 +309,7 @@ class TemporalGraph:
 
     @property
     def recordings(self) -> Mapping[str, RecordingColumn]:
-        """Columns with one value per recording, those of the whole graph; empty if there are none."""
+        """Columns with one value per recording of the whole graph; empty if there are none."""
         return MappingProxyType(self._columns.recordings or {})
 
     @property

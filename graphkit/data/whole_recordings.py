@@ -45,7 +45,7 @@ class WholeRecordings:
         return self.recording.numel()
 
     def rows(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows of the signal of some recordings, and which of them there are, ``[B, longest]`` each."""
+        """Rows of some recordings, and which of them there are, ``[B, longest]`` each."""
         lengths = self.lengths[index]
         at = torch.arange(int(lengths.max()) if len(index) else 0)
         valid = at < lengths.unsqueeze(1)

@@ -117,8 +117,8 @@ class BlockSplit:
     Args:
         num_blocks: Blocks per recording, at least 3.
         fold: The block that tests, ``0`` to ``num_blocks - 1``.
-        within: ``"recording"`` cuts every recording; ``"signal"`` cuts the whole signal once, for recordings that
-            are stretches of a longer one.
+        within: ``"recording"`` cuts every recording; ``"signal"`` cuts the whole signal once, for
+            recordings that are stretches of a longer one.
     """
 
     num_blocks: int = 10

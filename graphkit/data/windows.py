@@ -56,8 +56,8 @@ class Windows(Sequence[Window]):
     list gathers a batch: only that batch is copied. The sequence itself costs no memory beside
     the signal but a few numbers per recording.
 
-    No window crosses the border of two recordings (``signal_recording``): windows are counted in each recording
-    from its first row, and numbered recording after recording.
+    No window crosses the border of two recordings (``signal_recording``): windows are counted in
+    each recording from its first row, and numbered recording after recording.
 
     Attributes:
         graph: The graph that the windows look at.
@@ -129,7 +129,7 @@ class Windows(Sequence[Window]):
 
     @property
     def recording(self) -> Tensor:
-        """int64 ``[num_windows]``, the recording that each window lies in (0 without recordings)."""
+        """int64 ``[num_windows]``, the recording of each window (0 without recordings)."""
         return self._recordings.repeat_interleave(self._first.diff())
 
     def covered(self, index: Any) -> Tensor:
@@ -160,7 +160,8 @@ class Windows(Sequence[Window]):
 
         Args:
             size: Windows per batch.
-            index: The windows to go through, such as one subset of a split; all of them if ``None``.
+            index: The windows to go through, such as one subset of a split; all of them if
+                ``None``.
             shuffle: Visit the windows in an order drawn from ``seed``; otherwise as they come,
                 without ``index`` as views.
             seed: Seed of the order. Pass another one for each epoch.

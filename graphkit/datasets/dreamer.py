@@ -29,10 +29,10 @@ SOURCE = Source(
     licence="On signed request; may not be passed on.",
     citation="Katsigiannis, Ramzan: DREAMER. IEEE J. Biomed. Health Inform. 22(1), 2018.",
     num_nodes=14,
-    notes="No events. signal: 14 electrodes of an Emotiv EPOC at 128 Hz. recordings: one per person and "
-    "clip; y is the rating of the chosen scale, 0 to 4; valence, arousal, dominance all three; "
-    "subject, clip, recording. Access is granted on a signed request at the address above; put "
-    "DREAMER.mat into a folder named by root= or GRAPHKIT_DATA.",
+    notes="No events. signal: 14 electrodes of an Emotiv EPOC at 128 Hz. recordings: one per "
+    "person and clip; y is the rating of the chosen scale, 0 to 4; valence, arousal, dominance "
+    "all three; subject, clip, recording. Access is granted on a signed request at the address "
+    "above; put DREAMER.mat into a folder named by root= or GRAPHKIT_DATA.",
 )
 
 

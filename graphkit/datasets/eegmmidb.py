@@ -37,9 +37,9 @@ SOURCE = Source(
     "101(23), 2000.",
     num_nodes=64,
     notes="No events. One EDF+ file per person and run, named as above. signal: 64 electrodes at "
-    "160 Hz in microvolts. recordings: trials; y 0 for T1 (left fist, or both fists), 1 for T2 (right "
-    "fist, or both feet); subject, recording (100 times the subject plus the run), clip (number "
-    "of the trial in its run). Needs mne (extra eeg).",
+    "160 Hz in microvolts. recordings: trials; y 0 for T1 (left fist, or both fists), 1 for T2 "
+    "(right fist, or both feet); subject, recording (100 times the subject plus the run), clip "
+    "(number of the trial in its run). Needs mne (extra eeg).",
 )
 
 

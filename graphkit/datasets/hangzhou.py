@@ -31,11 +31,11 @@ SOURCE = Source(
     num_nodes=80,
     notes="signal: [2700, 80, 1], people per ten minutes, 06:00 to 24:00 of 25 days from "
     "2019-01-01 (the weekend dips confirm the dates; the hour of the first slot is our reading of "
-    "where service begins). Every day is a recording (recordings: day), for there is a night between. The "
-    "published graph has 81 stations and the tensor 80; which one is missing is not recorded, and "
-    "the data do not tell (neighbours correlate about equally whichever is left out). So there are "
-    "no edges by default: edges='published' takes the 81 without station 54, which had no service "
-    "according to the competition.",
+    "where service begins). Every day is a recording (recordings: day), for there is a night "
+    "between. The published graph has 81 stations and the tensor 80; which one is missing is not "
+    "recorded, and the data do not tell (neighbours correlate about equally whichever is left "
+    "out). So there are no edges by default: edges='published' takes the 81 without station 54, "
+    "which had no service according to the competition.",
 )
 
 

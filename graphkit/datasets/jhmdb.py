@@ -75,9 +75,9 @@ def jhmdb(
         strict: Raise, instead of warning, if the files have not the published number of clips.
 
     Returns:
-        Signal ``[T, 15, 2]``: x and y of each joint, frame after frame, clip after clip; one recording
-        per clip with ``y`` (the action, in alphabetical order), ``action`` (its name) and ``split``
-        (``"train"`` or ``"test"``). Events are the bones, in both directions.
+        Signal ``[T, 15, 2]``: x and y of each joint, frame after frame, clip after clip; one
+        recording per clip with ``y`` (the action, in alphabetical order), ``action`` (its name) and
+        ``split`` (``"train"`` or ``"test"``). Events are the bones, in both directions.
 
     Raises:
         GraphError: A file is not one of DD-Net's.

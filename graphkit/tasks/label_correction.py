@@ -16,9 +16,9 @@ __all__ = ["modal_labels"]
 def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
     """Labels in which each training recording has the most frequent one of its clip.
 
-    Only training recordings are counted and only they are changed: what the people who validate or test
-    have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent training). Of
-    equally frequent labels the lowest is taken (ours).
+    Only training recordings are counted and only they are changed: what the people who validate or
+    test have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent
+    training). Of equally frequent labels the lowest is taken (ours).
 
     Args:
         labels: Class of every recording, int64 ``[P]``.

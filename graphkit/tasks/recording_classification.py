@@ -32,8 +32,8 @@ _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 class RecordingClassification(SignalTask):
     """Tell the class of whole recordings of a signal, such as clips, each of its own length.
 
-    A batch is as long as its longest recording; a model gets what was observed with it, and nothing of
-    its answer may depend on the padding. For windows of one length within recordings, see
+    A batch is as long as its longest recording; a model gets what was observed with it, and nothing
+    of its answer may depend on the padding. For windows of one length within recordings, see
     ``WindowClassification``.
 
     Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
@@ -42,7 +42,8 @@ class RecordingClassification(SignalTask):
         graph: With a ``signal`` in recordings that have labels, such as ``load("jhmdb")``.
         split: ``GivenSplit()`` if ``None``; any split by recordings.
         label: Column of ``graph.recordings`` that holds the classes.
-        stretch: In training, cut recordings at random: a stretch of at least this share of its frames.
+        stretch: In training, cut recordings at random: a stretch of at least this share of its
+            frames.
         mirror: In training, turn every other recording round along its first channel.
         noise: In training, normal noise of this size on every reading.
         selection: The metric that chooses the epoch, on validation.

@@ -57,12 +57,13 @@ class WindowClassification(SignalTask):
     probabilities of a recording's windows being averaged first.
 
     Args:
-        graph: With a ``signal``, its recordings and their labels, such as ``load("eeg_eye_state")``.
+        graph: With a ``signal``, its recordings and their labels, such as
+            ``load("eeg_eye_state")``.
         history: Rows of a window.
         stride: Rows between two training windows; half a window if ``None``.
         eval_stride: The same for validation and test; a window if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every recording,
-            the first one tested, if ``None``.
+        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every
+            recording, the first one tested, if ``None``.
         label: Column of ``graph.recordings`` that holds the classes.
         num_classes: Classes; the largest label plus one if ``None``.
         scaler: ``"window"`` takes each electrode's mean off a window and divides the window by its
@@ -76,9 +77,9 @@ class WindowClassification(SignalTask):
         windows_per_epoch: Training windows of an epoch; all of them if ``None``.
         class_weights: Weigh the training loss of a window by (windows of the most frequent class /
             windows of its class).
-        correct_labels: Name of a column of recordings, such as ``"clip"``: in training, a recording's label
-            is the most frequent one among the training recordings with the same value there. Validation
-            and test keep their own labels, and theirs are never counted.
+        correct_labels: Name of a column of recordings, such as ``"clip"``: in training, a
+            recording's label is the most frequent one among the training recordings with the same
+            value there. Validation and test keep their own labels, and theirs are never counted.
         vote: Also report metrics of whole recordings.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
@@ -321,7 +322,7 @@ class WindowClassification(SignalTask):
         return order[:size]
 
     def _chances(self) -> Tensor:
-        """Of every training window: one over classes, recordings of the class, windows of the recording."""
+        """Per training window: one over classes, recordings of the class, windows of that."""
         recording, y = self._recordings_of("train"), self._y("train")
         _, row, windows = recording.unique(return_inverse=True, return_counts=True)
         first = torch.zeros_like(windows).scatter_(0, row, y)

@@ -1,4 +1,4 @@
-"""Graphs with every part filled, and an exact comparison of two graphs."""
+"""Graphs with every column filled, and an exact comparison of two graphs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def events() -> TemporalGraph:
 
 @pytest.fixture
 def full(events: TemporalGraph) -> TemporalGraph:
-    """A graph with every part."""
+    """A graph with every column."""
     return TemporalGraph(
         *(events.src, events.dst, events.t),
         **{name: getattr(events, name) for name in EVENTS[3:]},

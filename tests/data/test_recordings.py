@@ -1,9 +1,11 @@
-"""Recordings of a signal: recordings, their columns, on disk and back."""
+"""Recordings of a signal: their columns, on disk and back."""
 
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -60,17 +62,12 @@ def test_columns_are_kept() -> None:
 
 
 def test_a_slice_keeps_the_numbers_of_its_recordings() -> None:
-    recording = build().between(2, 7)
-    assert recording.signal_recording.tolist() == [0, 1, 1, 2, 2]
-    assert recording.num_recordings == 3
-    assert recording.recordings["subject"].tolist() == ["anna", "b", "anna"]
-    assert recording.filter_events(torch.tensor([True])).signal_recording.tolist() == [
-        0,
-        1,
-        1,
-        2,
-        2,
-    ]
+    cut = build().between(2, 7)
+    assert cut.signal_recording.tolist() == [0, 1, 1, 2, 2]
+    assert cut.num_recordings == 3
+    assert cut.recordings["subject"].tolist() == ["anna", "b", "anna"]
+    kept = cut.filter_events(torch.tensor([True]))
+    assert kept.signal_recording.tolist() == [0, 1, 1, 2, 2]
 
 
 def test_on_disk_and_back(tmp_path) -> None:
@@ -83,6 +80,37 @@ def test_on_disk_and_back(tmp_path) -> None:
     assert TemporalGraph.open(tmp_path / "plain").signal_recording is None
     check_same(pickle.loads(pickle.dumps(build())), build())
     check_same(copy.deepcopy(build()), build())
+
+
+OLD = {"signal_recording": "signal_part", "recordings": "parts"}
+
+
+def in_old_words(values: dict[str, Any]) -> dict[str, Any]:
+    """What an older version wrote: its names of columns, and of the columns of recordings."""
+    names = {key: key.partition(".") for key in values}
+    return {OLD.get(n[0], n[0]) + n[1] + n[2]: values[key] for key, n in names.items()}
+
+
+def test_what_older_versions_wrote_is_opened(tmp_path) -> None:
+    g = build(class_names={"recordings.y": ["rest", "fist"]})
+    folder = tmp_path / "g"
+    g.save(folder)
+    facts = in_old_words(json.loads((folder / "graph.json").read_text()))
+    facts |= {key: in_old_words(facts[key]) for key in ("arrays", "class_names")}
+    (folder / "graph.json").write_text(json.dumps(facts))
+    for file in [*folder.glob("*.npy")]:
+        file.rename(folder / f"{next(iter(in_old_words({file.stem: 0})))}.npy")
+    assert (folder / "signal_part.npy").exists()
+    assert (folder / "parts.rating.npy").exists()
+    rebuild, (state, *ranges) = g.__reduce__()
+    state = in_old_words(state) | {"class_names": in_old_words(state["class_names"])}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for old in (TemporalGraph.open(folder), rebuild(state, *ranges)):
+            check_same(old, g)
+            assert old.class_names == {"recordings.y": ("rest", "fist")}
+            old.save(tmp_path / "again")
+            assert (tmp_path / "again" / "signal_recording.npy").exists()
 
 
 def test_to_another_device() -> None:

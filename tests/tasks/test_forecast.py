@@ -165,8 +165,10 @@ def test_training_signal() -> None:
         assert torch.equal(rows.x[place : place + 6], query.x[0])
         assert torch.equal(rows.mask[place : place + 6], query.x_mask[0])
         assert torch.equal(rows.covariates[place : place + 11], query.covariates[0])
-    parts = build(signal_recording=[0] * 80 + [1] * 80 + [2] * 80, parts={"day": [0, 1, 2]})
-    task = small(parts, split=RecordingSplit("day", test=[0], val=[2]))
+    recordings = build(
+        signal_recording=[0] * 80 + [1] * 80 + [2] * 80, recordings={"day": [0, 1, 2]}
+    )
+    task = small(recordings, split=RecordingSplit("day", test=[0], val=[2]))
     rows = task.training_signal()
     assert torch.equal(rows.x, task.scaler(recordings.signal[80:160]))
     assert rows.start.tolist() == list(range(71))

@@ -75,9 +75,9 @@ def from_networkx(
         time_unit: What one tick is; see :func:`~graphkit.data.convert.pandas.from_pandas`.
         dates, time_zone: Whether numbers count from 1970-01-01 UTC, and the zone of dates; see
             :func:`~graphkit.data.convert.pandas.from_pandas`.
-        node_events, signal, signal_t, signal_mask, signal_recording, recordings, node_space, column_names, \
-            class_names, sort, name: See :class:`~graphkit.TemporalGraph`; rows of nodes are in the
-            order of ``graph.nodes``.
+        node_events, signal, signal_t, signal_mask, signal_recording, recordings, node_space, \
+            column_names, class_names, sort, name: See :class:`~graphkit.TemporalGraph`; rows of
+            nodes are in the order of ``graph.nodes``.
 
     Text and truth values in ``edge_y`` and ``y`` become classes, whose names are kept.
     A graph that :func:`to_networkx` wrote is read back exactly without naming attributes.

@@ -116,8 +116,8 @@ def from_pandas(
         float_dtype: Type for features, weights and labels that are float64 in the table; ``None``
             keeps float64. Times always stay float64.
         column_names: Names of columns that come as arrays; those of ``events`` are kept anyway.
-        class_names: Names of the classes of ``"edge_y"``, ``"y"`` or ``"recordings.<column>"``, in the
-            order of their numbers.
+        class_names: Names of the classes of ``"edge_y"``, ``"y"`` or ``"recordings.<column>"``, in
+            the order of their numbers.
         sort: Sort unsorted events (stable) instead of raising.
         name: A name for tables and plots.
 

@@ -24,7 +24,8 @@ class WindowPredictor(SignalClassPredictor):
 
     Windows are as long as in training and start at the distance of validation and test, from the
     first row of each recording on. They are scaled as in training. With a scaler that has a scale
-    for each recording (``scale_per="recording"``) there is none for a new recording, which is refused.
+    for each recording (``scale_per="recording"``) there is none for a new recording, which is
+    refused.
     """
 
     kind: ClassVar[str] = "windows"

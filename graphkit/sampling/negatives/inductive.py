@@ -27,9 +27,9 @@ class InductiveNegatives(PastNegatives):
 
     For an event :math:`(u, v, t)` the candidates are the distinct :math:`w` with an event
     :math:`(u, w, t')`, where :math:`t'` lies after the last training event and before :math:`t`,
-    such that :math:`(u, w)` is no pair of the training subset and :math:`(u, w, t)` is no event; each
-    is equally likely. Where there are none (always in training), the negatives are random ones, and
-    :attr:`pool` records for how many.
+    such that :math:`(u, w)` is no pair of the training subset and :math:`(u, w, t)` is no event;
+    each is equally likely. Where there are none (always in training), the negatives are random
+    ones, and :attr:`pool` records for how many.
 
     Source: Poursafaei et al., "Towards Better Evaluation for Dynamic Link Prediction" (NeurIPS
     2022): edges seen in the test period but not in training, and absent now. Departures (source

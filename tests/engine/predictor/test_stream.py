@@ -79,10 +79,10 @@ def test_one_table_or_ten_or_another_process(name: str, tmp_path) -> None:
     expected = whole.score(events, observe=True)
     found = []
     for start in range(0, 60, 20):
-        parts = Predictor.open(recordings.save(tmp_path / "saved"))
-        found.append(recordings.score(events.iloc[start : start + 20], observe=True))
+        parts = Predictor.open(parts.save(tmp_path / "saved"))
+        found.append(parts.score(events.iloc[start : start + 20], observe=True))
     pd.testing.assert_frame_equal(pd.concat(found), expected)
-    pd.testing.assert_frame_equal(recordings.score(pairs), whole.score(pairs))
+    pd.testing.assert_frame_equal(parts.score(pairs), whole.score(pairs))
     pd.testing.assert_frame_equal(
         parts.recommend(["u1"], met=False), whole.recommend(["u1"], met=False)
     )

@@ -43,8 +43,8 @@ def graph(rows=(40, 33, 10, 64), missing=False, seed=0, step=4, unit="ms", **mor
     t = (np.arange(sum(rows)) + 1000 * recording) * step  # recordings lie apart
     labels = {"y": np.arange(len(rows)) % 2, "split": (["train", "val", "test"] * 9)[: len(rows)]}
     return TemporalGraph(
-        [], [], [], node_names=NAMES, signal=signal, signal_t=t, signal_recording=recording, time_unit=unit,
-        recordings=labels, class_names={"recordings.y": CLASSES}, **more,
+        [], [], [], node_names=NAMES, signal=signal, signal_t=t, signal_recording=recording,
+        time_unit=unit, recordings=labels, class_names={"recordings.y": CLASSES}, **more,
     )  # fmt: skip
 
 

@@ -46,7 +46,8 @@ def folder(toy, tmp_path_factory):
     with pytest.raises(Stop):
         run(toy, folder, stop_after=8)
     state = torch.load(folder / "last.pt", weights_only=True)
-    assert state["epoch"] == 1 and state["batch"] == 2
+    assert state["epoch"] == 1
+    assert state["batch"] == 2
     assert sorted(p.name for p in folder.iterdir()) == ["best-0.pt", "last.pt"]
     return folder
 
@@ -100,7 +101,7 @@ def test_damage_is_refused_or_changes_nothing(folder, tmp_path, name, seed):
         try:
             found = checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error), what
+            assert name in str(error), what  # noqa: PT017 - it may also load
             refused += 1
         else:
             assert same(found, whole), what
@@ -167,7 +168,7 @@ def test_damage_of_an_older_checkpoint_is_no_traceback(folder, tmp_path, name):
         try:
             checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error)
+            assert name in str(error)  # noqa: PT017 - it may also load
 
 
 @pytest.mark.filterwarnings("ignore:.*without a checksum:UserWarning")

@@ -19,6 +19,7 @@ from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.ranked import as_list, best, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.tensor_cache import tensors_unchanged
 
 __all__ = ["StreamPredictor"]
 
@@ -69,6 +70,7 @@ class StreamPredictor(Predictor):
         return self._state.schema
 
     # ---------------------------------------------------------------- score
+    @tensors_unchanged()
     @torch.no_grad()
     def score(
         self,
@@ -170,6 +172,7 @@ class StreamPredictor(Predictor):
         return pd.DataFrame(columns, index=source.frame.index)
 
     # ---------------------------------------------------------------- observe
+    @tensors_unchanged()
     @torch.no_grad()
     def observe(
         self,

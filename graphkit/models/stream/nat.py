@@ -82,6 +82,7 @@ from graphkit.nn.stream.joint_readout import (
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
+from graphkit.nn.tensor_cache import unchanged_block
 from graphkit.ops.cache_loops import read_rows
 from graphkit.ops.compiled import use_compiled
 from graphkit.registry import register
@@ -233,7 +234,7 @@ class NAT(NodeTables):
         head_channels = self_channels + 2 * len(half_lives) + node_channels
         self.node_lin = nn.Linear(head_channels, 2 * hidden_channels)
         self.score_lin = nn.Linear(hidden_channels, 1)
-        self._memo: tuple[int, _Reading, tuple[int, ...]] | None = None
+        self._memo: tuple[int, _Reading, object, tuple[int, ...]] | None = None
         self.reset_parameters()
 
     @classmethod
@@ -282,7 +283,10 @@ class NAT(NodeTables):
         num_events, num_candidates = candidates.shape
         nodes = torch.cat([src, candidates.reshape(-1)])
         reading = self._read(nodes, lambda: torch.cat([t, t.repeat_interleave(num_candidates)]))
-        self._memo = (num_candidates, reading, self._versions())
+        self._memo = None
+        block = unchanged_block()
+        if block is not None:  # elsewhere a write to the state or a weight may leave no trace
+            self._memo = (num_candidates, reading, block, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
         if num_candidates != 1:
             u = u.unsqueeze(1).expand(-1, num_candidates).reshape(-1)
@@ -355,9 +359,10 @@ class NAT(NodeTables):
         """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
         size = len(batch)
         if self._memo is not None and batch.src.device.type == "cpu":
-            stride, reading, versions = self._memo
+            stride, reading, *made = self._memo
             row, node = reading.row_of, reading.rows.node
-            if stride and row.numel() == size * (1 + stride) and versions == self._versions():
+            same = made == [unchanged_block(), self._versions()]
+            if stride and row.numel() == size * (1 + stride) and same:
                 # Contiguous, so that the compiled loop meets one layout only.
                 src_row, dst_row = row[:size], row[size::stride].contiguous()
                 if (

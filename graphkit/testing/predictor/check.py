@@ -44,6 +44,7 @@ def check_predictor(
     seed: int = 0,
     tolerance: float = 1e-5,
     separate_process: bool = True,
+    again: nn.Module | None = None,
 ) -> None:
     """Check that a predictor answers as :func:`graphkit.evaluate` does.
 
@@ -59,7 +60,9 @@ def check_predictor(
         seed: Of the pieces.
         tolerance: Largest difference of an answer, absolute and relative.
         separate_process: Open the folder in a process of its own. Turn it off for a model whose
-            class is not registered where graphkit alone is imported.
+            class cannot be imported there.
+        again: The model made anew, where its class is not registered; see
+            :meth:`graphkit.Predictor.open`.
 
     Raises:
         AssertionError: An answer or a metric differs; the message says where.
@@ -70,5 +73,5 @@ def check_predictor(
         raise GraphError("task", f"no check of predictors of kind {predictor.kind!r} yet")
     with tempfile.TemporaryDirectory() as folder:
         path = predictor.save(Path(folder) / "predictor")
-        with Elsewhere(path, separate_process) as opened:
+        with Elsewhere(path, separate_process, again) as opened:
             check(model, task, opened, batch_size=batch_size, seed=seed, tolerance=tolerance)

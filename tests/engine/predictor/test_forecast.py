@@ -294,7 +294,7 @@ def test_recordings_of_a_graph_do_not_run_into_one_another():
 def test_what_does_not_fit():
     predictor, _ = build(table(rows=50))
     more = table(rows=10, start=50)
-    with pytest.raises(GraphError, match="no row for the node 'b'"):
+    with pytest.raises(GraphError, match="no column for the node 'b'"):
         predictor.observe(more.drop(columns="b", level=0))
     with pytest.raises(GraphError, match="the node 'b' has no channel 'flow'"):
         predictor.observe(more.drop(columns=[("b", "flow")]))

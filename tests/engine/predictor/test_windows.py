@@ -173,7 +173,7 @@ def test_times():
 def test_what_does_not_fit():
     predictor, _ = build()
     frame = frame_of(graph((40,)), 0)
-    with pytest.raises(GraphError, match="no row for the node 'Cz'"):
+    with pytest.raises(GraphError, match="no column for the node 'Cz'"):
         predictor.predict(frame.drop(columns="Cz"))
     with pytest.raises(GraphError, match="belongs to no node"):
         predictor.predict(frame.assign(Oz=1.0))
@@ -246,7 +246,7 @@ def test_recordings_of_any_length(missing):
 def test_recordings_that_do_not_fit():
     predictor, _ = recordings()
     frame = frame_of(graph((40,)), 0)
-    with pytest.raises(GraphError, match="no row for the node 'Cz'"):
+    with pytest.raises(GraphError, match="no column for the node 'Cz'"):
         predictor.predict(frame.drop(columns="Cz"))
     with pytest.raises(GraphError, match="the rows lie further apart or closer together"):
         predictor.predict(frame.set_axis(frame.index * 2))

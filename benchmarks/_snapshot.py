@@ -57,8 +57,8 @@ def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> i
         folder = folder / "tuned"
     models = [_ALIASES.get(name, name) for name in _command.names(options["model"], "--model")]
     seeds = _command.seeds(options["seeds"])
-    graph = load(options["data"])
     plans = {m: _settings(m, options, task_class, folder, models) for m in models}
+    graph = load(options["data"])
     results = (
         _train(model, seed, graph, settings, task_class, job)
         for model, settings in plans.items()

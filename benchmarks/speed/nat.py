@@ -27,6 +27,7 @@ from graphkit import TemporalGraph, load
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.errors import DatasetNotFoundError
 from graphkit.models.stream.nat import NAT
+from graphkit.nn.tensor_cache import tensors_unchanged
 
 __all__ = ["Ours", "Plain", "run", "stream"]
 
@@ -122,6 +123,7 @@ class Ours(Runner):
         self.parameters = list(self.model.parameters())
         self.optimizer = make_optimizer("adam", self.parameters, lr=1e-4)
 
+    @tensors_unchanged()
     def learn(self, batch: Any, negative: Tensor) -> None:
         """One training batch."""
         candidates = torch.stack([batch.dst, negative], dim=1)
@@ -134,6 +136,7 @@ class Ours(Runner):
         for parameter in self.parameters:
             parameter.grad = None
 
+    @tensors_unchanged()
     def judge(self, batch: Any, negative: Tensor) -> Tensor:
         """Logits of the events and of their negatives."""
         candidates = torch.cat([batch.dst.unsqueeze(1), negative], dim=1)

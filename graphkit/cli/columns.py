@@ -75,6 +75,7 @@ def look_at(column: pd.Series) -> ColumnLook:
         return start
     if isinstance(column.dtype, pd.CategoricalDtype):
         present = present.astype(column.cat.categories.dtype)
+    present = present.infer_objects()
     kind = present.dtype.kind
     if kind in "mM":
         return _dates(start, present)
@@ -86,7 +87,7 @@ def look_at(column: pd.Series) -> ColumnLook:
 
 
 def words(name: str) -> set[str]:
-    """The words of a column's name: ``userId``, ``user_id`` and ``User ID`` are ``user``, ``id``."""
+    """The words of a name: ``userId``, ``user_id`` and ``User ID`` all are ``user`` and ``id``."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return set(re.split(r"[\W_]+", apart.lower())) - {""}
 
@@ -129,6 +130,8 @@ def _text(look: ColumnLook, texts: pd.Series, column: pd.Series) -> ColumnLook:
     values = texts.unique()
     examples = {"low": _cut(values[0]), "high": _cut(values[-1])}
     numeric = pd.to_numeric(texts, errors="coerce").notna()
+    if numeric.all():
+        return replace(look, kind="labels", **examples, note="numbers as text")
     if numeric.mean() > 0.5:
         row = _first(texts.index[~numeric], column)
         return replace(

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphkit.cli.parser import separator
 from graphkit.cli.tables import is_parquet, read_table, write_table
+from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graphkit.data.signal_schema import SignalSchema
     from graphkit.engine.predictor import Predictor
 
 __all__ = [
+    "add_gaps",
     "add_model",
     "add_table",
+    "ask",
+    "next_steps",
     "node_labels",
     "open_predictor",
     "read_input",
     "show_or_write",
 ]
+
+
+_NEXT = {
+    "score": "predict {} pairs.csv --out scores.csv",
+    "predict": "predict {} INPUT --out answers.csv",
+    "recommend": "recommend {} LABEL --k 10",
+    "forecast": "forecast {} --out next.csv",
+    "observe": "observe {} new.csv",
+}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +57,12 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     add("--time-unit", metavar="UNIT", help="of times that are numbers (default: as in training)")
 
 
+def add_gaps(parser: argparse.ArgumentParser) -> None:
+    """What becomes of readings that are missing between two rows."""
+    parser.add_argument("--gaps", choices=["raise", "missing", "restart", "join"], help="of "
+        "readings: what becomes of a row that is missing (default: raise)")  # fmt: skip
+
+
 def open_predictor(args: argparse.Namespace) -> Predictor:
     """The saved model.
 
@@ -55,6 +78,30 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     return Predictor.open(args.model, device=args.device)
 
 
+def ask(predictor: Predictor, method: str, *values: Any, **options: Any) -> Any:
+    """The answer of a method of a predictor.
+
+    Args:
+        values: Passed on.
+        options: Passed on but for those that are ``None``, which were not given.
+
+    Raises:
+        GraphError: The predictor has no such method, or the method takes no such option.
+    """
+    call = getattr(predictor, method)
+    options = {name: value for name, value in options.items() if value is not None}
+    if method in predictor.offers:
+        known = inspect.signature(call).parameters
+        for name in options:
+            if name not in known:
+                raise GraphError(
+                    f"--{name.replace('_', '-')}",
+                    f"{method} has no such choice for a model of '{predictor.task_name}'",
+                    fix="Leave it out.",
+                )
+    return call(*values, **options)
+
+
 def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
     """A table for a predictor, its labels in the type of the predictor's; or a saved graph.
 
@@ -65,9 +112,12 @@ def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
         from graphkit.data import TemporalGraph
 
         return TemporalGraph.open(path)
-    columns = _label_columns(predictor)
     if is_parquet(path):  # its columns have types
         return read_table(path, index=True)
+    schema = getattr(predictor, "schema", None)
+    if hasattr(schema, "channels"):
+        return _readings(read_table(path, sep=sep), schema)
+    columns = _label_columns(schema)
     frame = read_table(path, sep=sep, text=tuple(columns))
     for name, side in columns.items():
         if name in frame.columns:
@@ -97,16 +147,23 @@ def node_labels(
     return typed_labels(texts, known, column)
 
 
+def next_steps(predictor: Predictor, folder: Path) -> str:
+    """Commands that use a saved model, for the screen."""
+    lines = [line for method, line in _NEXT.items() if method in predictor.offers]
+    place = shlex.quote(str(folder))
+    return "\n".join(["Go on with:", *(f"  graphkit {line.format(place)}" for line in lines)])
+
+
 def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False) -> None:
     """Write a table to a file, or print it: as CSV, or aligned.
 
-    An index with a name or with labels is written too.
+    An index that is not 0, 1, ... is written too; one without a name is called ``label``.
     """
-    import sys
-
     import pandas as pd
 
     index = not isinstance(frame.index, pd.RangeIndex)
+    if index and frame.index.names == [None]:
+        frame = frame.rename_axis("label")
     if out is not None:
         write_table(frame, out, index=index)
         print(f"{len(frame):,} rows: {out}")
@@ -116,9 +173,22 @@ def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False
         frame.to_csv(sys.stdout, index=index)
 
 
-def _label_columns(predictor: Predictor) -> dict[str, int]:
-    """Columns of labels of a predictor's tables, each with its side."""
-    schema = getattr(predictor, "schema", None)
+def _readings(frame: pd.DataFrame, schema: SignalSchema) -> pd.DataFrame:
+    """Readings whose columns are labels of sensors in the type of training.
+
+    Where training had no name for the column of times, it is the first.
+    """
+    from graphkit.cli.labels import typed_labels
+
+    if schema.time is None:
+        frame = frame.set_index(frame.columns[0])
+    sensors = [name for name in frame.columns if name != schema.time]
+    labels = typed_labels(sensors, schema.names, "signal")
+    return frame.rename(columns=dict(zip(sensors, labels)))
+
+
+def _label_columns(schema: Any) -> dict[str, int]:
+    """Columns of labels of tables of events, each with its side."""
     names = (getattr(schema, "src", None), getattr(schema, "dst", None))
     return {name: side for side, name in enumerate(names) if name is not None}
 

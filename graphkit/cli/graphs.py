@@ -68,12 +68,14 @@ def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
     if columns.bipartite:
         options["bipartite"] = True
     names = (columns.src, columns.dst, columns.time)
-    if not is_parquet(path) and first_line(path).startswith("# graphkit "):
-        return TemporalGraph.from_csv(path, *names, dates=columns.dates, **options)
-    frame = read_table(path, sep=columns.sep)
-    if columns.dates:
-        frame = with_dates(frame, columns.time)
-    return TemporalGraph.from_pandas(frame, *names, **options)
+    if is_parquet(path):
+        frame = _with_times(read_table(path), columns)
+        return TemporalGraph.from_pandas(frame, *names, **options)
+    if not first_line(path).startswith("# graphkit "):
+        times = read_table(path, sep=columns.sep, only=columns.time)
+        _with_times(times, columns)  # refuses in the words of the command line
+    options |= {"sep": columns.sep, "dates": columns.dates}
+    return TemporalGraph.from_csv(path, *names, **options)
 
 
 def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
@@ -96,9 +98,12 @@ def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None)
     from graphkit.data.convert.node_tables import wide_table
     from graphkit.data.convert.pandas import find_column
 
+    for option, value in (("--edge-attr", columns.edge_attr), ("--label", columns.label),
+                          ("--bipartite", columns.bipartite)):  # fmt: skip
+        if value:
+            raise GraphError(option, "a table of readings has no events")
     frame = read_table(path, sep=columns.sep, index=True)
-    if columns.dates:
-        frame = with_dates(frame, columns.time)
+    frame = _with_times(frame, columns)
     find_column(frame, columns.time)
     wide = wide_table(frame, None, columns.time)
     times = read_times(wide.times, columns.time, columns.time_unit)
@@ -132,17 +137,57 @@ def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None)
     )
 
 
-def with_dates(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table with a column of ISO 8601 texts as dates.
+def _with_times(frame: pd.DataFrame, columns: TableColumns) -> pd.DataFrame:
+    """The table with texts of dates as dates, where ``--dates`` says that they are.
 
     Raises:
-        GraphError: A text is no date.
+        GraphError: A time is missing or not finite, a text is no date, or times are text and
+            ``--dates`` does not say that they are dates.
     """
+    import numpy as np
+    import pandas as pd
+
     from graphkit.data.convert.dates import parse_dates
 
-    if column not in frame.columns or frame[column].dtype.kind in "Mm":
+    if columns.time not in frame.columns or frame[columns.time].empty:
         return frame
-    return frame.assign(**{column: parse_dates(frame[column], column)})
+    times = frame[columns.time]
+    text = not pd.api.types.is_numeric_dtype(times) and times.dtype.kind not in "Mm"
+    if columns.dates and pd.api.types.is_numeric_dtype(times):
+        raise GraphError(
+            columns.time,
+            "times are numbers",
+            row=0,
+            expected="dates, as --dates says",
+            got=str(times.iloc[0]),
+            fix="Leave out --dates, and say --time-unit; or write dates as 2024-03-01.",
+        )
+    wrong, expected = times.isna(), "a time"
+    if text and columns.dates:
+        wrong |= pd.to_datetime(times, errors="coerce", format="ISO8601", utc=True).isna()
+        expected = "an ISO 8601 date such as 2024-03-01 or 2024-03-01T12:00:00+02:00"
+    elif text:
+        wrong |= pd.to_numeric(times, errors="coerce").isna()
+        expected = "a number"
+    elif times.dtype.kind == "f":
+        wrong |= ~np.isfinite(times)
+        expected = "a finite number"
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        absent = bool(times.isna().iloc[row])
+        raise GraphError(
+            columns.time,
+            "a time is missing" if absent else "not a time",
+            row=row,
+            expected=expected,
+            got=None if absent else repr(times.iloc[row]) if text else str(times.iloc[row]),
+            fix="If times are dates such as 2024-03-01T12:00, add --dates."
+            if text and not columns.dates and not absent
+            else None,
+        )
+    if text and columns.dates:
+        return frame.assign(**{columns.time: parse_dates(times, columns.time)})
+    return frame
 
 
 def _links(path: Path, columns: TableColumns, sensors: list[str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from graphkit.errors import GraphError
@@ -12,16 +11,16 @@ from graphkit.errors import GraphError
 __all__ = ["typed_labels"]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_KINDS = {str: "text", int: "an integer", float: "a number"}
-_DIGITS = 18  # integers of more digits are no labels that a table of training held
+_KINDS = {str: "text", int: "an integer as it is normally written", float: "a number"}
 
 
 def typed_labels(texts: Sequence[Any], known: Iterable[Any], column: str) -> list[Any]:
     """Labels as text in the type that the known labels have.
 
-    Where all known labels are integers, a text is read as an integer: ``007`` and ``7.0`` are 7 as
-    they were in the table of training, ``7.5`` is refused. Where labels are of several types, a
-    text stands for the known label that is written so.
+    Where all known labels are integers, a text is read as an integer, as
+    :meth:`TemporalGraph.from_csv` reads it: ``007`` and ``7.0`` are not how 7 is written, and are
+    refused. Where labels are of several types, a text stands for the known label that is written
+    so.
 
     Args:
         texts: Text. What is no text (a table with typed columns) is returned as it is.
@@ -53,15 +52,14 @@ def typed_labels(texts: Sequence[Any], known: Iterable[Any], column: str) -> lis
 
 
 def _read(text: str, kind: type, column: str, row: int) -> Any:
+    from graphkit.data.convert.labels import is_canonical
+
     if kind is str:
         return text
-    number = _NUMBER.fullmatch(text.strip())
-    if number and kind is float:
+    if kind is int and is_canonical(text):
+        return int(text)
+    if kind is float and _NUMBER.fullmatch(text):
         return float(text)
-    if number and kind is int:
-        exact = Decimal(text.strip())
-        if exact.adjusted() <= _DIGITS and exact == exact.to_integral_value():
-            return int(exact)
     raise GraphError(
         column,
         "not a label as those of training",

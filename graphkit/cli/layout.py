@@ -71,11 +71,11 @@ def guess_layout(looks: Sequence[ColumnLook], num_rows: int, sep: str = ",") -> 
     time = _named(looks, _TIMES, None) or _first(looks, _TIMES)
     rest = [look for look in looks if look is not time]
     src, dst = _named(rest, _ENDS, _SRC), _named(rest, _ENDS, _DST)
-    numbers = [look for look in rest if look.kind in ("numbers", "ids", "classes")]
-    wide = time is not None and src is None and dst is None and len(numbers) >= 2
-    if wide and time.distinct == num_rows and len(numbers) == len(rest):
-        return Layout("readings", _columns(time, sep=sep))
     ends = [look for look in rest if look.kind in _ENDS]
+    # Two columns of integers among numbers are ends; none or many are readings.
+    wide = time is not None and src is None and dst is None and len(ends) != 2 and len(rest) > 1
+    if wide and time.distinct == num_rows and all(map(_numeric, rest)):
+        return Layout("readings", _columns(time, sep=sep))
     src = src or next((look for look in ends if look is not dst), None)
     dst = dst or next((look for look in ends if look is not src), None)
     roles = {"src": src, "dst": dst, "time": time}
@@ -147,8 +147,8 @@ def _why_not(look: ColumnLook) -> str | None:
     """Why a column cannot be a feature of events, ``None`` if it can."""
     if look.kind == "empty":
         return "it is empty"
-    if look.kind not in ("numbers", "ids", "classes", "times") or not _numeric(look):
-        return "text; encode it as numbers to use it"
+    if not _numeric(look):
+        return "not numbers; encode it as numbers to use it"
     if look.bad_row is not None:
         return f"row {look.bad_row} has no number"
     if look.distinct < 2:
@@ -157,6 +157,8 @@ def _why_not(look: ColumnLook) -> str | None:
 
 
 def _numeric(look: ColumnLook) -> bool:
+    if look.kind not in ("numbers", "ids", "classes", "times"):
+        return False
     try:
         float(look.low)
     except ValueError:

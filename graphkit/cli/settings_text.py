@@ -111,7 +111,7 @@ def task_functions(make: Any) -> list[Callable[..., Any]]:
     passed_on = {"timeline": Timeline, "random_options": random_split}
     found = [make]
     for parameter in inspect.signature(make).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
+        if parameter.kind is parameter.VAR_KEYWORD and parameter.name in passed_on:
             found.append(passed_on[parameter.name])
     return found
 
@@ -206,9 +206,9 @@ def apply(
         getattr(settings, scope)[name] = value
 
 
-def scopes(part: str, model: str) -> tuple[str, ...]:
+def scopes(section: str, model: str) -> tuple[str, ...]:
     """Where an old name of a setting may be listed."""
-    return (part, model) if part == "model" else (part,)
+    return (section, model) if section == "model" else (section,)
 
 
 def _passed(function: Any, make: Any) -> tuple[Any | None, set[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from graphkit.errors import GraphError, MissingFileError, require
 
@@ -23,14 +23,21 @@ def is_parquet(path: str | Path) -> bool:
 
 
 def read_table(
-    path: str | Path, *, sep: str = ",", text: tuple[str, ...] = (), index: bool = False
+    path: str | Path,
+    *,
+    sep: str = ",",
+    text: tuple[str, ...] = (),
+    only: str | None = None,
+    index: bool = False,
 ) -> pd.DataFrame:
     """Read a table, floats to the last bit.
 
     Args:
         path: ``.parquet``, or text with a header.
         sep: What parts two fields of text.
-        text: Columns of a text file whose values stay text, such as labels.
+        text: Columns of a text file whose values stay text, such as labels; an empty field is
+            missing.
+        only: The one column of a text file to read, none if there is no such column.
         index: Whether the index of a Parquet file, if it has a name, becomes a column.
 
     Raises:
@@ -50,15 +57,42 @@ def read_table(
         except (ValueError, OSError) as error:
             raise _no_table(path, error) from error
         return frame.reset_index() if index and frame.index.name is not None else frame
-    options: dict[str, Any] = {"sep": sep, "engine": "c", "low_memory": False}
+    options: dict[str, Any] = {} if only is None else {"usecols": lambda name: name == only}
+    options |= {"sep": sep, "engine": "c", "low_memory": False}
     if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1):
         options["float_precision"] = "round_trip"  # the default from 3.1 on
     try:
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str), **options)
+        _check_width(path, sep)
+        frame = pd.read_csv(path, **options)
+        there = [name for name in text if name in frame.columns]
+        if there:  # NA, null and 007 are labels
+            options |= {"dtype": str, "keep_default_na": False, "na_values": [""]}
+            labels = pd.read_csv(path, **options | {"usecols": there})
+            frame = frame.assign(**{name: labels[name].astype(object) for name in there})
     except pd.errors.EmptyDataError:
         raise GraphError(str(path), "the file is empty", expected="one row per line") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise _no_table(path, error) from error
+    return frame
+
+
+def _check_width(path: Path, sep: str) -> None:
+    """Refuse rows that are wider than the header: pandas takes their first fields for an index."""
+    import csv
+    import itertools
+
+    with _opened(path) as file:
+        records = filter(None, csv.reader(file, delimiter=sep))
+        head, row = [*itertools.islice(records, 2), [], []][:2]
+    if len(row) > len(head):
+        raise GraphError(
+            str(path),
+            "rows have more fields than the header",
+            row=0,
+            expected=f"{len(head)} fields",
+            got=f"{len(row)} fields",
+            fix="Change the header or the rows.",
+        )
 
 
 def first_line(path: str | Path) -> str:
@@ -68,19 +102,24 @@ def first_line(path: str | Path) -> str:
         MissingFileError: There is no such file.
         GraphError: It is not text.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(path)
+    try:
+        with _opened(path) as file:
+            return file.readline()
+    except (UnicodeDecodeError, EOFError) as error:
+        raise _no_table(path, error) from error
+
+
+def _opened(path: Path) -> TextIO:
     import bz2
     import gzip
     import lzma
 
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(path)
-    opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix.lower(), open)
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            return file.readline()
-    except (UnicodeDecodeError, EOFError, lzma.LZMAError) as error:
-        raise _no_table(path, error) from error
+    packed: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    opener = packed.get(path.suffix.lower(), open)
+    return opener(path, "rt", encoding="utf-8-sig", newline="")
 
 
 def check_output(path: str | Path) -> Path:
@@ -112,6 +151,9 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -
         frame: The table.
         path: ``.csv``, ``.tsv`` (each also compressed) or ``.parquet``.
         index: Also write the index, as the first column.
+
+    Raises:
+        GraphError: The name is of no such kind, or Parquet has no type for a column.
     """
     from graphkit.files import write_atomically
 
@@ -119,8 +161,17 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -
     if is_parquet(path):
         frame = frame.reset_index() if index else frame
 
+        frame = frame.set_axis(list(map(str, frame.columns)), axis=1)
+
         def write(file: BinaryIO) -> None:
-            frame.to_parquet(file, index=False)
+            try:
+                frame.to_parquet(file, index=False)
+            except ValueError as error:  # such as a column of numbers and text
+                raise GraphError(
+                    "--out",
+                    f"Parquet cannot hold the table ({' '.join(str(error).split())})",
+                    fix="Write a .csv file.",
+                ) from error
     else:
         packed = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(path.suffix.lower())
         sep = "\t" if ".tsv" in [s.lower() for s in path.suffixes] else ","

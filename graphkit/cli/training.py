@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Training"]
 
-_BY_COMMAND = {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
+_BY_COMMAND = {"seed", "progress", "name", "checkpoint_dir", "resume"}
 
 
 @dataclass
@@ -93,7 +92,7 @@ class Training:
             self.model_name,
             settings_text.parse(list(assignments)),
             model_names=names,
-            fit_names=set(inspect.signature(fit).parameters) - without,
+            fit_names=settings_text.optional_parameters(fit) - without,
             task_names=task_names,
             others={self.model_name: names},
         )
@@ -118,6 +117,12 @@ class Training:
             GraphError: The task needs more than a table holds, or the data cannot be used.
         """
         if path.is_dir():
+            if edges is not None or columns != TableColumns():
+                raise GraphError(
+                    str(path),
+                    "arguments about columns are given, but this is the folder of a saved graph",
+                    fix="Leave out --src, --dst, --time and the others: the graph has them.",
+                )
             return saved_graph(path)
         return _READERS[self.view](path, columns, edges)
 
@@ -128,18 +133,13 @@ class Training:
         seed: int = 0,
         checkpoint_dir: Path | None = None,
         resume: bool = False,
-    ) -> tuple[Result, Any]:
-        """Train and test; the result and its predictor."""
+    ) -> Result:
+        """Train and test."""
         from graphkit import fit, registry, seed_everything
-        from graphkit.engine.predictor import Predictor
 
         task = registry.get("task", self.task_name)(graph, **self.task)
         seed_everything(seed)
-        make = registry.get("model", self.model_name)
-        build, source = (
-            (make.from_task, task) if hasattr(make, "from_task") else (make.from_graph, graph)
-        )
-        model = build(source, **self.model)
+        model = registry.get("model", self.model_name).from_task(task, **self.model)
         result = fit(
             model,
             task,
@@ -150,12 +150,7 @@ class Training:
             name=self.model_name,
         )
         result.settings |= {"model": self.model, "task": self.task}
-        return result, Predictor(model, task, batch_size=self.fit.get("batch_size"))
-
-    def next_steps(self, folder: Path) -> str:
-        """Commands that use the saved model."""
-        lines = _NEXT[self.view]
-        return "\n".join(["Go on with:", *(f"  graphkit {line.format(folder)}" for line in lines)])
+        return result
 
 
 def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> dict[str, Any]:
@@ -164,11 +159,13 @@ def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> d
     Tasks on events take both; those on steps take the shares of training and validation; those on
     windows take a split.
     """
-    if not given or given.keys() <= names:
-        return given
+    if not given:
+        return {}
     if "train" in names:
         val = given.get("val", 0.1)
         return {"train": 1 - val - given.get("test", 0.2), "val": val}
+    if given.keys() <= names:
+        return given
     if view == "signal":
         from graphkit.data.window_splits import TimeSplit
 
@@ -200,10 +197,4 @@ _READERS: dict[str, Callable[[Path, TableColumns, Path | None], Any]] = {
     "snapshot": _read_events,
     "signal": readings_graph,
     "static": _refuse_table,
-}
-_NEXT = {
-    "stream": ("predict {} pairs.csv --out scores.csv", "recommend {} LABEL --k 10"),
-    "snapshot": ("predict {} pairs.csv --out scores.csv",),
-    "signal": ("forecast {} --out next.csv",),
-    "static": ("predict {} graph/ --out classes.csv",),
 }

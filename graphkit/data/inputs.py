@@ -168,6 +168,8 @@ def as_labels(value: Any, column: str, rows: int, space: Tensor | None = None) -
 
 def label_array(items: list[Any] | tuple[Any, ...]) -> np.ndarray:
     """Labels as an array that keeps each of them, and its type, exactly."""
+    plain = (np.number, np.str_)
+    items = [item.item() if isinstance(item, plain) else item for item in items]
     kinds = {type(item) for item in items}
     if kinds == {str} and any(item.endswith("\0") for item in items):
         return _objects(items)  # numpy's own strings lose a trailing NUL
@@ -212,7 +214,7 @@ def check_ids(
             row=row,
             expected="ids from 0",
             got=ids[row].item(),
-            fix="Map labels to ids with TemporalGraph.from_pandas(ids='compact').",
+            fix="Map labels to ids with TemporalGraph.from_pandas(ids='number').",
         )
     if high >= num_nodes:
         row = first_row(ids >= num_nodes)

@@ -257,7 +257,7 @@ class Labels:
 
     def _unknown(self, column: str, row: int, label: Any, side: int) -> GraphError:
         names = self._places[side if self._space is not None else 0]
-        hint = "Add it to the known labels (node_names), or admit new ones."
+        hint = "Correct it, or admit it first: Predictor.observe() does for new nodes."
         other = str(label) if not isinstance(label, str) else _number(label)
         if other in names:
             kinds = ("text", "a number") if isinstance(label, str) else ("a number", "text")

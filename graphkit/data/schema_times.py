@@ -55,6 +55,8 @@ class Clock:
                 told in its unit without rounding.
         """
         column = pd.Series(column)
+        if not len(column):  # an empty column has no type to go by
+            return np.empty(0, dtype=self.dtype)
         text = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
         if text and self.dates:
             column = parse_dates(column, name)

@@ -93,7 +93,7 @@ class SignalSchema:
 
         Raises:
             GraphError: A node or channel is missing, a column belongs to no node, readings are not
-                numbers, or times do not increase or do not fit the clock.
+                finite numbers, or times do not increase or do not fit the clock.
         """
         if isinstance(table, TemporalGraph):
             table = self._frame_of(table)
@@ -121,7 +121,12 @@ class SignalSchema:
                 row=int(np.argmax(still)) + 1,
                 fix="Sort the rows (sort_index) and merge duplicates first.",
             )
-        values = torch.from_numpy(np.ascontiguousarray(wide.values))
+        values = torch.tensor(wide.values)
+        if values.is_floating_point() and bool(values.isinf().any()):
+            row = int(values.isinf().flatten(1).any(1).nonzero()[0])
+            raise GraphError(
+                "signal", "a reading is not finite", row=row, expected="a number, NaN if missing"
+            )
         mask = (
             ~torch.isnan(values) if values.is_floating_point() else torch.ones_like(values).bool()
         )

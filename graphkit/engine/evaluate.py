@@ -13,6 +13,7 @@ from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.errors import GraphError
+from graphkit.nn.tensor_cache import tensors_unchanged
 from graphkit.protocols import Task
 
 __all__ = ["evaluate"]
@@ -59,7 +60,7 @@ def evaluate(
     check_model(model)
     check_task(task)
     check_match(model, task)
-    with threads_set(threads):
+    with threads_set(threads), tensors_unchanged():
         runtime = Runtime.start(device, precision)
         runtime.place(model)
         _check_processes(runtime, model, task, split, batch_size)

@@ -25,6 +25,7 @@ from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
 from graphkit.errors import GraphError
+from graphkit.nn.tensor_cache import tensors_unchanged
 from graphkit.protocols import Task
 
 __all__ = ["fit", "model_name"]
@@ -125,7 +126,7 @@ def fit(
         "tolerance": tolerance,
         "mean_window": mean_window,
     }
-    with threads_set(threads) as used_threads, ExitStack() as held:
+    with threads_set(threads) as used_threads, tensors_unchanged(), ExitStack() as held:
         reset_peak_rss()
         runtime = Runtime.start(device, precision)
         checkpoints = None

@@ -23,6 +23,7 @@ from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.errors import GraphError
+from graphkit.nn.tensor_cache import tensors_unchanged
 from graphkit.tasks.answer import Answer
 
 __all__ = ["fit_many"]
@@ -100,7 +101,7 @@ def fit_many(
         "mean_window": mean_window,
         "stacked": len(models),
     }
-    with threads_set(threads) as used_threads:
+    with threads_set(threads) as used_threads, tensors_unchanged():
         reset_peak_rss()
         runtime = replace(Runtime.start(device), world=1)  # a process trains all runs, whole
         runs = [

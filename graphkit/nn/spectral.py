@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.ops.edges import check_edges
 
 __all__ = ["correlation_basis", "fix_signs", "laplacian_basis"]
 
@@ -42,19 +43,17 @@ def laplacian_basis(
         (2 where there is none).
 
     Raises:
-        GraphError: A weight is negative or not finite, or an id is out of range.
+        GraphError: A weight is negative or not finite, or an id is out of range
+            (:func:`graphkit.ops.edges.check_edges`).
     """
     from scipy import sparse
 
+    check_edges(edge_index, edge_weight, num_nodes)
     row, col = edge_index.detach().cpu().numpy()
-    if row.size and (row.min() < 0 or col.min() < 0 or max(row.max(), col.max()) >= num_nodes):
-        raise GraphError("edge_index", "an id is out of range", expected=f"0 to {num_nodes - 1}")
     if edge_weight is None:
         weight = np.ones(row.size)
     else:
         weight = edge_weight.detach().cpu().double().numpy().reshape(-1)
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise GraphError("edge_weight", "a weight is negative or not finite", expected=">= 0")
     keep = row != col
     a = sparse.coo_array((weight[keep], (row[keep], col[keep])), (num_nodes, num_nodes)).tocsr()
     a = (a + a.T) / 2
@@ -69,7 +68,7 @@ def correlation_basis(signal: Tensor, *, num_vectors: int = 16) -> tuple[Tensor,
     r"""Eigenvectors of the correlation between the nodes' series, with the largest eigenvalues.
 
     Args:
-        signal: ``[T, N]`` readings of a training part, finite. A constant series correlates with
+        signal: ``[T, N]`` readings of a training subset, finite. A constant series correlates with
             nothing.
         num_vectors: q.
 

@@ -1,7 +1,8 @@
-"""The edges of a graph, in whichever form a caller holds it."""
+"""The edges of a graph, in whichever form a caller holds it, and the check that they all pass."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,9 +10,10 @@ from torch import Tensor
 
 from graphkit.errors import GraphError
 
-__all__ = ["as_edges"]
+__all__ = ["as_edges", "check_edges", "check_weights"]
 
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc)
+_LARGEST = torch.finfo(torch.float32).max
 
 
 def as_edges(
@@ -33,7 +35,8 @@ def as_edges(
 
     Raises:
         GraphError: ``edge_index`` has another type, layout or shape, or ``adj_t`` comes with
-            ``edge_weight``.
+            ``edge_weight``; an id is out of range or a weight is not one that degrees can be
+            summed of (:func:`check_edges`).
     """
     if not isinstance(edge_index, Tensor):
         raise GraphError(
@@ -46,6 +49,7 @@ def as_edges(
     if hasattr(edge_index, "as_tensor"):  # PyG's EdgeIndex
         edge_index = edge_index.as_tensor()
     if edge_index.layout == torch.strided:
+        check_edges(edge_index, edge_weight, num_nodes)
         return edge_index, edge_weight
     if edge_weight is not None:
         raise GraphError(
@@ -56,6 +60,91 @@ def as_edges(
             fix="Put the weights into the values of adj_t.",
         )
     return _entries(edge_index, num_nodes)
+
+
+def check_edges(
+    edge_index: Tensor, edge_weight: Tensor | None = None, num_nodes: int | None = None
+) -> None:
+    """Refuse edges that no layer can normalise, or that lead to nodes that are not there.
+
+    Every layer and basis that divides by degrees passes through here before it sums them. The check
+    costs one pass over the edges. Under ``torch.compile`` it cannot raise an error of its own: a
+    wrong weight fails as an assertion of torch there (``RuntimeError``).
+
+    Args:
+        edge_index: int64 ``[2, E]``.
+        edge_weight: ``[E]``, or ``None``.
+        num_nodes: :math:`N`; ids are not checked if left out.
+
+    Raises:
+        GraphError: ``edge_index`` is not ``[2, E]``, an id is not in ``0..N - 1``, there is not one
+            weight per edge, or a weight is negative, infinite or NaN. The message says the row.
+    """
+    if edge_index.dim() != 2 or edge_index.shape[0] != 2:
+        raise GraphError(
+            "edge_index", "not a list of edges", expected="[2, E]", got=list(edge_index.shape)
+        )
+    if edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
+        raise GraphError(
+            "edge_weight",
+            "not one number per edge",
+            expected=list(edge_index.shape[1:]),
+            got=list(edge_weight.shape),
+        )
+    if num_nodes is not None and edge_index.numel() and not torch.compiler.is_compiling():
+        low, high = torch.aminmax(edge_index)
+        if not bool((low >= 0) & (high < num_nodes)):
+            row = int(((edge_index < 0) | (edge_index >= num_nodes)).any(0).nonzero()[0])
+            raise GraphError(
+                "edge_index",
+                "no such node",
+                row=row,
+                expected=f"ids from 0 to {num_nodes - 1}, one for each row of x",
+                got=edge_index[:, row].tolist(),
+            )
+    if edge_weight is not None:
+        check_weights(edge_weight)
+
+
+def check_weights(weight: Tensor, column: str = "edge_weight") -> None:
+    """Refuse weights of edges that are negative, infinite, NaN, or so large that a sum is infinite.
+
+    The square root of a negative degree is NaN, and a degree near zero, where weights of both signs
+    cancel, makes entries of any size. Of an infinite degree all entries would be 0.
+
+    Args:
+        weight: ``[E]``.
+        column: Name for the message.
+
+    Raises:
+        GraphError: There is such a weight; the message says the first row. Under ``torch.compile``
+            it is a ``RuntimeError``.
+    """
+    if weight.numel() == 0:
+        return
+    weight = weight.detach()
+    limit = _LARGEST / weight.numel()
+    if torch.compiler.is_compiling():
+        fits = ((weight >= 0) & (weight <= limit)).all()
+        torch._assert_async(fits, f"{column}: a weight is negative, not finite or too large")
+        return
+    low, high = torch.stack(torch.aminmax(weight)).tolist()  # NaN if any is
+    if low >= 0 and high <= limit:
+        return
+    row = int((~((weight >= 0) & (weight <= limit))).nonzero()[0])
+    value = weight[row].item()
+    finite = weight.dtype == torch.bool or math.isfinite(value)
+    raise GraphError(
+        column,
+        "a weight is not finite"
+        if not finite
+        else ("a weight is negative" if value < 0 else "a weight is too large to be summed"),
+        row=row,
+        expected="a finite number >= 0",
+        got=value,
+        fix="Layers divide by sums of weights. Take magnitudes (weight.abs()), shift the weights, "
+        "or leave them out and pass them as edge_attr.",
+    )
 
 
 def _entries(adj_t: Tensor, num_nodes: int | None) -> tuple[Tensor, Tensor]:
@@ -81,4 +170,5 @@ def _entries(adj_t: Tensor, num_nodes: int | None) -> tuple[Tensor, Tensor]:
         raise GraphError(
             "adj_t", "not one number per edge", expected="values [E]", got=list(value.shape)
         )
+    check_weights(value, "adj_t")
     return torch.stack([source, target]), value

@@ -32,6 +32,7 @@ from graphkit.errors import GraphError
 from graphkit.ops import gate_loops
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
+from graphkit.ops.edges import check_edges
 
 __all__ = [
     "gated_propagation",
@@ -57,8 +58,8 @@ def normalized_edges(
     Messages flow along an edge, as in PyG: entry (target, source). The degree is the sum of the
     weights that come in, on a directed graph too, for both ends (then :math:`\hat A` is not
     symmetric; ``torch_geometric.utils.to_undirected`` makes it so). A self loop is added only
-    where a node has none. Parallel edges add up, self loops among them. A node whose degree is not
-    positive sends and receives nothing.
+    where a node has none. Parallel edges add up, self loops among them. A node of degree 0 sends
+    and receives nothing.
 
     Args:
         edge_index: int64 ``[2, E]``, sources and targets.
@@ -70,7 +71,13 @@ def normalized_edges(
     Returns:
         int64 ``[2, E + n]`` (``[2, E]`` without self loops) and the values: the edges in their
         order, then one self loop for each node (of weight 0 where the node has its own).
+
+    Raises:
+        GraphError: ``edge_index`` is not ``[2, E]``, holds an id outside of ``0..num_nodes - 1``,
+            the number of weights is another than that of edges, or a weight is negative or not
+            finite (:func:`graphkit.ops.edges.check_edges`).
     """
+    check_edges(edge_index, edge_weight, num_nodes)
     source, target = edge_index[0], edge_index[1]
     if edge_weight is None:
         weight = torch.ones(source.shape[0], dtype=dtype, device=source.device)
@@ -100,30 +107,8 @@ def normalized_adjacency(
     """:func:`normalized_edges` as a matrix: row = target, column = source.
 
     Raises:
-        GraphError: ``edge_index`` is not ``[2, E]``, holds an id outside of ``0..num_nodes - 1``,
-            or the number of weights is another than that of edges.
+        GraphError: As :func:`normalized_edges`.
     """
-    if edge_index.dim() != 2 or edge_index.shape[0] != 2:
-        raise GraphError(
-            "edge_index", "not a list of edges", expected="[2, E]", got=list(edge_index.shape)
-        )
-    if edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
-        raise GraphError(
-            "edge_weight",
-            "not one number per edge",
-            expected=list(edge_index.shape[1:]),
-            got=list(edge_weight.shape),
-        )
-    outside = (edge_index < 0) | (edge_index >= num_nodes)
-    if bool(outside.any()):
-        row = int(outside.any(0).nonzero()[0])
-        raise GraphError(
-            "edge_index",
-            "no such node",
-            row=row,
-            expected=f"ids from 0 to {num_nodes - 1}, one for each row of x",
-            got=edge_index[:, row].tolist(),
-        )
     index, value = normalized_edges(
         edge_index, num_nodes, edge_weight, add_self_loops=add_self_loops, dtype=dtype
     )

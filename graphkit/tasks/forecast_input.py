@@ -214,6 +214,22 @@ class ForecastInput(nn.Module):
         rows = torch.arange(1, self.horizon + 1, device=last.device) + self.delay
         return last.unsqueeze(-1) + rows * self.step
 
+    def window_times(self, t: Tensor) -> Tensor:
+        """The times of all rows of windows, from those of the rows that a model is given.
+
+        Args:
+            t: ``[..., history]``.
+
+        Returns:
+            ``[..., history + delay + horizon]``.
+
+        Raises:
+            GraphError: How far rows lie apart is not known.
+        """
+        ahead = self.times_ahead(t[..., -1])
+        skipped = ahead[..., :1] + torch.arange(-self.delay, 0, device=t.device) * self.step
+        return torch.cat([t, skipped, ahead], dim=-1)
+
     def original_units(self, ahead: Tensor, covariates: Tensor | None) -> Tensor:
         """A model's answer ``[..., T, N, C']`` in original units.
 

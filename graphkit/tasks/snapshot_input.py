@@ -18,7 +18,7 @@ from graphkit.nn.snapshot import (
     check_flow,
     out_degree,
 )
-from graphkit.nn.snapshot.recent import Recent
+from graphkit.nn.snapshot.recent import RecentSteps
 from graphkit.tasks.snapshot_steps import Step, StepBorders, cut_steps
 
 __all__ = ["FEATURES", "Seen", "SnapshotInput"]
@@ -117,7 +117,7 @@ class SnapshotInput(nn.Module):
             kinds = 2 * self.num_classes
             self.reputation = FadingDegrees(self.num_nodes, kinds, self.half_lives)
             self.register_buffer("votes", torch.zeros(self.num_nodes, kinds))
-        self.edges, self.seen = Recent(self.adj_window - 1), Recent(self.reach)
+        self.edges, self.seen = RecentSteps(self.adj_window - 1), RecentSteps(self.reach)
         self.register_buffer("next_step", torch.zeros((), dtype=torch.int64))
         self._window: tuple[int, list[Snapshot]] | None = None
 
@@ -199,6 +199,70 @@ class SnapshotInput(nn.Module):
             self.votes = torch.zeros_like(self.votes)
         self._window = None
 
+    def grow(self, num_nodes: int, x: Tensor | None = None) -> Tensor:
+        """Take in new nodes, with the next ids and without an event so far.
+
+        Everything is then as if they had been there from the beginning; numbers of the other nodes
+        stay the same.
+
+        Args:
+            num_nodes: N from now on.
+            x: Of ``"x"``: features of the new nodes, ``[new, C]``, the same in all steps so far.
+
+        Returns:
+            Their features in the steps so far, as in :attr:`Seen.x`.
+
+        Raises:
+            GraphError: There would be fewer nodes than now, or ``x`` does not fit.
+        """
+        new = num_nodes - self.num_nodes
+        if new < 0:
+            raise GraphError(
+                "num_nodes", "nodes cannot be taken away", expected=f">= {self.num_nodes}",
+                got=num_nodes,
+            )  # fmt: skip
+        if self.features == "x":
+            if x is None or x.shape != (new, self.x_channels):
+                raise GraphError(
+                    "x",
+                    "new nodes need the features of training",
+                    expected=f"[{new}, {self.x_channels}]",
+                    got=None if x is None else list(x.shape),
+                )
+            rows = x
+        elif self.features == "degree":
+            rows = torch.zeros(new, dtype=torch.int64)
+        else:
+            rows = torch.zeros(new, self.in_channels)
+        rows = rows.to(self.next_step.device)
+        for fading in (self.activity, self.reputation):
+            if fading is not None:
+                fading.grow(num_nodes)
+        if self.reputation is not None:
+            self.votes = torch.cat([self.votes, self.votes.new_zeros(new, self.votes.shape[1])])
+        longer: dict[int, Tensor] = {}  # features that do not change are one tensor for all steps
+
+        def with_rows(x: Tensor, *edges: Tensor) -> tuple[Tensor, ...]:
+            if x.data_ptr() not in longer:
+                longer[x.data_ptr()] = torch.cat([x, rows.to(x.dtype)])
+            return longer[x.data_ptr()], *edges
+
+        self.seen.change(with_rows)
+        self.num_nodes, self._window = int(num_nodes), None
+        return rows
+
+    def pass_to(self, number: int) -> None:
+        """Say that all steps before step ``number`` are over: those not advanced past were empty
+        and are left out.
+
+        Raises:
+            GraphError: Steps without an event are not left out (``skip_empty``).
+        """
+        if number > int(self.next_step):
+            if not self.skip_empty:
+                raise GraphError("number", "empty steps count here: cut(stop=) and advance()")
+            self.next_step.fill_(number)
+
     def advance(self, step: Step) -> Seen:
         """Move past a step; what the model is given of it.
 
@@ -235,6 +299,10 @@ class SnapshotInput(nn.Module):
         if self._window is None or self._window[0] != at:
             self._window = at, [self.snapshot(Seen(*kept)) for kept in self.seen.steps()]
         return self._window[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies: without snapshots that are made again when they are asked for."""
+        return {**self.__dict__, "_window": None}
 
     def extra_repr(self) -> str:
         return f"{self.num_nodes} nodes, features={self.features!r}, reach={self.reach}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -41,21 +42,33 @@ class StaticGraph(NamedTuple):
 class StaticInput(nn.Module):
     """Prepares graphs for a model that was trained on one of them.
 
+    Features of a graph whose columns have names, as those of training, are taken by name, in any
+    order; others by place. Numbers of another type become those of training.
+
     Args:
         in_channels: Features of a node, C.
-        weighted: Whether edges have weights.
+        names: Names of their columns; ``None`` if they have none.
+        dtype: Type of the features that models are given.
+        weight_dtype: Type of the weights of edges; ``None`` if they have none.
         normalize_features: Divide each node's features by the sum of their sizes.
 
     Raises:
-        GraphError: A graph has no features, features of another width, or weights where there were
-            none in training (or the other way round).
+        GraphError: A graph has no features, lacks one of them or has another number of them, or has
+            weights where there were none in training (or the other way round).
     """
 
     def __init__(
-        self, in_channels: int, *, weighted: bool = False, normalize_features: bool = True
+        self,
+        in_channels: int,
+        *,
+        names: Sequence[str] | None = None,
+        dtype: str = "float32",
+        weight_dtype: str | None = None,
+        normalize_features: bool = True,
     ) -> None:
         super().__init__()
-        self.in_channels, self.weighted = int(in_channels), bool(weighted)
+        self.in_channels, self.names = int(in_channels), None if names is None else tuple(names)
+        self.dtype, self.weight_dtype = dtype, weight_dtype
         self.normalize_features = bool(normalize_features)
 
     @classmethod
@@ -65,15 +78,22 @@ class StaticInput(nn.Module):
         Raises:
             GraphError: The graph has no node features.
         """
-        width = _features(graph).shape[1]
-        weighted = graph.edge_weight is not None
-        return cls(width, weighted=weighted, normalize_features=normalize_features)
+        x, weight = _features(graph), graph.edge_weight
+        return cls(
+            x.shape[1],
+            names=graph.column_names.get("x"),
+            dtype=_name(x.dtype if x.is_floating_point() else torch.float32),
+            weight_dtype=None if weight is None else _name(weight.dtype),
+            normalize_features=normalize_features,
+        )
 
     def settings(self) -> dict[str, Any]:
         """The arguments of the constructor, as values that JSON holds; there are no tensors."""
         return {
             "in_channels": self.in_channels,
-            "weighted": self.weighted,
+            "names": None if self.names is None else list(self.names),
+            "dtype": self.dtype,
+            "weight_dtype": self.weight_dtype,
             "normalize_features": self.normalize_features,
         }
 
@@ -86,7 +106,10 @@ class StaticInput(nn.Module):
         """
         self._check(graph)
         data = graph.static()
-        x = data.x.float() if not data.x.is_floating_point() else data.x
+        x = data.x.to(getattr(torch, self.dtype))
+        names = graph.column_names.get("x")
+        if self.names is not None and names not in (None, self.names):
+            x = x[:, self._places(names)]
         if self.normalize_features:
             total = x.abs().sum(dim=1, keepdim=True)
             x = x / torch.where(total > 0, total, 1)
@@ -100,15 +123,36 @@ class StaticInput(nn.Module):
             x=x.to(device),
             sparse_x=sparse,
             edge_index=data.edge_index.to(device),
-            edge_weight=None if weight is None else weight.to(device),
+            edge_weight=None
+            if weight is None
+            else weight.to(device, getattr(torch, self.weight_dtype)),
         )
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.settings().items())
 
+    @property
+    def weighted(self) -> bool:
+        """Whether edges have weights."""
+        return self.weight_dtype is not None
+
+    def _places(self, names: tuple[str, ...]) -> list[int]:
+        """Where the columns of training are among others."""
+        place = {name: column for column, name in enumerate(names)}
+        lost = [name for name in self.names or () if name not in place]
+        if lost:
+            raise GraphError(
+                "x",
+                f"the nodes have no feature {lost[0]!r}",
+                expected=f"{self.in_channels} columns, by name",
+                got=", ".join(map(repr, names[:5])),
+            )
+        return [place[name] for name in self.names or ()]
+
     def _check(self, graph: TemporalGraph) -> None:
         width = _features(graph).shape[1]
-        if width != self.in_channels:
+        named = self.names is not None and graph.column_names.get("x") is not None
+        if width != self.in_channels and not named:
             raise GraphError(
                 "x",
                 "these are not the features that the model was trained on",
@@ -123,6 +167,10 @@ class StaticInput(nn.Module):
                 expected=f"a graph with {had}",
                 got="none" if graph.edge_weight is None else list(graph.edge_weight.shape),
             )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _features(graph: TemporalGraph) -> Tensor:

@@ -1,5 +1,6 @@
 """Checks that the author of a model, a layer or an encoder can run on their own work."""
 
+from graphkit.testing.predictor import check_predictor
 from graphkit.testing.sequence_encoder import SEQUENCE_ENCODER_CHECKS, check_sequence_encoder
 from graphkit.testing.signal_model import (
     SIGNAL_CASES,
@@ -27,6 +28,7 @@ __all__ = [
     "SignalCase",
     "StaticCase",
     "StreamCase",
+    "check_predictor",
     "check_sequence_encoder",
     "check_signal_model",
     "check_static_model",

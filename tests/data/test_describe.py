@@ -63,3 +63,8 @@ def test_a_small_graph_a_slice_and_a_static_one() -> None:
 )
 def test_spans(ticks: float, unit: str, text: str) -> None:
     assert span_text(ticks, TimeUnit(unit)) == text
+
+
+def test_two_id_spaces_are_counted() -> None:
+    g = TemporalGraph([0, 1], [2, 2], [0, 1], node_space=[False, False, True])
+    assert "node_space  bool [3]  2 sources, 1 destinations" in repr(g)

@@ -195,6 +195,16 @@ def test_what_is_refused(frame: Any, options: dict, words: str) -> None:
         read(frame, **options)
 
 
+def test_a_table_without_rows() -> None:
+    for frame in (events()[:0], pd.DataFrame(columns=["u", "v", "when", "p", "q", "kind"])):
+        table = read(frame, need=("edge_attr", "edge_y"))
+        assert len(table) == 0
+        assert table.t.dtype == GRAPH.t.dtype
+        assert table.edge_attr.shape == (0, 2)
+        assert (table.edge_attr.dtype, table.edge_y.dtype) == (torch.float32, torch.int64)
+        assert GRAPH.append(frame) is GRAPH
+
+
 def test_labels_that_json_cannot_hold() -> None:
     g = TemporalGraph([0], [1], [0], node_names=[(1, 2), (3, 4)])
     with pytest.raises(GraphError, match="row 0: this label cannot be written; expected text or"):

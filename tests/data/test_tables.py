@@ -101,8 +101,8 @@ def test_without_pyarrow(
         raise MissingPackageError(package, extra)
 
     monkeypatch.setattr(tables, "require", absent)
-    with pytest.raises(MissingPackageError, match=r"graphkit\[scale\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[scale\]"):
         events.save(tmp_path / "h.parquet")
-    with pytest.raises(MissingPackageError, match=r"graphkit\[scale\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[scale\]"):
         TemporalGraph.open(tmp_path / "g.parquet")
     assert [p.name for p in tmp_path.iterdir()] == ["g.parquet"]

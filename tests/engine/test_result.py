@@ -133,7 +133,7 @@ def test_plot_draws_the_curves(result, tmp_path):
 
 def test_plot_without_matplotlib_names_the_extra(result, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackageError, match=r"graphkit\[plot\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[plot\]"):
         result.plot(tmp_path / "no.png")
     assert not (tmp_path / "no.png").exists()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch_geometric import EdgeIndex
 
 from graphkit.errors import GraphError
-from graphkit.ops.edges import as_edges
+from graphkit.ops.edges import as_edges, check_edges, check_weights
 
 LAYOUTS = [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc]
 
@@ -70,3 +70,76 @@ def test_what_is_not_a_graph():
         as_edges(torch.sparse_coo_tensor(torch.tensor([[0], [1]]), torch.rand(1, 2), (2, 2, 2)))
     with pytest.raises(GraphError, match="to_torch_sparse_csr_tensor"):
         as_edges("adj_t")
+
+
+# ------------------------------------------------------------------ what no layer can normalise
+BAD = [-1.0, -1e-30, float("-inf"), float("inf"), float("nan"), 1e39]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0, 1e30), min_size=1, max_size=9),
+    st.sampled_from(BAD),
+    st.integers(0, 8),
+    st.sampled_from([torch.float64, torch.float32, torch.bfloat16]),
+)
+def test_a_wrong_weight_is_refused_with_its_row(weights, bad, row, dtype):
+    row %= len(weights)
+    weight = torch.tensor(weights, dtype=torch.float64)
+    check_weights(weight.to(dtype))
+    weight[row] = bad
+    with pytest.raises(GraphError, match=rf"'edge_weight', row {row}: a weight is") as caught:
+        check_weights(weight.to(dtype))
+    assert caught.value.row == row
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_whole_numbers_are_weights(dtype):
+    check_weights(torch.tensor([0, 1], dtype=dtype))
+    check_weights(torch.tensor([], dtype=dtype))
+
+
+def test_a_sum_that_overflows_is_refused():
+    with pytest.raises(GraphError, match="row 0: a weight is too large to be summed"):
+        check_weights(torch.full((4,), 3e38))
+    check_weights(torch.full((1,), 3e38))
+
+
+@pytest.mark.parametrize(
+    ("edges", "weight", "message"),
+    [
+        (torch.tensor([[0, 3], [1, 0]]), None, r"'edge_index', row 1: no such node"),
+        (torch.tensor([[0, -1], [1, 0]]), None, "no such node"),
+        (torch.tensor([0, 1]), None, "not a list of edges"),
+        (torch.tensor([[0], [1]]), torch.ones(2), "not one number per edge"),
+        (torch.tensor([[0], [1]]), torch.ones(1, 1), "not one number per edge"),
+        (torch.tensor([[0], [1]]), torch.tensor([-2]), "negative"),
+    ],
+)
+def test_wrong_edges(edges, weight, message):
+    for check in (check_edges, as_edges):
+        with pytest.raises(GraphError, match=message):
+            check(edges, weight, num_nodes=3)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_wrong_value_of_adj_t(layout):
+    adj_t = torch.sparse_coo_tensor([[0, 1], [1, 2]], [1.0, -1.0], (3, 3)).coalesce()
+    if layout != torch.sparse_coo:
+        adj_t = adj_t.to_sparse(layout=layout)
+    with pytest.raises(GraphError, match="'adj_t', row 1: a weight is negative"):
+        as_edges(adj_t, num_nodes=3)
+
+
+@pytest.mark.parametrize("bad", BAD[:5])
+def test_a_compiled_graph_refuses_a_wrong_weight(bad):
+    def total(weight):
+        check_weights(weight)
+        return weight.sum()
+
+    torch._dynamo.reset()
+    compiled = torch.compile(total, backend="aot_eager", fullgraph=True)
+    assert float(compiled(torch.tensor([1.0, 2.0]))) == 3
+    with pytest.raises(RuntimeError, match="negative, not finite or too large"):
+        compiled(torch.tensor([1.0, bad]))
+    torch._dynamo.reset()

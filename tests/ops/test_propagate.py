@@ -73,10 +73,12 @@ def test_as_pyg_normalises():
     torch.testing.assert_close(ours.matmul(torch.eye(n, dtype=torch.float64)), pyg)
 
 
-def test_degree_that_is_not_positive():
+def test_a_degree_of_zero():
     edges = torch.tensor([[0, 1, 1], [1, 0, 1]])
-    found = normalized_adjacency(edges, 3, torch.tensor([1.0, 1.0, -3.0]))
-    assert bool(found.value.isfinite().all())
+    found = normalized_adjacency(edges, 3, torch.tensor([1.0, 0.0, 0.0]), add_self_loops=False)
+    assert found.value.tolist() == []  # node 0 has no degree, so nothing is sent
+    with pytest.raises(GraphError, match="row 2: a weight is negative"):
+        normalized_adjacency(edges, 3, torch.tensor([1.0, 1.0, -3.0]))
 
 
 @pytest.mark.parametrize("classes", [1, 3])

@@ -87,6 +87,15 @@ def test_times_ahead():
         alone.times_ahead(torch.tensor(0))
 
 
+def test_times_of_whole_windows():
+    task = Forecast(build(), history=6, horizon=3, delay=2, horizons=())
+    for number in (0, 3):
+        t = task.windows[number].t
+        assert torch.equal(task.input.window_times(t[:6]), t)
+    both = task.windows[:2].t
+    assert torch.equal(task.input.window_times(both[:, :6]), both)
+
+
 def test_steps_per_day():
     for unit, want in (("h", 12), ("min", 720), ("s", 43_200), ("step", None)):
         task = Forecast(build(unit=unit), history=6, horizon=3, horizons=())

@@ -69,6 +69,24 @@ def test_the_task_asks_with_it():
     assert torch.equal(query.graph.edge_weight, other.edge_weight)
 
 
+def test_features_by_name_and_types_of_training():
+    g = graph()
+    columns = {"x": ["a", "b", "c", "d", "e"]}
+    named = {"src": g.src, "dst": g.dst, "t": g.t, "edge_weight": g.edge_weight}
+    made = StaticInput.of(TemporalGraph(**named, x=g.x, column_names=columns))
+    again = StaticInput(**json.loads(json.dumps(made.settings())))
+    order = [4, 1, 0, 3, 2]
+    shuffled = {"x": [columns["x"][c] for c in order]}
+    named["edge_weight"] = g.edge_weight.double()
+    other = TemporalGraph(**named, x=g.x[:, order].double(), column_names=shuffled)
+    want, found = made(g), again(other)  # g has no names: by place
+    assert torch.equal(found.x, want.x)
+    assert torch.equal(found.edge_weight, want.edge_weight)
+    lost = TemporalGraph(**named, x=g.x, column_names={"x": ["a", "b", "c", "d", "f"]})
+    with pytest.raises(GraphError, match="no feature 'e'; expected 5 columns, by name"):
+        again(lost)
+
+
 def test_what_training_did_not_see_is_refused():
     made = StaticInput.of(graph())
     with pytest.raises(GraphError, match=r"'x'.*expected 5 columns; got 6"):

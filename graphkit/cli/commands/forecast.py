@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " begins after them (default: after the last reading observed)")  # fmt: skip
     add("--steps", type=int, help="how many (default: the horizon of training)")
     add("--out", type=Path, metavar="FILE", help="CSV or Parquet (default: CSV on the screen)")
+    fitted.add_gaps(parser)
     fitted.add_table(parser)
 
 
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     predictor = fitted.open_predictor(args)
     if args.input is not None:
-        predictor.observe(fitted.read_input(predictor, args.input, args.sep))
-    options = {} if args.steps is None else {"steps": args.steps}
-    fitted.show_or_write(predictor.forecast(**options), args.out)
+        readings = fitted.read_input(predictor, args.input, args.sep)
+        options = {"gaps": args.gaps, "time_unit": args.time_unit}
+        fitted.ask(predictor, "observe", readings, **options)
+    fitted.show_or_write(fitted.ask(predictor, "forecast", steps=args.steps), args.out)
     return 0

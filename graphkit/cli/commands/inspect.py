@@ -36,6 +36,10 @@ def run(args: argparse.Namespace) -> int:
     frame = read_table(args.file, sep=sep, index=True)
     looks = [look_at(frame[name]) for name in frame.columns]
     layout = guess_layout(looks, len(frame), sep)
+    ends = (layout.columns.src, layout.columns.dst) if layout.kind == "events" else ()
+    if not is_parquet(args.file) and any(look.name in ends and look.missing for look in looks):
+        frame = read_table(args.file, sep=sep, text=ends)  # NA and null are labels there
+        looks = [look_at(frame[name]) for name in frame.columns]
     print(f"{args.file}: {len(frame):,} rows, {len(looks)} columns\n")
     print("\n".join(_table(looks)))
     print("\nRows are counted from 0, the first below the header.\n")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from graphkit.cli import fitted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphkit.engine.predictor import Predictor
 
 __all__ = ["add_arguments", "run"]
 
@@ -17,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("input", type=Path, metavar="INPUT", help="CSV, Parquet, or the folder of a saved graph")
     add("--nodes", type=Path, metavar="FILE", help="features of new nodes, one row per label, the"
         " labels in the first column")  # fmt: skip
-    add("--late", choices=["raise", "drop", "insert"], help="what becomes of events before the last"
+    add("--late", choices=["raise", "drop", "insert"], help="what becomes of rows before the last"
         " one observed (default: raise, which observes nothing)")  # fmt: skip
+    fitted.add_gaps(parser)
     fitted.add_table(parser)
 
 
@@ -26,24 +34,28 @@ def run(args: argparse.Namespace) -> int:
     """Observe, save, and say what was taken in; the folder changes as a whole or not at all."""
     predictor = fitted.open_predictor(args)
     table = fitted.read_input(predictor, args.input, args.sep)
-    options = {"late": args.late, "time_unit": args.time_unit}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = {"late": args.late, "gaps": args.gaps, "time_unit": args.time_unit}
     if args.nodes is not None:
         options["nodes"] = _features(predictor, args.nodes, args.sep)
-    seen = predictor.observe(table, **options)
+    seen = fitted.ask(predictor, "observe", table, **options)
     predictor.save(args.model)
-    new, dropped = getattr(seen, "new_nodes", ()), getattr(seen, "dropped", 0)
-    print(f"observed: {getattr(seen, 'events', len(table)):,}")
-    if new:
-        more = f", ... ({len(new):,})" if len(new) > 5 else ""
-        print(f"new nodes: {', '.join(str(label) for label in new[:5])}{more}")
-    if dropped:
-        print(f"dropped, too late: {dropped:,}")
-    print(f"model: {args.model}")
+    print("\n".join([*_lines(seen._asdict()), f"model: {args.model}"]))
     return 0
 
 
-def _features(predictor: object, path: Path, sep: str) -> object:
+def _lines(seen: Mapping[str, Any]) -> list[str]:
+    """What was taken in: the first count, and the others where they are not zero."""
+    lines = []
+    for name, value in seen.items():
+        text = f"{value:,}" if isinstance(value, int) else ", ".join(map(str, value[:5]))
+        if not isinstance(value, int) and len(value) > 5:
+            text += f", ... ({len(value):,})"
+        if value or not lines:
+            lines.append(f"{name.replace('_', ' ')}: {text}")
+    return lines
+
+
+def _features(predictor: Predictor, path: Path, sep: str) -> pd.DataFrame:
     """A table of nodes, its first column in the index."""
     from graphkit.cli.tables import is_parquet, read_table
 

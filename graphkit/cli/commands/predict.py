@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from graphkit.cli import fitted
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from graphkit.engine.predictor import Predictor
-
 __all__ = ["add_arguments", "run"]
+
+# Methods that answer a table, and the argument that takes it where it is not the first.
+_ANSWERS = {"score": None, "predict": None, "forecast": "frame"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,34 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer, write the table, and save the state if the rows were observed."""
     from graphkit.cli.tables import check_output
-    from graphkit.errors import GraphError
 
     if args.out is not None:
         check_output(args.out)
     predictor = fitted.open_predictor(args)
     method = next(name for name in _ANSWERS if name in predictor.offers)
-    if args.observe and not {"score", "observe"} <= set(predictor.offers):
-        raise GraphError(
-            "--observe", f"a model of '{predictor.task_name}' scores no stream", fix="Leave it out."
-        )
-    table = fitted.read_input(predictor, args.input, args.sep)
-    answer = _ANSWERS[method](predictor, table, args)
+    table, place = fitted.read_input(predictor, args.input, args.sep), _ANSWERS[method]
+    values, options = ((), {place: table}) if place else ((table,), {})
+    options |= {"observe": args.observe or None, "time_unit": args.time_unit}
+    answer = fitted.ask(predictor, method, *values, **options)
     fitted.show_or_write(answer, args.out)
     if args.observe:
         predictor.save(args.model)
     return 0
-
-
-def _score(predictor: Predictor, table: Any, args: argparse.Namespace) -> pd.DataFrame:
-    return predictor.score(table, observe=args.observe, time_unit=args.time_unit)
-
-
-def _predict(predictor: Predictor, table: Any, args: argparse.Namespace) -> pd.DataFrame:
-    return predictor.predict(table)
-
-
-def _forecast(predictor: Predictor, table: Any, args: argparse.Namespace) -> pd.DataFrame:
-    return predictor.forecast(frame=table)
-
-
-_ANSWERS = {"score": _score, "predict": _predict, "forecast": _forecast}

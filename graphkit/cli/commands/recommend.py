@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphkit.cli import fitted
+
+if TYPE_CHECKING:
+    from graphkit.engine.predictor import Predictor
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,17 +34,20 @@ def run(args: argparse.Namespace) -> int:
         check_output(args.out)
     predictor = fitted.open_predictor(args)
     nodes = fitted.node_labels(predictor, args.nodes, "LABEL")
-    options = {"at": _time(args.at)} if args.at is not None else {}
-    answer = predictor.recommend(nodes, k=args.k, met=not args.new_only, **options)
+    at = None if args.at is None else _time(predictor, args.at)
+    answer = fitted.ask(
+        predictor, "recommend", nodes, k=args.k, met=False if args.new_only else None, at=at
+    )
     fitted.show_or_write(answer, args.out, pretty=True)
     return 0
 
 
-def _time(text: str) -> int | float | str:
-    """A number, or the text of a date."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _time(predictor: Predictor, text: str) -> int | float | str:
+    """The text of a date where times are dates, otherwise a number."""
+    clock = getattr(getattr(predictor, "schema", None), "clock", None)
+    if clock is None or clock.dates:
+        return text
+    try:
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        return text  # refused by the clock

@@ -9,6 +9,7 @@ build a graph in Python, save it with ``graph.save("folder")`` and name that fol
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the metrics, save, and say how to go on."""
+    from graphkit.cli.fitted import next_steps
     from graphkit.cli.training import Training
 
     training = Training.plan(args.task, args.model or _DEFAULT_MODELS.get(args.task))
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     _check_folders(args)
     graph = training.read(args.input, _columns(args), args.edges)
     try:
-        result, predictor = training.run(
+        result = training.run(
             graph, seed=args.seed, checkpoint_dir=args.checkpoint_dir, resume=args.resume
         )
     except KeyboardInterrupt:
@@ -91,8 +93,9 @@ def run(args: argparse.Namespace) -> int:
         result.to_json(args.json)
         print(f"result: {args.json}")
     if args.out is not None:
+        predictor = result.predictor
         predictor.save(args.out)
-        print(f"model: {args.out}\n\n{training.next_steps(args.out)}")
+        print(f"model: {args.out}\n\n{next_steps(predictor, args.out)}")
     return 0
 
 
@@ -133,6 +136,12 @@ def _check_folders(args: argparse.Namespace) -> None:
         check_target(args.out)
     if args.json is not None and args.json.is_dir():
         raise GraphError("--json", f"'{args.json}' is a folder", expected="the name of a file")
+    for option, path in (("--out", args.out), ("--json", args.json)):
+        if path is None:
+            continue
+        place = next(p for p in (path, *path.absolute().parents) if p.is_dir())
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise GraphError(option, f"nothing can be written in '{place}'")
     if args.resume and args.checkpoint_dir is None:
         raise GraphError(
             "--resume", "there is no folder to go on from", fix="Add --checkpoint-dir FOLDER."

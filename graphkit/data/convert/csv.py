@@ -9,8 +9,9 @@ import json
 import lzma
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -67,8 +68,8 @@ def from_csv(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     ids: str = "auto",
     bipartite: bool = False,
     num_nodes: int | None = None,
@@ -98,9 +99,9 @@ def from_csv(
         read: Further options of :func:`pandas.read_csv`; a ``dtype`` for ``src`` and ``dst`` is
             taken as it is.
         edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
-            signal_mask, signal_part, parts, ids, bipartite, num_nodes, node_names, node_space, \
-            time_unit, time_zone, float_dtype, column_names, class_names, sort, name: See
-            :func:`~graphkit.data.convert.pandas.from_pandas`.
+            signal_mask, signal_recording, recordings, ids, bipartite, num_nodes, node_names, \
+            node_space, time_unit, time_zone, float_dtype, column_names, class_names, sort, \
+            name: See :func:`~graphkit.data.convert.pandas.from_pandas`.
 
     A file written with ``to_csv(meta=True)`` is read back exactly, without options.
 
@@ -119,7 +120,11 @@ def from_csv(
     if meta is not None:
         settings |= {"header": 0}
         dates = dates or meta.pop("dates", False)
+    used = [src, dst, time]
+    for chosen in (edge_attr, edge_y, edge_weight, edge_type):
+        used += list(chosen) if isinstance(chosen, (list, pd.Index, np.ndarray)) else [chosen]
     numbers = ids == "as_is" or (meta is not None and not meta.get("labels", True))
+    _check_header(path, settings | (read or {}), used, meta is not None)
     table = _read_table(path, settings, read or {}, [] if numbers else [src, dst], meta is not None)
     if not numbers:
         _type_labels(table, [end for end in (src, dst) if end in table.columns], meta)
@@ -204,8 +209,8 @@ def _read_table(
             f"the file is no table ({str(error).strip()})",
             fix="Check sep=, header= and names=, or pass read={...} for pandas.read_csv.",
         ) from error
-    if "index_col" not in read and not isinstance(table.index, pd.RangeIndex):
-        width = table.shape[1]  # pandas takes the first fields of such rows for an index
+    if "index_col" not in read and _took_index(table, path, settings | read, skip_line):
+        width = table.shape[1]
         raise GraphError(
             str(path),
             "rows have more fields than the header",
@@ -215,6 +220,51 @@ def _read_table(
             fix="Mend the header or the rows, or name all columns: names=[...], header=0.",
         )
     return table
+
+
+def _check_header(
+    path: str | os.PathLike[str], settings: dict[str, Any], used: list[Any], skip_line: bool
+) -> None:
+    """Refuse a column that is named twice: pandas renames the second one without a word."""
+    if settings["names"] is not None or settings["header"] not in ("infer", 0):
+        return
+    kept = {key: value for key, value in settings.items() if key not in ("usecols", "dtype")}
+    with suppress(pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
+        with _opened(path, skip_line) as file:
+            first = pd.read_csv(file, **(kept | {"header": None, "nrows": 1, "dtype": str}))
+        fields = first.iloc[0].tolist()
+        twice = next((name for name in used if fields.count(name) > 1), None)
+        if twice is not None:
+            raise GraphError(
+                str(twice),
+                f"{fields.count(twice)} columns have this name",
+                got=", ".join(map(str, fields)),
+                fix="Rename them, or name all columns: names=[...], header=0.",
+            )
+
+
+def _took_index(table: pd.DataFrame, path: Any, options: dict[str, Any], skip_line: bool) -> bool:
+    """Whether rows are wider than the header, so that pandas took their first fields for an index.
+
+    Fields 0, 1, 2, ... make the index that a table has anyway: then the first row is read again,
+    all of its fields as columns.
+    """
+    index = table.index
+    if not isinstance(index, pd.RangeIndex) or (len(index) and (index[0], index.step) != (0, 1)):
+        return True
+    if table.empty:
+        return False
+    options = {k: v for k, v in options.items() if k not in ("skipfooter", "converters")}
+    options |= {"nrows": 1, "dtype": str, "parse_dates": False}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            with _opened(path, skip_line) as file:
+                all_fields = pd.read_csv(file, **(options | {"index_col": False}))
+    except pd.errors.ParserWarning:  # it would lose a field
+        return True
+    with _opened(path, skip_line) as file:
+        return not all_fields.equals(pd.read_csv(file, **options))
 
 
 def _too_wide(

@@ -74,7 +74,7 @@ def date_ticks(values: np.ndarray, unit: TimeUnit, column: str) -> np.ndarray:
             f"a date is not a whole number of ticks of '{unit}'",
             row=row,
             got=values[row],
-            fix=f"Use time_unit='{finest}'.",
+            fix=f"Round it, or build the graph with time_unit='{finest}'.",
         )
     return ticks.astype(np.int64)
 

@@ -48,6 +48,8 @@ def numeric_column(events: pd.DataFrame, name: Any, called: str | None = None) -
     """
     column = find_column(events, name)
     name = name if called is None else called
+    if not len(column):  # an empty column has no type to go by
+        return np.empty(0, dtype=np.float64)
     if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
         text = pd.to_numeric(column, errors="coerce").isna().to_numpy()
         row = int(np.argmax(text)) if text.any() else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,29 +14,17 @@ from graphkit.data.inputs import check_count
 from graphkit.data.labels import Labels
 from graphkit.data.schema import EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
+from graphkit.engine.predictor.observed import Observed
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.ranked import as_list, best, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.tensor_cache import tensors_unchanged
 
-__all__ = ["Observed", "StreamPredictor"]
+__all__ = ["StreamPredictor"]
 
 _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
-
-
-class Observed(NamedTuple):
-    """What :meth:`StreamPredictor.observe` took in.
-
-    Attributes:
-        events: Number of events.
-        new_nodes: Labels of the nodes that were new, in the order of their ids.
-        dropped: Number of events that were left out because they came too late.
-    """
-
-    events: int
-    new_nodes: tuple[Any, ...]
-    dropped: int = 0
 
 
 class StreamPredictor(Predictor):
@@ -82,6 +70,7 @@ class StreamPredictor(Predictor):
         return self._state.schema
 
     # ---------------------------------------------------------------- score
+    @tensors_unchanged()
     @torch.no_grad()
     def score(
         self,
@@ -122,7 +111,7 @@ class StreamPredictor(Predictor):
         if observe:
             kept = self._state.in_time(source, late, time_unit)
             frame = source.frame if kept.all() else source.frame[kept]
-            events = self._state.admit(frame, nodes, time_unit)
+            events = self._state.admit(frame, nodes, time_unit, self._state.needed())
             others = self._others(against, kept)
             scores = self._state.go_on(events, self.batch_size, others[events.order])
         else:
@@ -174,18 +163,16 @@ class StreamPredictor(Predictor):
         self, source: SourceTable, kept: np.ndarray, events: EventTable, scores: Tensor
     ) -> pd.DataFrame:
         """Scores beside the columns of the table that they are about, in its order."""
-        schema, found = self._state.schema, torch.full((len(kept), scores.shape[1]), torch.nan)
+        found = torch.full((len(kept), scores.shape[1]), torch.nan)
         found[torch.from_numpy(kept)] = events.in_rows(scores)
-        keys = {"src": schema.src, "dst": schema.dst}
-        if schema.t is not None and source.has(schema.t, "t"):
-            keys["t"] = schema.t
-        columns = {name: source.column(name, key) for key, name in keys.items()}
+        columns: dict[Any, Any] = self._state.asked(source)
         columns["score"] = found[:, 0].numpy()
         columns["probability"] = found[:, 0].sigmoid().numpy()
         columns |= {f"score_{c}": found[:, c].numpy() for c in range(1, scores.shape[1])}
         return pd.DataFrame(columns, index=source.frame.index)
 
     # ---------------------------------------------------------------- observe
+    @tensors_unchanged()
     @torch.no_grad()
     def observe(
         self,
@@ -216,7 +203,7 @@ class StreamPredictor(Predictor):
         source = SourceTable.of(table, self._state.schema)
         kept = self._state.in_time(source, late, time_unit)
         frame = source.frame if kept.all() else source.frame[kept]
-        events = self._state.admit(frame, nodes, time_unit)
+        events = self._state.admit(frame, nodes, time_unit, self._state.needed())
         self._state.go_on(events, self.batch_size)
         return Observed(len(events), events.new, len(kept) - len(events))
 
@@ -255,18 +242,13 @@ class StreamPredictor(Predictor):
         k, tile = check_count(k, "k"), check_count(tile, "tile")
         asked = as_list(nodes)
         src = torch.from_numpy(self._state.labels.ids(asked, self._state.schema.src, side=0))
-        candidates = self._state.destinations
         if among is not None:
             ids = self._state.labels.ids(as_list(among), self._state.schema.dst, side=1)
-            candidates = torch.from_numpy(ids).unique()
+            among = torch.from_numpy(ids).unique()
         t = self._state.time_of(at)
         found = []
         for node in src.tolist():
-            mine = candidates
-            if not met:
-                mine = mine[self._state.pairs(torch.full_like(mine, node), mine)[0] == 0]
-            if among is None:
-                mine = mine[mine != node]
+            mine = self._state.met.candidates(node, among, met)
             found.append(best(mine, self._score_one(node, mine, t, tile), k))
         names = (self._state.schema.src, self._state.schema.dst)
         return ranked_table(names, asked, found, self._state.labels)

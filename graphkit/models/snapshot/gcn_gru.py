@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -30,6 +31,8 @@ from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.registry import register
 
 __all__ = ["GCNGRU"]
+
+_AT_ONCE = 1024  # steps of idle nodes that the recurrence reads in one call
 
 
 @register(
@@ -94,6 +97,23 @@ class GCNGRU(nn.Module):
         """The state before the first snapshot: zeros."""
         like = self.weights[0]
         return (like.new_zeros(self.gru.num_layers, num_nodes, self.out_channels),)
+
+    def idle(self, x: Tensor, steps: int) -> tuple[Tensor]:
+        """The state of nodes that had no edge so far: nothing of the others reaches them.
+
+        Args:
+            x: Their features, the same in every step, as in
+                :class:`~graphkit.nn.snapshot.Snapshot`.
+            steps: Steps so far.
+        """
+        (h,) = self.start(len(x))
+        nothing = torch.zeros(2, 0, dtype=torch.int64, device=x.device)
+        alone = as_snapshot(SimpleNamespace(x=x, edge_index=nothing), self.flow)
+        seen = self._convolve(alone, None)
+        for begin in range(0, steps, _AT_ONCE):
+            size = min(_AT_ONCE, steps - begin)
+            _, h = self.gru(seen.expand(size, *seen.shape), h)
+        return (h,)
 
     def forward(
         self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"

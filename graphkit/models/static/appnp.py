@@ -65,6 +65,11 @@ class APPNP(nn.Module):
         """A model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> APPNP:
+        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
+
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
         self.lin1.reset_parameters()

@@ -67,6 +67,11 @@ class GCN(nn.Module):
         """A model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
+    @classmethod
+    def from_task(cls, task: Any, **settings: Any) -> GCN:
+        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        return cls.from_graph(task.graph, **settings)
+
     def reset_parameters(self) -> None:
         """Draws all parameters anew: Glorot's uniform weights, as the paper's; biases are zero."""
         for conv in self.convs:

@@ -54,7 +54,7 @@ measured, it did not help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,7 @@ from graphkit.nn.stream.joint_readout import (
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
+from graphkit.nn.tensor_cache import unchanged_block
 from graphkit.ops.cache_loops import read_rows
 from graphkit.ops.compiled import use_compiled
 from graphkit.registry import register
@@ -233,7 +234,7 @@ class NAT(NodeTables):
         head_channels = self_channels + 2 * len(half_lives) + node_channels
         self.node_lin = nn.Linear(head_channels, 2 * hidden_channels)
         self.score_lin = nn.Linear(hidden_channels, 1)
-        self._memo: tuple[int, _Reading, tuple[int, ...]] | None = None
+        self._memo: tuple[int, _Reading, object, tuple[int, ...]] | None = None
         self.reset_parameters()
 
     @classmethod
@@ -281,8 +282,11 @@ class NAT(NodeTables):
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
         nodes = torch.cat([src, candidates.reshape(-1)])
-        reading = self._read(nodes, torch.cat([t, t.repeat_interleave(num_candidates)]))
-        self._memo = (num_candidates, reading, self._versions())
+        reading = self._read(nodes, lambda: torch.cat([t, t.repeat_interleave(num_candidates)]))
+        self._memo = None
+        block = unchanged_block()
+        if block is not None:  # elsewhere a write to the state or a weight may leave no trace
+            self._memo = (num_candidates, reading, block, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
         if num_candidates != 1:
             u = u.unsqueeze(1).expand(-1, num_candidates).reshape(-1)
@@ -304,7 +308,7 @@ class NAT(NodeTables):
             t: ``[Q]``, times of the queries; that of the latest event if it is left out. It has an
                 effect with ``clock="time"`` only.
         """
-        reading = self._read(nodes, self.stream_clock.times(nodes, t))
+        reading = self._read(nodes, lambda: self.stream_clock.times(nodes, t))
         return reading.self_vector.index_select(0, reading.row_of)
 
     def _join(self, reading: _Reading, u: Tensor, v: Tensor) -> JointView:
@@ -355,9 +359,10 @@ class NAT(NodeTables):
         """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
         size = len(batch)
         if self._memo is not None and batch.src.device.type == "cpu":
-            stride, reading, versions = self._memo
+            stride, reading, *made = self._memo
             row, node = reading.row_of, reading.rows.node
-            if stride and row.numel() == size * (1 + stride) and versions == self._versions():
+            same = made == [unchanged_block(), self._versions()]
+            if stride and row.numel() == size * (1 + stride) and same:
                 # Contiguous, so that the compiled loop meets one layout only.
                 src_row, dst_row = row[:size], row[size::stride].contiguous()
                 if (
@@ -366,7 +371,7 @@ class NAT(NodeTables):
                     and torch.equal(node[dst_row], batch.dst)
                 ):
                     return src_row, dst_row, reading
-        reading = self._read(torch.cat([batch.src, batch.dst]), batch.t.repeat(2))
+        reading = self._read(torch.cat([batch.src, batch.dst]), lambda: batch.t.repeat(2))
         return reading.row_of[:size], reading.row_of[size:], reading
 
     def _versions(self) -> tuple[int, ...]:
@@ -379,13 +384,13 @@ class NAT(NodeTables):
         return {**self.__dict__, "_memo": None}  # copies and pickles hold no autograd graph
 
     # ---------------------------------------------------------------- read
-    def _read(self, nodes: Tensor, now: Tensor) -> _Reading:
-        """The caches of ``nodes [Q]`` for queries at times ``now [Q]``."""
+    def _read(self, nodes: Tensor, now: Callable[[], Tensor]) -> _Reading:
+        """The caches of ``nodes [Q]``; ``now`` gives the times ``[Q]``, where they matter."""
         check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
             row_of = torch.arange(nodes.numel(), device=nodes.device)
-            return self._read_dense(nodes, row_of, now)
+            return self._read_dense(nodes, row_of, now())
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
         listed = (

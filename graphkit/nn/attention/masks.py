@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
+from graphkit.ops.edges import check_edges
 
 __all__ = ["hop_mask", "token_mask"]
 
@@ -21,11 +22,15 @@ def hop_mask(edge_index: Tensor, num_nodes: int, num_hops: int) -> Tensor:
 
     Returns:
         bool ``[N, N]``.
+
+    Raises:
+        GraphError: ``num_hops`` is negative, or an id is out of range.
     """
     from scipy import sparse
 
     if num_hops < 0:
         raise GraphError("num_hops", "not a number of hops", expected=">= 0", got=num_hops)
+    check_edges(edge_index, None, num_nodes)
     row, col = edge_index.cpu().numpy()
     one = sparse.coo_array((np.ones(row.size), (row, col)), (num_nodes, num_nodes)).tocsr()
     one = one + one.T + sparse.eye_array(num_nodes, format="csr")

@@ -35,9 +35,10 @@ class DAGNNConv(MessagePassing):
     results (:func:`graphkit.ops.edges.as_edges`).
 
     The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
-    and nobody writes to them. Edges run from source to target; on a directed graph the degree of
-    both ends is that of incoming edges (:func:`graphkit.ops.propagate.normalized_edges`). Parallel
-    edges add up, and a self loop is added only where there is none.
+    with the same content (:class:`~graphkit.nn.tensor_cache.TensorCache`). Edges run from source to
+    target; on a directed graph the degree of both ends is that of incoming edges
+    (:func:`graphkit.ops.propagate.normalized_edges`). Parallel edges add up, and a self loop is
+    added only where there is none.
 
     Under ``torch.compile``, in ``torch_geometric.explain`` and where ``edge_weight`` needs a
     gradient, messages are made one by one as in any PyG layer. A second derivative exists only
@@ -54,7 +55,8 @@ class DAGNNConv(MessagePassing):
         - **output:** node features :math:`(n, C)`
 
     Raises:
-        GraphError: ``K`` is negative, or ``edge_index`` does not fit ``x``.
+        GraphError: ``K`` is negative, ``edge_index`` does not fit ``x``, or a weight is negative or
+            not finite.
 
     Example:
         >>> conv = DAGNNConv(7, K=10)

@@ -33,9 +33,11 @@ def pyg_graph(
         GraphError: As :func:`~graphkit.ops.edges.as_edges`.
     """
     edges, weight = as_edges(edge_index, edge_weight, num_nodes)
+    mixed = torch.is_autocast_enabled(edges.device.type)
     if edge_index.layout == torch.strided:
+        if weight is not None and not (mixed and weight.is_floating_point()):
+            weight = weight.to(dtype)
         return edges, weight
-    mixed = torch.is_autocast_enabled(weight.device.type)
     fused = edge_index.layout == torch.sparse_csr and weight.dtype == dtype and not mixed
     if fused and not bool((edges[0] == edges[1]).any()):
         return edge_index, None

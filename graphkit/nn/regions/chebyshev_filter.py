@@ -20,9 +20,14 @@ def scaled_laplacian(adjacency: Tensor) -> Tensor:
     limit for eigenvalues that are all 0.
 
     Args:
-        adjacency: Symmetric, ``[n, n]``.
+        adjacency: Symmetric, ``[n, n]``, not negative.
+
+    Raises:
+        GraphError: It is not square or not symmetric, or an entry is negative or not finite:
+            eigenvalues would lie elsewhere, and the polynomials grow without limit there.
     """
     a = adjacency.double()
+    _check_adjacency(a)
     laplacian = torch.diag(a.sum(1)) - a
     largest = torch.linalg.eigvalsh(laplacian)[-1] if len(a) else laplacian.new_zeros(())
     scaled = 2 * laplacian / largest if float(largest) > 1e-12 else torch.zeros_like(laplacian)
@@ -118,6 +123,24 @@ class ChebyshevFilter(nn.Module):
 
     def extra_repr(self) -> str:
         return f"num_nodes={self.num_nodes}, K={self.orders}"
+
+
+def _check_adjacency(a: Tensor) -> None:
+    if a.dim() != 2 or a.shape[0] != a.shape[1]:
+        raise GraphError("adjacency", "not a matrix", expected="[n, n]", got=list(a.shape))
+    for problem, wrong in (
+        ("a weight is negative or not finite", ~((a >= 0) & (a < torch.inf))),
+        ("it is not symmetric", a != a.t()),
+    ):
+        if bool(wrong.any()):
+            row, column = wrong.nonzero()[0].tolist()
+            raise GraphError(
+                "adjacency",
+                problem,
+                row=row,
+                expected="a symmetric matrix of finite numbers >= 0",
+                got=f"{a[row, column].item()} in column {column}",
+            )
 
 
 def _chebyshev(laplacian: Tensor, order: int) -> list[Tensor]:

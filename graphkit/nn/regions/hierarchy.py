@@ -31,8 +31,8 @@ class RegionHierarchy:
         node_names: Names of the nodes.
 
     Raises:
-        GraphError: A node is in no region or in two, an adjacency is not symmetric, has a self loop
-            or the wrong size.
+        GraphError: A node is in no region or in two, an adjacency is not symmetric, has a self
+            loop, a negative weight or the wrong size.
 
     Example:
         >>> RegionHierarchy.dreamer().sizes
@@ -299,5 +299,8 @@ def _check_adjacency(name: str, a: Tensor, size: int) -> None:
         raise GraphError(name, "wrong size", expected=[size, size], got=list(a.shape))
     if not bool(a.isfinite().all()) or not torch.equal(a, a.t()):
         raise GraphError(name, "not a symmetric matrix of numbers")
+    if bool((a < 0).any()):
+        row = int((a < 0).any(1).nonzero()[0])
+        raise GraphError(name, "a weight is negative", row=row, got=float(a[row].min()))
     if bool(a.diagonal().any()):
         raise GraphError(name, "a node is its own neighbour", fix="Leave self loops out.")

@@ -83,6 +83,12 @@ class FadingDegrees(nn.Module):
         self.total.zero_()
         self.seen.zero_()
 
+    def grow(self, num_nodes: int) -> None:
+        """Take in new nodes, which have had no degree so far, with the next ids."""
+        new = num_nodes - len(self.total)
+        self.total = torch.cat([self.total, self.total.new_zeros(new, *self.total.shape[1:])])
+        self.seen = torch.cat([self.seen, self.seen.new_zeros(new, 1)])
+
     def forward(self, degree: Tensor) -> Tensor:
         """The features of a step; the state moves past it."""
         keep = [0.0 if h == 0 else 2 ** (-1 / h) for h in self.half_lives]

@@ -63,7 +63,7 @@ class SnapshotPredictor(nn.Module):
         self.carries = num_nodes is not None
         self._leaves = 0
         if num_nodes is not None:
-            leaves, self._form = pytree.tree_flatten(encoder.start(num_nodes))
+            leaves = pytree.tree_leaves(encoder.start(num_nodes))
             self._leaves = len(leaves)
             self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
             for i, leaf in enumerate(leaves):
@@ -125,7 +125,7 @@ class SnapshotPredictor(nn.Module):
         if not self.carries or not bool(self.begun):
             return None
         leaves = [getattr(self, f"carried_{i}") for i in range(self._leaves)]
-        return pytree.tree_unflatten(leaves, self._form)
+        return pytree.tree_unflatten(leaves, pytree.tree_structure(self.encoder.start(1)))
 
     def forward(self, snapshots: Sequence[Snapshot]) -> Tensor:
         """Embeddings of the last snapshot's rows, from the carried state if there is one.
@@ -213,6 +213,68 @@ class SnapshotPredictor(nn.Module):
         logit = self.head.differences(h, one, other)
         met = self.pair_history
         return logit if met is None else logit + met(snapshots, src, dst)
+
+    def embed(self, snapshots: Sequence[Snapshot], nodes: Tensor) -> Tensor:
+        """Embeddings ``[M, C]`` of nodes int64 ``[M]`` after the last snapshot."""
+        h, rows = self._embedded(snapshots)
+        return h.index_select(0, nodes if rows is None else rows[nodes])
+
+    @torch.no_grad()
+    def grow(self, num_nodes: int, x: Tensor | None = None, steps: int = 0) -> None:
+        """Make room for new nodes, with the next ids, in a state that is carried along.
+
+        Numbers of the other nodes stay the same. Nothing changes where the state has no row per
+        node; where it has, the encoder says what it is for a node that had no edge so far:
+        ``encoder.idle(x, steps)``, a state of the new nodes alone.
+
+        Args:
+            num_nodes: Number of nodes from now on.
+            x: Features of the new nodes, the same in all steps so far, as in
+                :class:`~graphkit.nn.snapshot.Snapshot`.
+            steps: Steps that the state has gone through.
+
+        Raises:
+            GraphError: The encoder has a state per node and no method ``idle``.
+        """
+        axes = self._node_axes()
+        if all(axis is None for axis in axes):
+            return
+        idle = getattr(self.encoder, "idle", None)
+        if idle is None or x is None:
+            kind = type(self.encoder).__name__
+            raise GraphError(
+                "num_nodes",
+                f"{kind} carries a state per node, and cannot tell that of a new one",
+                fix=f"Give {kind} a method idle(x, steps): the state of nodes without an edge.",
+            )
+        for i, (axis, rows) in enumerate(zip(axes, pytree.tree_leaves(idle(x, steps)))):
+            if axis is not None:
+                held = getattr(self, f"carried_{i}")
+                new = rows.narrow(axis, 0, num_nodes - held.shape[axis]).to(held)
+                setattr(self, f"carried_{i}", torch.cat([held, new], dim=axis))
+
+    def _node_axes(self) -> list[int | None]:
+        """For each leaf of the carried state the axis that counts nodes, if it has one."""
+        if not self.carries:
+            return []
+        one, two = (pytree.tree_leaves(self.encoder.start(n)) for n in (1, 2))
+        found: list[int | None] = []
+        for a, b in zip(one, two):
+            axes = [d for d, (m, n) in enumerate(zip(a.shape, b.shape)) if m != n]
+            found.append(axes[0] if axes else None)
+        return found
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        # Nodes that came after the saved model was made: take the size of what is loaded.
+        for i, axis in enumerate(self._node_axes()):
+            saved, own = state.get(f"{prefix}carried_{i}"), getattr(self, f"carried_{i}")
+            if axis is None or saved is None or saved.dim() != own.dim():
+                continue
+            if saved.shape[axis] > own.shape[axis]:
+                shape = [*own.shape]
+                shape[axis] = saved.shape[axis]
+                setattr(self, f"carried_{i}", own.new_zeros(shape))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     @torch.no_grad()
     def observe(self, snapshot: Snapshot | None) -> None:

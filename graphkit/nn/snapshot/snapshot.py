@@ -23,6 +23,7 @@ from torch import Tensor
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.ops.csr import CSR
 from graphkit.ops.csr_matmul import csr_matmul
+from graphkit.ops.edges import check_edges
 
 __all__ = ["FLOWS", "Snapshot", "as_snapshot", "check_flow", "out_degree"]
 
@@ -210,8 +211,9 @@ def as_snapshot(data: Any, flow: str | None = None) -> Snapshot:
             node 0 sees node 1. Of a symmetric graph both are the same.
 
     Raises:
-        GraphError: There are no features, a node's edges do not weigh more than -1 in all, or
-            ``data`` is a :class:`Snapshot` of another flow.
+        GraphError: There are no features, an id is not a row of ``x``, a weight is negative or not
+            finite (:func:`graphkit.ops.edges.check_edges`), or ``data`` is a :class:`Snapshot` of
+            another flow.
         UnknownNameError: There is no such flow.
     """
     if flow is not None:
@@ -242,20 +244,11 @@ def as_snapshot(data: Any, flow: str | None = None) -> Snapshot:
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     if weight is None:
         weight = torch.ones(edge_index.shape[1], dtype=dtype, device=edge_index.device)
+    check_edges(edge_index, weight, n)
     weight = weight.to(dtype)
     row, column = _row_and_column(edge_index, flow)
     loop = row == column
     total = torch.ones(n, dtype=dtype, device=x.device).index_add(0, row, weight)
-    if bool((total <= 0).any()):
-        bad = int((total <= 0).nonzero()[0])
-        raise GraphError(
-            "edge_weight",
-            "the weights of a node's edges and its self loop add up to nothing positive",
-            row=bad,
-            expected="a sum above -1",
-            got=float(total[bad]) - 1,
-            fix="Use counts (reduce='count'), or weights that are not negative.",
-        )
     scale = total.rsqrt()
     own = torch.ones(n, dtype=dtype, device=x.device).index_add(0, row[loop], weight[loop])
     active = getattr(data, "node_mask", None)

@@ -13,6 +13,7 @@ from graphkit.nn.stream.event_batch import EventColumns
 from graphkit.nn.stream.event_records import EventRecords, grouped_records
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
 from graphkit.nn.stream.stream_clock import StreamClock
+from graphkit.nn.tensor_cache import TensorCache
 
 __all__ = ["EventHistory", "HistoryRows"]
 
@@ -85,11 +86,11 @@ class EventHistory(nn.Module):
         self.by_time = clock == "time"
         self.recent = RecentNeighbors(num_nodes, size, time_dtype, keep_direction=True)
         self.stream_clock = StreamClock(time_dtype)
-        self._grouped: tuple[tuple[Tensor, ...], tuple[int, ...], EventRecords] | None = None
+        self._grouped = TensorCache(size=1)
 
     def reset_state(self) -> None:
         """Forgets all events."""
-        self._grouped = None
+        self._grouped.clear()
         self.recent.reset_state()
         self.stream_clock.reset_state()
 
@@ -131,24 +132,18 @@ class EventHistory(nn.Module):
         Raises:
             GraphError: As :meth:`StreamClock.number`.
         """
-        columns = (*events.given, self.stream_clock.num_events)
-        versions = tuple(column._version for column in columns)
-        known = self._grouped
-        if (
-            known is None
-            or known[1] != versions
-            or any(a is not b for a, b in zip(columns, known[0]))
-        ):
+
+        def group() -> EventRecords:
             number = self.stream_clock.number(events)
-            records = grouped_records(events.src, events.dst, events.t, number)
-            known = self._grouped = columns, versions, records
-        return known[2]
+            return grouped_records(events.src, events.dst, events.t, number)
+
+        return self._grouped.get((*events.given, self.stream_clock.num_events), None, group)
 
     @torch.no_grad()
     def write(self, events: EventColumns) -> EventRecords:
         """Enters a batch of events, at least one, and gives their records."""
         records = self.records(events)
-        self._grouped = None
+        self._grouped.clear()
         self.recent.write(records)
         self.stream_clock.advance(events)
         return records

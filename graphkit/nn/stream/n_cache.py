@@ -337,7 +337,7 @@ class NCache(NodeTables):
         read = (rows.node, rows.key, rows.stamp, rows.time)
         counts = (_NO_COUNT if v is None else v.numpy() for v in (self.count, rows.count))
         count, row_count = counts
-        order = number.argsort(stable=True)
+        order = number.numpy().argsort(kind="stable")
         moment = t.to(self.time.dtype) if keep_time else number
         overruled = write_records(
             *(_NO_TIME if b is None else b.numpy() for b in buffers),
@@ -347,7 +347,9 @@ class NCache(NodeTables):
             row_count,
             rows.activity.numpy(),
             updated.detach().numpy(),
-            *(v.numpy() for v in (src_row, dst_row, number, moment, order, self.slot1)),
+            *(v.numpy() for v in (src_row, dst_row, number, moment)),
+            order,
+            self.slot1.numpy(),
             self.half_lives.numpy(),
             *self.num_slots,
             self.replace_prob,

@@ -64,15 +64,15 @@ class StreamClock(nn.Module):
                 as a GPU would have to be waited for), or float times reach a model for integer
                 times.
         """
-        first = self._exact(events.t[:1])
+        first = unpack_time(pack_time(events.t[:1], self.time_dtype), self.time_dtype)
         if len(events) and not self.accepts_late and first.device.type == "cpu":
-            latest = self.now
+            first, latest = first.item(), self.now.item()
             if first < latest and self.num_events > 0:
                 raise GraphError(
                     "t",
                     "an event is earlier than the latest one observed",
-                    expected=f">= {latest.item()}",
-                    got=first.item(),
+                    expected=f">= {latest}",
+                    got=first,
                     fix="Observe events in the order of time: sort them, or call reset_state() and "
                     "observe the stream from its beginning.",
                 )
@@ -81,10 +81,9 @@ class StreamClock(nn.Module):
     @torch.no_grad()
     def advance(self, events: EventColumns) -> None:
         """Counts events that have been observed, at least one."""
-        latest = self._exact(events.t[-1])
-        latest = torch.where(self.num_events > 0, torch.maximum(self.now, latest), latest)
-        self.last_time.copy_(pack_time(latest, self.time_dtype))
-        self.num_events += len(events)
-
-    def _exact(self, t: Tensor) -> Tensor:
-        return unpack_time(pack_time(t, self.time_dtype), self.time_dtype)
+        latest = pack_time(events.t[-1], self.time_dtype)
+        if self.accepts_late or latest.device.type != "cpu":  # elsewhere late ones are refused
+            later = unpack_time(latest, self.time_dtype) > self.now
+            latest = torch.where((self.num_events == 0) | later, latest, self.last_time)
+        self.last_time.copy_(latest)
+        self.num_events.add_(len(events))

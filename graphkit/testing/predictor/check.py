@@ -12,11 +12,28 @@ from torch import nn
 from graphkit.engine.predictor import Predictor
 from graphkit.errors import GraphError
 from graphkit.testing.predictor.elsewhere import Elsewhere
+from graphkit.testing.predictor.forecast import check_forecast
+from graphkit.testing.predictor.snapshot import (
+    check_snapshot_edges,
+    check_snapshot_links,
+    check_snapshot_nodes,
+)
+from graphkit.testing.predictor.static import check_static
 from graphkit.testing.predictor.stream import check_stream
+from graphkit.testing.predictor.windows import check_recordings, check_windows
 
 __all__ = ["check_predictor"]
 
-_CHECKS: dict[str, Callable[..., None]] = {"stream": check_stream}
+_CHECKS: dict[str, Callable[..., None]] = {
+    "forecast": check_forecast,
+    "recordings": check_recordings,
+    "snapshot_edges": check_snapshot_edges,
+    "snapshot_links": check_snapshot_links,
+    "snapshot_nodes": check_snapshot_nodes,
+    "static": check_static,
+    "stream": check_stream,
+    "windows": check_windows,
+}
 
 
 def check_predictor(
@@ -27,6 +44,7 @@ def check_predictor(
     seed: int = 0,
     tolerance: float = 1e-5,
     separate_process: bool = True,
+    again: nn.Module | None = None,
 ) -> None:
     """Check that a predictor answers as :func:`graphkit.evaluate` does.
 
@@ -42,7 +60,9 @@ def check_predictor(
         seed: Of the pieces.
         tolerance: Largest difference of an answer, absolute and relative.
         separate_process: Open the folder in a process of its own. Turn it off for a model whose
-            class is not registered where graphkit alone is imported.
+            class cannot be imported there.
+        again: The model made anew, where its class is not registered; see
+            :meth:`graphkit.Predictor.open`.
 
     Raises:
         AssertionError: An answer or a metric differs; the message says where.
@@ -53,5 +73,5 @@ def check_predictor(
         raise GraphError("task", f"no check of predictors of kind {predictor.kind!r} yet")
     with tempfile.TemporaryDirectory() as folder:
         path = predictor.save(Path(folder) / "predictor")
-        with Elsewhere(path, separate_process) as opened:
+        with Elsewhere(path, separate_process, again) as opened:
             check(model, task, opened, batch_size=batch_size, seed=seed, tolerance=tolerance)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from torch import nn
+
 __all__ = ["Elsewhere"]
 
 
@@ -18,20 +20,22 @@ class Elsewhere:
     Args:
         folder: That :meth:`graphkit.Predictor.save` wrote.
         separate: False opens it in this process.
+        model: Passed to :meth:`graphkit.Predictor.open`, for a class that is not registered.
     """
 
-    def __init__(self, folder: Path, separate: bool = True) -> None:
-        self._folder, self._separate = folder, separate
+    def __init__(self, folder: Path, separate: bool = True, model: nn.Module | None = None) -> None:
+        self._folder, self._separate, self._model = folder, separate, model
 
     def __enter__(self) -> Elsewhere:
         if not self._separate:
             from graphkit.engine.predictor import Predictor
 
-            self._predictor = Predictor.open(self._folder)
+            self._predictor = Predictor.open(self._folder, model=self._model)
             return self
         context = multiprocessing.get_context("spawn")
         self._here, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(str(self._folder), there), daemon=True)
+        told = (str(self._folder), self._model, there)
+        self._process = context.Process(target=_serve, args=told, daemon=True)
         self._process.start()
         there.close()
         self._answer()
@@ -69,14 +73,14 @@ class Elsewhere:
         return value
 
 
-def _serve(folder: str, pipe: Connection) -> None:
+def _serve(folder: str, model: nn.Module | None, pipe: Connection) -> None:
     try:
         import torch
 
         from graphkit.engine.predictor import Predictor
 
         torch.set_num_threads(1)
-        predictor = Predictor.open(folder)
+        predictor = Predictor.open(folder, model=model)
         pipe.send((True, None))
         while True:
             method, args, kwargs = pipe.recv()

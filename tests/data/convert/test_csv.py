@@ -177,7 +177,11 @@ def test_labels_a_text_file_could_change(tmp_path: Path, assert_same: Same) -> N
     ("text", "options", "words"),
     [
         ("src,dst,t\n1,2,3,99\n", {}, "row 0: rows have more fields.*3 fields; got 4 fields"),
+        ("src,dst,t,t\n1,2,3,4\n", {}, "'t': 2 columns have this name"),
         ("src,dst,t\n1,2,3,\n", {}, "row 0: rows have more fields than the header"),
+        ("src,dst,t\n0,2,3,\n1,2,4,\n", {}, "row 0: rows have more fields than the header"),
+        ("src,dst,t\n2,1,3,4\n4,1,3,4\n", {}, "row 0: rows have more fields than the header"),
+        ("src,dst,t\n0,0,0,0\n1,1,1,1\n", {}, "row 0: rows have more fields than the header"),
         ("src,dst,t\n1,2,3\n1,2,3,99\n", {}, "row 1: .*line 3 has too many fields"),
         ("1,2,3\n1,2,3,9\n", {"header": None, "src": 0, "dst": 1, "time": 2}, "row 1: .*line 2"),
         ("1,2,3,9\n", {"header": None, "names": ["src", "dst", "t"]}, "row 0: rows have more"),

@@ -74,7 +74,7 @@ def test_without_dgl(events: TemporalGraph, monkeypatch: pytest.MonkeyPatch, bro
         raise MissingPackageError(package, extra, OSError("libgraphbolt.so") if broken else None)
 
     monkeypatch.setattr(convert, "require", absent)
-    with pytest.raises(MissingPackageError, match=r"graphkit\[dgl\]"):
+    with pytest.raises(MissingPackageError, match=r"graphkit-temporal\[dgl\]"):
         events.to_dgl()
     with pytest.raises(MissingPackageError, match="libgraphbolt" if broken else "not installed"):
         TemporalGraph.from_dgl(object())

@@ -125,7 +125,19 @@ def test_a_batch_is_grouped_once_and_again_when_it_changes():
     history.stream_clock.num_events += 7  # another state: the numbers are no longer right
     assert torch.equal(history.records(EventColumns.of(batch)).event_id, changed.event_id + 7)
     history.write(EventColumns.of(batch))
-    assert history._grouped is None  # nothing is kept between batches
+    assert len(history._grouped) == 0  # nothing is kept between batches
+
+
+@pytest.mark.parametrize("column", ["src", "dst", "t"])
+def test_a_write_that_torch_does_not_see_groups_a_batch_anew(column):
+    batch = part(a_stream(), 0, 20)
+    history = EventHistory(6, 4)
+    history.records(EventColumns.of(batch))
+    values = getattr(batch, column).numpy()
+    values[-1] = values[-1] + 1 if column == "t" else (values[-1] + 1) % 5
+    want = event_records(batch.src, batch.dst, batch.t, torch.arange(20))
+    for a, b in zip(history.records(EventColumns.of(batch)), want):
+        assert torch.equal(a, b)
 
 
 def test_some_rows():

@@ -1,0 +1,64 @@
+"""Logits as a table of classes by name and their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from graphkit.errors import GraphError
+
+__all__ = ["class_table"]
+
+
+def class_table(
+    logits: Tensor,
+    names: Sequence[Any] | None,
+    *,
+    index: pd.Index | None = None,
+    keys: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """The class of each row and the probabilities of all classes.
+
+    Args:
+        logits: ``[rows, C]``.
+        names: Names of the classes by number; classes beyond them, or all without, are called by
+            their number.
+        index: Of the rows.
+        keys: Columns that say what each row is about, put in front.
+
+    Returns:
+        The columns of ``keys``; ``"class"``, the most likely one (of equals the first); and one
+        column per class, called as the class, with its probability (float64).
+
+    Raises:
+        GraphError: A logit is NaN, or a class is called as another column.
+    """
+    if bool(logits.isnan().any()):
+        raise GraphError(
+            "predict",
+            "a logit is NaN",
+            row=int(logits.isnan().any(1).nonzero()[0]),
+            fix="Train with a lower lr, and look for infinite features.",
+        )
+    probability = logits.double().softmax(1)
+    classes = [*(names or ())[: logits.shape[1]], *range(len(names or ()), logits.shape[1])]
+    columns: dict[Any, Any] = dict(keys or {})
+    best = np.empty(len(classes), dtype=object)
+    best[:] = classes
+    chosen = best[logits.argmax(1).cpu().numpy()] if classes else best
+    columns["class"] = pd.Series(chosen, index=index, dtype=object).infer_objects()
+    table = pd.DataFrame(columns, index=index)
+    taken = next((name for name in classes if name in columns), None)
+    if taken is not None:
+        raise GraphError(
+            "class_names",
+            f"a class is called {taken!r}, as a column of the answer is",
+            fix="Call it otherwise when the graph is built.",
+        )
+    shares = pd.DataFrame(probability.cpu().numpy(), index=table.index)
+    shares.columns = pd.Index(classes, dtype=object, tupleize_cols=False)
+    return pd.concat([table, shares], axis=1)

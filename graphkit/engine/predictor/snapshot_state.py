@@ -1,0 +1,267 @@
+"""What a predictor of snapshots keeps, and how tables of later events enter its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from graphkit.data import TemporalGraph
+from graphkit.data.labels import Labels
+from graphkit.data.node_schema import NodeSchema
+from graphkit.data.schema import EventColumn, EventSchema, EventTable
+from graphkit.data.source_table import SourceTable
+from graphkit.engine.predictor.closed_steps import Steps
+from graphkit.engine.predictor.event_state import EventState
+from graphkit.engine.predictor.met_pairs import MetPairs
+from graphkit.errors import GraphError, UnknownNameError
+
+__all__ = ["OpenStep", "SnapshotState"]
+
+_LATE = ("raise", "drop")
+_GAP = 100_000  # empty steps in a row, beyond which a wrong unit of time is more likely
+_LATE_FIX = "late='drop' leaves such events out; a step that is closed cannot change."
+
+
+class OpenStep(NamedTuple):
+    """The step that later events fall into.
+
+    Attributes:
+        number: Counted from the beginning of the training data.
+        start: Where it begins, as the source writes times.
+        end: Where it ends; that time belongs to the next step.
+        events: Events that it holds so far.
+    """
+
+    number: int
+    start: Any
+    end: Any
+    events: int
+
+
+class SnapshotState(EventState):
+    """The steps of a snapshot model with the labels of its nodes and the columns of its tables.
+
+    Args:
+        steps: What the model has seen, and the open step.
+        schema: How tables of events are read.
+        labels: Labels of the nodes.
+        nodes: How tables of nodes are read.
+        changing: Whether features of nodes change with time.
+        met: Pairs that have met, and all destinations; ``None`` where nothing is recommended.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        schema: EventSchema,
+        labels: Labels,
+        nodes: NodeSchema,
+        changing: bool,
+        met: MetPairs | None,
+    ) -> None:
+        super().__init__(steps.model, schema, labels, nodes)
+        self.steps, self.changing, self.met = steps, changing, met
+
+    @classmethod
+    def of_task(
+        cls, model: nn.Module, task: Any, before: str | None, recommends: bool
+    ) -> SnapshotState:
+        """The state after steps of a task's timeline.
+
+        Args:
+            model: The model. A carried state is made again, by its present parameters.
+            task: The task.
+            before: Close the steps that are known when the first question of this subset is asked;
+                all steps of the timeline if ``None``.
+            recommends: Keep which pairs have met.
+        """
+        graph, steps = task.graph, Steps.of_task(model, task, before)
+        moves = graph.node_events is not None and graph.node_events.x is not None
+        changing, met = steps.x is not None and moves, None
+        if recommends:
+            begin = torch.tensor(steps.start, dtype=graph.t.dtype)
+            known = graph[: int(torch.searchsorted(graph.t, begin))]
+            met = MetPairs.of(graph, [known], _both_ways(steps, graph.node_space is not None))
+        schema, nodes = EventSchema.of(graph), _node_schema(graph, changing)
+        return cls(steps, schema, Labels.of(graph), nodes, changing, met)
+
+    # ---------------------------------------------------------------- on disk
+    def facts(self) -> dict[str, Any]:
+        """All of it but the tensors, as values that JSON holds."""
+        return {**super().facts(), "steps": self.steps.facts(), "changing": self.changing}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors but the model's."""
+        return self.steps.tensors() | ({} if self.met is None else self.met.tensors())
+
+    @classmethod
+    def restored(
+        cls, model: nn.Module, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> SnapshotState:
+        """What :meth:`facts` and :meth:`tensors` kept, around a model."""
+        schema, labels = EventSchema.from_json(facts["schema"]), Labels.from_json(facts["labels"])
+        clock, met = getattr(torch, schema.clock.dtype), None
+        steps = Steps.restored(model, facts["steps"], tensors, clock)
+        if "destinations" in tensors:
+            both = _both_ways(steps, schema.bipartite)
+            met = MetPairs.restored(tensors, len(labels), clock, both)
+        nodes = NodeSchema.from_json(facts["nodes"])
+        return cls(steps, schema, labels, nodes, facts["changing"], met)
+
+    def copy(self) -> SnapshotState:
+        """One that goes its own way; parameters of the model are shared, and pairs that have met
+        are left out."""
+        steps, labels = self.steps.copy(), self.labels.copy()
+        return SnapshotState(steps, self.schema, labels, self.nodes, self.changing, None)
+
+    # ---------------------------------------------------------------- later events
+    def open_step(self) -> OpenStep:
+        """The open step."""
+        steps = self.steps
+        held = len(steps.pending["t"]) if steps.pending else 0
+        return OpenStep(steps.number, self.written(steps.start), self.written(steps.end), held)
+
+    def in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
+        """bool, one per row: the events that are not of a closed step."""
+        if late not in _LATE:
+            raise UnknownNameError("late", late, _LATE)
+        if not len(source):
+            return np.ones(0, dtype=bool)
+        problem = f"an event lies before step {self.steps.number}, in one that is closed"
+        t = self.times(source, time_unit)
+        return self.on_time(t, self.steps.start, late, problem, _LATE_FIX)
+
+    def observe(
+        self, table: pd.DataFrame, nodes: pd.DataFrame | None, time_unit: str | None
+    ) -> tuple[EventTable, int]:
+        """Take in events that are in time: the events, and the number of steps closed by them."""
+        events = self.admit(table, nodes, time_unit, self.steps.needed())
+        first, last = self.steps_of(events)
+        closed = self.change(nodes, first)
+        if len(events):
+            self.add(events)
+            closed += self.steps.close_until(last)
+        return events, closed
+
+    def change(self, nodes: pd.DataFrame | None, number: int) -> int:
+        """Give nodes other features from step ``number`` on; how many steps were closed for it."""
+        found = self._changes(nodes)
+        if found is None:
+            return 0
+        closed = self.steps.close_until(number)
+        self.steps.x = self.steps.x.index_copy(0, *found)
+        return closed
+
+    def add(self, events: EventTable, rows: Any = slice(None)) -> None:
+        """Add events to the open step and later ones.
+
+        Args:
+            events: Events that were admitted. Without times they are of the open step; without
+                classes they can be closed last only, and count as one of class 0 then.
+            rows: Which of them.
+        """
+        new = {"src": events.src[rows], "dst": events.dst[rows]}
+        if events.t is None:
+            start, dtype = self.steps.start.item(), self.steps.time_dtype
+            new["t"] = torch.full((len(new["src"]),), start, dtype=dtype)
+        else:
+            new["t"] = events.t[rows]
+        for name in self.steps.needed():
+            told = getattr(events, name)
+            new[name] = torch.zeros_like(new["src"]) if told is None else told[rows]
+        self.steps.add(new)
+        if self.met is not None:
+            self.met.insert(new["src"], new["dst"], new["t"])
+
+    def steps_of(self, events: EventTable) -> tuple[int, int]:
+        """The steps of the first and of the last event."""
+        if events.t is None or not len(events):
+            return self.steps.number, self.steps.number
+        return self.steps.number_of(events.t[0]), self.steps.number_of(events.t[-1])
+
+    def _accept(self, events: EventTable, known: int, nodes: pd.DataFrame | None) -> None:
+        self._check_gap(events)
+        self._check_changes(events, nodes, known)
+        count = len(self.labels)
+        if count == known:
+            return
+        new = self.labels.labels(range(known, count))
+        grow = self._growing(new[0], "grow(num_nodes, x, steps)")
+        x = None
+        if self.steps.x is not None:
+            x = self._features_of(new, nodes).to(self.steps.x)
+            if self.changing:  # as of a node without a value yet; it gets this one in its step
+                x = torch.zeros_like(x)
+        self.steps.grow(count, x, grow)
+        if self.met is not None:
+            self.met.grow(count)
+
+    def _check_gap(self, events: EventTable) -> None:
+        """Refuse to go through more empty steps than anybody has meant to."""
+        _, last = self.steps_of(events)
+        if not self.steps.prepare.skip_empty and last - self.steps.number > _GAP + len(events):
+            raise GraphError(
+                self.schema.t,
+                f"an event lies {last - self.steps.number} steps after the open one",
+                row=int(events.order[-1]),
+                expected=f"at most {_GAP} steps without an event at once",
+                got=str(self.written(events.t[-1].item())),
+                fix="Is this the unit of its times? If so, close(at=...) passes the steps before.",
+            )
+
+    # ---------------------------------------------------------------- features that change
+    def _changes(self, nodes: pd.DataFrame | None) -> tuple[Tensor, Tensor] | None:
+        """Ids and new features of the nodes of a table, where features change with time."""
+        if nodes is None or not self.changing:
+            return None
+        read = self.nodes.read(nodes, need=("x",))
+        ids = torch.tensor(self._ids(read.labels), dtype=torch.int64)
+        return ids[ids >= 0], read.columns["x"][ids >= 0].to(self.steps.x)
+
+    def _check_changes(self, events: EventTable, nodes: pd.DataFrame | None, known: int) -> None:
+        found = self._changes(nodes)
+        if found is None or not len(events) or not bool((found[0] < known).any()):
+            return
+        if self.labels.space is not None:
+            raise GraphError("nodes", "a label may be a source and a destination here")
+        first, last = self.steps_of(events)
+        if first != last:
+            raise GraphError(
+                "nodes",
+                "features that change belong to one step, and the events are of several",
+                expected=f"events of step {first}",
+                got=f"steps {first} to {last}",
+                fix="Observe the events of each step with the features of that step.",
+            )
+
+    def _ids(self, labels: list[Any]) -> list[int]:
+        """Ids of labels, -1 for those that are not known."""
+        if self.labels.named:
+            return [max(found) for found in zip(*(self.labels.places(labels, s) for s in (0, 1)))]
+        whole = (isinstance(label, int) and 0 <= label < len(self.labels) for label in labels)
+        return [label if known else -1 for label, known in zip(labels, whole)]
+
+
+def _both_ways(steps: Steps, bipartite: bool) -> bool:
+    """Whether sources are destinations too: in a symmetric graph of one kind of node."""
+    return steps.prepare.symmetric and not bipartite
+
+
+def _node_schema(graph: TemporalGraph, changing: bool) -> NodeSchema:
+    """The columns of nodes; features that change replace those that do not."""
+    found = NodeSchema.of(graph)
+    if not changing:
+        return found
+    x = graph.node_events.x
+    shape = tuple(x.shape[1:])
+    static = found.columns.get("x")
+    names = tuple(f"x_{i}" for i in range(x[0].numel())) if shape else ("x",)
+    if static is not None and static.shape == shape:
+        names = static.names
+    told = EventColumn(names, shape, str(x.dtype).removeprefix("torch."))
+    return NodeSchema({**found.columns, "x": told})

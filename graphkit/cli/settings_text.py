@@ -111,7 +111,7 @@ def task_functions(make: Any) -> list[Callable[..., Any]]:
     passed_on = {"timeline": Timeline, "random_options": random_split}
     found = [make]
     for parameter in inspect.signature(make).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
+        if parameter.kind is parameter.VAR_KEYWORD and parameter.name in passed_on:
             found.append(passed_on[parameter.name])
     return found
 

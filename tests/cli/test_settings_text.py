@@ -141,8 +141,8 @@ class Guessing(Model):
 
 
 def test_what_a_maker_gives_itself_cannot_be_set():
-    assert settings_text.known_settings(Sized) == {"channels"}
-    assert settings_text.known_settings(Guessing) == {"hidden", "channels"}
+    assert known_settings(Sized) == {"channels"}
+    assert known_settings(Guessing) == {"hidden", "channels"}
 
 
 def questions():
@@ -169,7 +169,7 @@ def test_every_setting_of_every_model_can_be_given():
             for function in (make.__init__, getattr(make, "from_graph", None), make.from_task):
                 parameters = inspect.signature(function or (lambda: 0)).parameters.values()
                 found |= {p.name: p.default for p in parameters if p.default is not p.empty}
-            for key in settings_text.known_settings(make):
+            for key in known_settings(make):
                 if key in found:
                     make.from_task(task, **{key: found[key]})
                     tried += 1

@@ -14,6 +14,7 @@ from graphkit.data.whole_parts import GivenSplit, WholeParts
 from graphkit.data.window_splits import WindowSplit, part_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
@@ -104,7 +105,7 @@ class RecordingClassification(SignalTask):
         """Some parts as a model sees them; changed at random for training, as options say."""
         x, seen = self.parts[index]
         if split == "train":
-            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+            x, seen = self._changed(x if x.is_floating_point() else x.float(), seen, epoch * 1_000_003 + first)
         return WindowQuery(
             x=self.input.x(x, seen).to(device),
             y=self.labels[index].to(device),
@@ -116,7 +117,8 @@ class RecordingClassification(SignalTask):
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
-        return Answer(model(query.x, None, query.x_mask), query.y, group=query.part)
+        logits = model(*model_inputs(model, query.x, None, query.x_mask))
+        return Answer(logits, query.y, group=query.part)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the mean cross entropy of ``total`` rows."""

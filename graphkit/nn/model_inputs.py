@@ -16,8 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.snapshot.snapshot import Snapshot
-
 __all__ = ["model_dtype", "model_inputs"]
 
 
@@ -47,8 +45,9 @@ def model_inputs(model: nn.Module, *values: Any) -> list[Any]:
 
     Args:
         model: The model.
-        values: Tensors, snapshots, lists of snapshots, or ``None``. What is not floating point, and
-            what has the right type already, is returned as it is.
+        values: Tensors, objects with ``cast(dtype)`` such as
+            :class:`~graphkit.nn.snapshot.Snapshot`, lists of them, or ``None``. What is not
+            floating point, and what has the right type already, is returned as it is.
     """
     dtype = model_dtype(model)
     return list(values) if dtype is None else [_cast(value, dtype) for value in values]
@@ -57,7 +56,7 @@ def model_inputs(model: nn.Module, *values: Any) -> list[Any]:
 def _cast(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, Tensor):
         return value.to(dtype) if value.is_floating_point() else value
-    if isinstance(value, Snapshot):
+    if hasattr(value, "cast"):
         return value.cast(dtype)
     if isinstance(value, Iterable):
         return [_cast(one, dtype) for one in value]

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         _DEFAULTS,
         ["data", "seeds", "epochs", "device", "threads", "set", "json", "resume"],
-        data=f"data set of labelled parts (default: {_DEFAULTS['data']})",
+        data=f"data set of labelled recordings (default: {_DEFAULTS['data']})",
         set="a setting of fit, of the task, of the model or, after its name, of an encoder: "
         "lr=0.01, features=raw, skeleton_cnn.kernel_size=5",
     )

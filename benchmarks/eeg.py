@@ -80,7 +80,7 @@ def _data(name: str, split: str | None) -> tuple[dict[str, Any], Any]:
     section["task"] = {**section["task"], **chosen.get("task", {})}
     if "leave_out" in chosen:
         return section, lambda graph: leave_one_out(graph, chosen["leave_out"])
-    within = chosen.get("within", "part")
+    within = chosen.get("within", "recording")
     return section, lambda graph: block_folds(chosen["blocks"], within)
 
 

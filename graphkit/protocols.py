@@ -66,7 +66,9 @@ class SnapshotModel(Protocol):
     """A model of snapshot sequences with its head, as tasks on snapshots call it.
 
     A model whose state is carried along the timeline also has ``observe(snapshot)`` and
-    ``reset_state()``.
+    ``reset_state()``. For a :class:`graphkit.Predictor` it may have ``embed(snapshots, nodes)``,
+    vectors ``[M, C]`` of nodes, and ``grow(num_nodes, x, steps)``, which takes in new nodes of
+    features ``x`` that had no edge in the ``steps`` that a carried state has gone through.
     """
 
     def logits(self, snapshots: Sequence[Any], src: Tensor, dst: Tensor | None = None) -> Tensor:

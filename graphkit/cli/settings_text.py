@@ -146,9 +146,9 @@ def apply(
         getattr(settings, scope)[name] = value
 
 
-def scopes(part: str, model: str) -> tuple[str, ...]:
+def scopes(section: str, model: str) -> tuple[str, ...]:
     """Where an old name of a setting may be listed."""
-    return (part, model) if part == "model" else (part,)
+    return (section, model) if section == "model" else (section,)
 
 
 def _value(text: str) -> Any:

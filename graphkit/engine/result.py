@@ -110,7 +110,7 @@ class Result:
         return made
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The record as JSON text, with its checksum; with ``path``, also written there atomically."""
+        """The record and its checksum as JSON; with ``path``, also written there atomically."""
         text = json.dumps(sealed(_plain(self.to_dict())), indent=2, allow_nan=False) + "\n"
         if path is not None:
             write_text(path, text)

@@ -18,7 +18,7 @@ from graphkit.nn.snapshot import (
     check_flow,
     out_degree,
 )
-from graphkit.nn.snapshot.recent import Recent
+from graphkit.nn.snapshot.recent import RecentSteps
 from graphkit.tasks.snapshot_steps import Step, StepBorders, cut_steps
 
 __all__ = ["FEATURES", "Seen", "SnapshotInput"]
@@ -117,7 +117,7 @@ class SnapshotInput(nn.Module):
             kinds = 2 * self.num_classes
             self.reputation = FadingDegrees(self.num_nodes, kinds, self.half_lives)
             self.register_buffer("votes", torch.zeros(self.num_nodes, kinds))
-        self.edges, self.seen = Recent(self.adj_window - 1), Recent(self.reach)
+        self.edges, self.seen = RecentSteps(self.adj_window - 1), RecentSteps(self.reach)
         self.register_buffer("next_step", torch.zeros((), dtype=torch.int64))
         self._window: tuple[int, list[Snapshot]] | None = None
 
@@ -240,7 +240,14 @@ class SnapshotInput(nn.Module):
                 fading.grow(num_nodes)
         if self.reputation is not None:
             self.votes = torch.cat([self.votes, self.votes.new_zeros(new, self.votes.shape[1])])
-        self.seen.change(lambda x, *edges: (torch.cat([x, rows.to(x.dtype)]), *edges))
+        longer: dict[int, Tensor] = {}  # features that do not change are one tensor for all steps
+
+        def with_rows(x: Tensor, *edges: Tensor) -> tuple[Tensor, ...]:
+            if x.data_ptr() not in longer:
+                longer[x.data_ptr()] = torch.cat([x, rows.to(x.dtype)])
+            return longer[x.data_ptr()], *edges
+
+        self.seen.change(with_rows)
         self.num_nodes, self._window = int(num_nodes), None
         return rows
 

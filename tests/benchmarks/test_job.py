@@ -130,7 +130,7 @@ def test_damage_is_refused_or_changes_nothing(job_with_results, name):
             try:
                 job = Job.open(str(folder), {}, "")
             except GraphError as error:
-                assert str(path) in str(error)
+                assert str(path) in str(error)  # noqa: PT017 - it may also open
                 continue
             assert job.arguments == {"runs": 3}
             assert [(r.seed, r.metrics) for r in job.done] == [

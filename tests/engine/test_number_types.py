@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graphkit import Predictor, TemporalGraph, registry
-from graphkit.data.window_splits import PartSplit
+from graphkit.data.window_splits import RecordingSplit
 from graphkit.engine import evaluate, fit
 from graphkit.nn.model_inputs import model_dtype
 from graphkit.tasks import (
@@ -108,8 +108,8 @@ def _trials(dtype: type, rows: int) -> dict:
         "dst": [],
         "t": [],
         "signal": readings(12 * rows, 14, dtype, 5),
-        "signal_part": np.repeat(np.arange(12), rows),
-        "parts": {"y": np.arange(12) % 2, "subject": np.arange(12) // 2},
+        "signal_recording": np.repeat(np.arange(12), rows),
+        "recordings": {"y": np.arange(12) % 2, "subject": np.arange(12) // 2},
         "node_names": EMOTIV,
         "time_unit": "step",
     }
@@ -117,13 +117,13 @@ def _trials(dtype: type, rows: int) -> dict:
 
 def window_classification(dtype: type) -> WindowClassification:
     graph = TemporalGraph(**_trials(dtype, 128))
-    split = PartSplit("subject", test=[0], val=[1])
+    split = RecordingSplit("subject", test=[0], val=[1])
     return WindowClassification(graph, history=128, split=split)
 
 
 def recording_classification(dtype: type) -> RecordingClassification:
     graph = TemporalGraph(**_trials(dtype, 16))
-    return RecordingClassification(graph, split=PartSplit("subject", test=[0], val=[1]))
+    return RecordingClassification(graph, split=RecordingSplit("subject", test=[0], val=[1]))
 
 
 TASKS = {

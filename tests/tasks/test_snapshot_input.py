@@ -242,3 +242,51 @@ def test_what_is_refused():
     for wrong in ({"reach": 0}, {"adj_window": 0}):
         with pytest.raises(GraphError, match="out of range"):
             SnapshotInput(7, origin=0, width=10, **wrong)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_nodes_that_come_later(options):
+    """Numbers are those of an input that had the nodes from the beginning."""
+    few, more = stream(num_events=40), {"history": 3, "every": 5, **options}
+    many = TemporalGraph(few.src, few.dst, few.t, edge_y=few.edge_y, num_nodes=9)
+    small, large = (Timeline(g, **more).input_before(15) for g in (few, many))
+    assert small.grow(9).shape[0] == 2
+    again = reopened(small)
+    draw = torch.Generator().manual_seed(3)
+    src, dst = torch.randint(9, (2, 20), generator=draw)
+    t = 75 + torch.randint(25, (20,), generator=draw).sort().values
+    later = TemporalGraph(src, dst, t, edge_y=src % 3, num_nodes=9)
+    for prepare in (small, again, large):
+        for step in prepare.cut(later):
+            prepare.advance(step)
+    assert_same(small.window(), large.window())
+    assert_same(again.window(), large.window())
+    with pytest.raises(GraphError, match="nodes cannot be taken away; expected >= 9; got 8"):
+        small.grow(8)
+
+
+def test_features_of_nodes_that_come_later():
+    graph, x = stream(), torch.rand(9, 4)
+    made = []
+    for n in (7, 9):
+        known = TemporalGraph(graph.src, graph.dst, graph.t, x=x[:n], num_nodes=n)
+        made.append(Timeline(known, every=10, history=1, features="x").input_before(9))
+    small, large = made
+    for wrong in (None, x[7:, :3], x[6:]):
+        with pytest.raises(GraphError, match=r"features of training; expected \[2, 4\]"):
+            small.grow(9, wrong)
+    assert small.num_nodes == 7
+    assert torch.equal(small.grow(9, x[7:]), x[7:])
+    assert_same(small.window(), large.window())
+
+
+def test_passing_over_empty_steps():
+    options = {"every": 10, "history": 1}
+    prepare = Timeline(stream(), skip_empty=True, **options).input_before(10)
+    before = prepare.window()
+    prepare.pass_to(15)
+    prepare.pass_to(12)  # that is over already
+    assert int(prepare.next_step) == 15
+    assert_same(prepare.window(), before)
+    with pytest.raises(GraphError, match="empty steps count"):
+        Timeline(stream(), **options).input_before(10).pass_to(15)

@@ -55,7 +55,8 @@ class Predictor:
         task: The task that it was fitted to.
         batch_size: Events per batch, for models that see a stream in batches; that of training.
         until: ``"train"`` or ``"val"``: empty the state and replay everything up to the end of that
-            subset first. By default the model's present state is taken.
+            subset first. By default the model's present state is taken; on snapshots, whose steps
+            the model does not count, the state after the last step of the task.
 
     Raises:
         GraphError: Model and task do not go together, or the task has no predictor.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphkit.data.schema import EventTable
 from graphkit.data.source_table import SourceTable
-from graphkit.engine.predictor.class_columns import class_columns, class_names_of
+from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.snapshot_state import SnapshotState
 from graphkit.engine.predictor.steps import StepPredictor
 from graphkit.errors import GraphError
@@ -37,7 +37,8 @@ class SnapshotEdgePredictor(StepPredictor):
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
-        self.class_names = class_names_of(task.graph, "edge_y", task.num_classes)
+        names = task.graph.class_names.get("edge_y", range(task.num_classes))
+        self.class_names = list(names)[: task.num_classes]
 
     def _facts(self) -> dict[str, Any]:
         return {**super()._facts(), "classes": self.class_names}
@@ -68,7 +69,7 @@ class SnapshotEdgePredictor(StepPredictor):
 
         Returns:
             One row per row of ``table``, in its order and with its index: source, destination, time
-            if there is one, ``class`` by name, and ``probability_<class>`` of each class.
+            if there is one, ``class`` by name, and a column for each class with its probability.
 
         Raises:
             GraphError: A column is missing or does not fit, an edge lies in a closed step or (with
@@ -90,11 +91,12 @@ class SnapshotEdgePredictor(StepPredictor):
                 source.frame, labels=work.labels, need=(), time="optional", time_unit=time_unit
             )
             self._check_held(work, events)
-            work.close_until(work.number + 1)
+            work.steps.close_until(work.steps.number + 1)
             logits = self._logits(work, events.src, events.dst)
-        columns: dict[Any, Any] = work.asked(source)
-        columns |= class_columns(events.in_rows(logits), self.class_names)
-        return pd.DataFrame(columns, index=source.frame.index)
+        answer = events.in_rows(logits)
+        return class_table(
+            answer, self.class_names, index=source.frame.index, keys=work.asked(source)
+        )
 
     def _admitted(
         self,
@@ -106,9 +108,9 @@ class SnapshotEdgePredictor(StepPredictor):
     ) -> EventTable:
         """The asked edges, whose new nodes are admitted."""
         need: tuple[str, ...] = ()
-        if timed and len(source) and work.needed():
-            steps = np.unique(work.numbers(work.times(source, time_unit)))
-            need = work.needed() if len(steps) > 1 else ()
+        if timed and len(source) and work.steps.needed():
+            steps = np.unique(work.steps.numbers(work.times(source, time_unit)))
+            need = work.steps.needed() if len(steps) > 1 else ()
         return work.admit(source.frame, nodes, time_unit, need, "required" if timed else "none")
 
     def _step_by_step(
@@ -117,16 +119,16 @@ class SnapshotEdgePredictor(StepPredictor):
         """Logits ``[E, C]`` of edges, each after its step."""
         if not len(events):
             return torch.empty(0, len(self.class_names))
-        steps = np.full(len(events), work.number)
+        steps = np.full(len(events), work.steps.number)
         if events.t is not None:
-            steps = work.numbers(events.t.numpy())
+            steps = work.steps.numbers(events.t.numpy())
         work.change(nodes, int(steps[0]))
         found = []
         for number in np.unique(steps).tolist():
             rows = torch.from_numpy(steps == number)
-            work.close_until(number)
+            work.steps.close_until(number)
             work.add(events, rows)
-            work.close_until(number + 1)
+            work.steps.close_until(number + 1)
             found.append(self._logits(work, events.src[rows], events.dst[rows]))
         return torch.cat(found)
 
@@ -134,22 +136,22 @@ class SnapshotEdgePredictor(StepPredictor):
         if not len(src):
             return torch.empty(0, len(self.class_names))
         device = self.device
-        return work.model.logits(work.window(), src.to(device), dst.to(device)).float().cpu()
+        return work.model.logits(work.steps.window(), src.to(device), dst.to(device)).float().cpu()
 
     def _check_held(self, work: SnapshotState, events: EventTable) -> None:
         """Refuse edges that the open step does not hold."""
         held: set[tuple[int, int]] = set()
-        if work.pending:
-            ends = work.pending["src"].tolist(), work.pending["dst"].tolist()
+        if work.steps.pending:
+            ends = work.steps.pending["src"].tolist(), work.steps.pending["dst"].tolist()
             held = {*zip(*ends)}
-            if work.prepare.symmetric:
+            if work.steps.prepare.symmetric:
                 held |= {*zip(*ends[::-1])}
         src, dst = events.in_rows(events.src).tolist(), events.in_rows(events.dst).tolist()
-        if events.t is not None and len(events) and work.steps_of(events)[1] != work.number:
+        if events.t is not None and len(events) and work.steps_of(events)[1] != work.steps.number:
             raise GraphError(
                 work.schema.t,
                 "an edge lies after the open step",
-                expected=f"times of step {work.number}, before {work.open_step().end}",
+                expected=f"times of step {work.steps.number}, before {work.open_step().end}",
                 got=str(work.written(events.t[-1].item())),
             )
         for row, pair in enumerate(zip(src, dst)):
@@ -158,7 +160,7 @@ class SnapshotEdgePredictor(StepPredictor):
                     work.schema.src,
                     "the open step holds no such edge",
                     row=row,
-                    expected=f"one of {len(held)} edges of step {work.number}",
+                    expected=f"one of {len(held)} edges of step {work.steps.number}",
                     got=f"{work.labels.label(pair[0])!r} to {work.labels.label(pair[1])!r}",
                     fix="predict(table) lets edges enter the step before they are classified.",
                 )

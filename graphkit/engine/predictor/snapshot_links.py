@@ -70,7 +70,7 @@ class SnapshotLinkPredictor(StepPredictor):
 
     def _scores(self, src: Tensor, dst: Tensor, tile: int) -> Tensor:
         """Scores of pairs, a bounded number of them at a time."""
-        window, device = self._state.window(), self.device
+        window, device = self._state.steps.window(), self.device
         parts = [
             self.model.link_logits(window, one.to(device), other.to(device)).float().cpu()
             for one, other in zip(src.split(tile), dst.split(tile))
@@ -80,19 +80,17 @@ class SnapshotLinkPredictor(StepPredictor):
 
     def _check_times(self, t: np.ndarray) -> None:
         """Refuse questions about another step than the open one."""
-        state = self._state
-        if not len(t):
-            return
-        if (t < state.start).any():
+        state, steps = self._state, self._state.steps
+        if (t < steps.start).any():
             raise state.early(
                 t,
-                state.start,
+                steps.start,
                 state.schema.t,
                 "the question is about a step that is closed",
                 "Score pairs before their step is closed.",
             )
-        end = state.prepare.borders.at(state.number + 1, state.number + 1)[0]
-        if not state.prepare.skip_empty and (t >= end).any():
+        end = steps.end
+        if not steps.prepare.skip_empty and (t >= end).any():
             row = int(np.argmax(t >= end))
             raise GraphError(
                 state.schema.t,

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.engine.predictor.class_columns import class_columns, class_names_of
+from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.steps import StepPredictor
 
 __all__ = ["SnapshotNodePredictor"]
@@ -30,7 +30,8 @@ class SnapshotNodePredictor(StepPredictor):
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
-        self.class_names = class_names_of(task.graph, "y", task.num_classes)
+        names = task.graph.class_names.get("y", range(task.num_classes))
+        self.class_names = list(names)[: task.num_classes]
 
     def _facts(self) -> dict[str, Any]:
         return {**super()._facts(), "classes": self.class_names}
@@ -50,8 +51,8 @@ class SnapshotNodePredictor(StepPredictor):
                 ``nodes`` are: ``"src"`` or ``"dst"``.
 
         Returns:
-            One row per label, in the order given, the labels in the index: ``class`` by name, and
-            ``probability_<class>`` of each class.
+            One row per label, in the order given, the labels in the index: ``class`` by name, and a
+            column for each class with its probability.
 
         Raises:
             GraphError: A node is not known.
@@ -59,6 +60,7 @@ class SnapshotNodePredictor(StepPredictor):
         ids = self._ids(nodes, side)
         logits = torch.empty(0, len(self.class_names))
         if len(ids):
-            logits = self.model.logits(self._state.window(), ids.to(self.device)).float().cpu()
+            window = self._state.steps.window()
+            logits = self.model.logits(window, ids.to(self.device)).float().cpu()
         index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
-        return pd.DataFrame(class_columns(logits, self.class_names), index=index)
+        return class_table(logits, self.class_names, index=index)

@@ -127,15 +127,16 @@ class StepPredictor(Predictor):
             The number of steps that the model is shown for it; where the task leaves out steps
             without an event (``skip_empty``), these do not count.
         """
-        number = self._state.number + 1
+        steps = self._state.steps
+        number = steps.number + 1
         if at is not None:
             ticks = self._state.schema.clock.read(pd.Series([at]), "at")
-            number = self._state.prepare.borders.number_of(ticks[0].item())
-        return self._state.close_until(number)
+            number = steps.prepare.borders.number_of(ticks[0].item())
+        return steps.close_until(number)
 
     def _nodes_of(self, table: Any, nodes: pd.DataFrame | None) -> pd.DataFrame | None:
         """The table of features of nodes, which may come with a graph."""
-        if self._state.x is None or nodes is not None or not isinstance(table, TemporalGraph):
+        if self._state.steps.x is None or nodes is not None or not isinstance(table, TemporalGraph):
             return nodes
         if table.node_events is not None and table.node_events.x is not None:
             raise GraphError(
@@ -165,7 +166,7 @@ class StepPredictor(Predictor):
         if embed is None:
             raise GraphError("model", f"{self.model_name} has no representations of nodes")
         ids = self._ids(nodes, side)
-        values = embed(self._state.window(), ids.to(self.device)).float().cpu().numpy()
+        values = embed(self._state.steps.window(), ids.to(self.device)).float().cpu().numpy()
         index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
         return pd.DataFrame(values, index=index)
 

@@ -153,7 +153,7 @@ class PatternMemory(nn.Module):
         """Let the slots stand for the centroids of windows (k-means by cosine).
 
         Args:
-            windows: ``[n, pattern_channels]`` of a training part, normalised.
+            windows: ``[n, pattern_channels]`` of a training subset, normalised.
             limit: Rows to cluster, drawn at random where there are more.
             seed: Of the draw and of the first centroids.
         """

@@ -11,6 +11,7 @@ from graphkit.nn.snapshot.one_by_one import OneByOne
 from graphkit.nn.snapshot.pair_history import LinkedPairs, PairHistory
 from graphkit.nn.snapshot.pair_mlp import PairMargins, PairMLP
 from graphkit.nn.snapshot.predictor import RankedStep, SnapshotPredictor, detach_state
+from graphkit.nn.snapshot.recent import RecentSteps
 from graphkit.nn.snapshot.snapshot import (
     FLOWS,
     Snapshot,
@@ -35,6 +36,7 @@ __all__ = [
     "PairHistory",
     "PairMLP",
     "PairMargins",
+    "RecentSteps",
     "RankedStep",
     "Snapshot",
     "SnapshotPredictor",

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["Recent"]
+__all__ = ["RecentSteps"]
 
 
-class Recent(nn.Module):
+class RecentSteps(nn.Module):
     """The tensors of the last ``size`` steps, in buffers: a state dict has as many as there are.
 
     Args:
@@ -39,7 +39,7 @@ class Recent(nn.Module):
         self._keep(kept[-self.size :] if self.size else [])
 
     def change(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
-        """Replace the tensors of every step by ``function(*tensors)``."""
+        """Replace the tensors of every step by ``function(*tensors)``; steps may share one."""
         self._keep([function(*tensors) for tensors in self.steps()])
 
     def reset_state(self) -> None:
@@ -58,10 +58,17 @@ class Recent(nn.Module):
 
     def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         saved: dict[int, dict[int, Tensor]] = {}
+        made: dict[
+            int, Tensor
+        ] = {}  # steps may share a tensor, such as features that do not change
         for key in state:
             if key.startswith(f"{prefix}step"):
                 step, i = _place(key.removeprefix(prefix))
-                saved.setdefault(step, {})[i] = state[key].clone()
+                value = state[key]
+                place = value.data_ptr(), value.shape, value.stride(), value.dtype
+                if place not in made:
+                    made[place] = value.clone()
+                saved.setdefault(step, {})[i] = made[place]
         self._keep([tuple(t[i] for i in sorted(t)) for _, t in sorted(saved.items())])
         super()._load_from_state_dict(state, prefix, *rest)
 

@@ -215,8 +215,8 @@ def _refuse_spaces(task: Any, what: str) -> None:
 
 def _logits(table: pd.DataFrame) -> Tensor:
     """Logits that give the probabilities of a table."""
-    columns = [name for name in table.columns if str(name).startswith("probability_")]
-    return torch.tensor(table[columns].to_numpy(dtype=np.float64)).log()
+    first = list(table.columns).index("class") + 1
+    return torch.tensor(table.iloc[:, first:].to_numpy(dtype=np.float64)).log()
 
 
 def _assert_rows(

@@ -77,3 +77,19 @@ def test_step_by_step_and_from_a_saved_state():
         assert torch.equal(fading(degree), want)
     fading.reset_state()
     assert torch.equal(fading(degrees[0]), wanted[0])
+
+
+def test_nodes_that_come_later():
+    draw = torch.Generator().manual_seed(1)
+    degrees = [torch.randint(4, (7, 2), generator=draw) for _ in range(4)]
+    early = [
+        torch.cat([degree[:5], torch.zeros(2, 2, dtype=torch.int64)]) for degree in degrees[:2]
+    ]
+    small, large = FadingDegrees(5, 2, (0, 3)), FadingDegrees(7, 2, (0, 3))
+    for degree in early:
+        small(degree[:5])
+        large(degree)
+    small.grow(7)
+    for degree in degrees[2:]:
+        assert torch.equal(small(degree), large(degree))
+    assert torch.equal(small.total, large.total)

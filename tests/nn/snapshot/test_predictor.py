@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from graphkit.errors import GraphError
 from graphkit.metrics.snapshot_ranking import rank_all_pairs, rank_drawn
 from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO
 from graphkit.nn.snapshot import (
@@ -115,3 +116,64 @@ def test_classes_of_nodes_and_of_pairs():
         want = model.head(model(snapshots), *(rows[end] for end in ends))
         assert torch.equal(model.logits(snapshots, *ends), want)
         assert want.shape == (3, 5)
+
+
+@pytest.mark.parametrize("make", [EvolveGCNO, EvolveGCNH, GCNGRU])
+def test_nodes_that_come_later(make):
+    """A carried state is that of a model that had the nodes, idle, from the beginning."""
+    snapshots = random_snapshots(5)
+    born = torch.rand(2, 5)
+    with_new = []
+    for step in snapshots:
+        step = step.clone()
+        step.x = torch.cat([step.x, born])
+        with_new.append(as_snapshot(step))
+    small = predictor(make, carry=True)
+    torch.manual_seed(0)
+    large = SnapshotPredictor(make(5, 4), PairMLP(4, 3), 13).eval()
+    for old, new in zip(snapshots[:4], with_new):
+        small.observe(as_snapshot(old))
+        large.observe(new)
+    held = [value.clone() for value in small.state_dict().values()]
+    small.grow(13, born, 4)
+    torch.testing.assert_close(small(with_new[4:]), large(with_new[4:]))
+    other = predictor(make, carry=True)
+    other.load_state_dict(small.state_dict())
+    assert torch.equal(other(with_new[4:]), small(with_new[4:]))
+    for before, after in zip(held, small.state_dict().values()):
+        kept = after if after.shape == before.shape else after[:, :11]
+        assert torch.equal(kept, before)  # numbers of old nodes stay the same
+    if make is GCNGRU:
+        with pytest.raises(RuntimeError, match="size mismatch"):
+            small.load_state_dict(predictor(make, carry=True).state_dict())
+
+
+def test_a_state_of_idle_nodes_over_many_steps():
+    model = GCNGRU(5, 4).eval()
+    x, nothing = torch.rand(3, 5), torch.zeros(2, 0, dtype=torch.int64)
+    alone = as_snapshot(SimpleNamespace(x=x, edge_index=nothing))
+    with torch.no_grad():
+        for steps in (0, 1, 1500):
+            state = model.start(3)
+            for _ in range(steps):
+                _, state = model([alone], state)
+            torch.testing.assert_close(model.idle(x, steps)[0], state[0])
+
+
+def test_who_cannot_take_in_nodes():
+    model = predictor(GCNGRU, carry=True)
+    with pytest.raises(GraphError, match=r"GCNGRU carries a state per node.*idle\(x, steps\)"):
+        model.grow(12)
+    assert model.carried_0.shape[1] == 11
+    window = predictor(GCNGRU, carry=False)
+    window.grow(12)  # there is nothing that would have to
+
+
+def test_embeddings_of_nodes():
+    snapshots = shared_snapshots()
+    nodes = torch.tensor([10, 0, 0, 4])
+    for make in (EvolveGCNH, GCNGRU):
+        model = predictor(make, carry=False)
+        h = model(snapshots)
+        every = h if len(h) == 11 else h[snapshots[-1].position]
+        assert torch.equal(model.embed(snapshots, nodes), every[nodes])

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from graphkit.nn.snapshot.recent import Recent
+from graphkit.nn.snapshot.recent import RecentSteps
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])
 def test_keeps_the_last(size):
-    recent, all_steps = Recent(size), []
+    recent, all_steps = RecentSteps(size), []
     for step in range(12):
         tensors = (torch.arange(step), torch.full((1, step), step))
         all_steps.append(tensors)
@@ -30,7 +30,7 @@ def test_a_state_dict_has_what_there_is(kept, there):
     class Holder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.recent = Recent(12)
+            self.recent = RecentSteps(12)
 
     one, other = Holder(), Holder()
     for step in range(kept):
@@ -44,3 +44,26 @@ def test_a_state_dict_has_what_there_is(kept, there):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
     other.recent.append(torch.zeros(1))
     assert len(one.recent.steps()) == kept
+
+
+def test_changing_what_is_kept():
+    recent = RecentSteps(2)
+    for step in range(3):
+        recent.append(torch.full((2,), step), torch.tensor(7))
+    recent.change(lambda a, b: (torch.cat([a, a + 1]), b))
+    assert [a.tolist() for a, _ in recent.steps()] == [[1, 1, 2, 2], [2, 2, 3, 3]]
+    assert all(int(b) == 7 for _, b in recent.steps())
+    recent.append(torch.zeros(4), torch.tensor(8))
+    assert [int(b) for _, b in recent.steps()] == [7, 8]
+
+
+def test_steps_share_a_tensor_after_loading_too():
+    one, other = RecentSteps(3), RecentSteps(3)
+    shared = torch.rand(4)
+    for tensor in (shared, shared, torch.rand(4)):
+        one.append(tensor, torch.zeros(0))
+    other.load_state_dict(one.state_dict())
+    first, second, third = (a for a, _ in other.steps())
+    assert first.data_ptr() == second.data_ptr() != third.data_ptr()
+    assert first.data_ptr() != shared.data_ptr()
+    assert torch.equal(first, shared)

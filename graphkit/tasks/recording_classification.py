@@ -16,6 +16,7 @@ from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.data.window_splits import WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
@@ -111,7 +112,8 @@ class RecordingClassification(SignalTask):
         """Some recordings as a model sees them; changed at random for training, as options say."""
         x, seen = self.recordings[index]
         if split == "train":
-            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+            x = x if x.is_floating_point() else x.float()
+            x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
         return WindowQuery(
             x=self.input.x(x, seen).to(device),
             y=self.labels[index].to(device),
@@ -123,7 +125,8 @@ class RecordingClassification(SignalTask):
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
-        return Answer(model(query.x, None, query.x_mask), query.y, group=query.recording)
+        logits = model(*model_inputs(model, query.x, None, query.x_mask))
+        return Answer(logits, query.y, group=query.recording)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the mean cross entropy of ``total`` rows."""

@@ -15,6 +15,7 @@ from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -211,7 +212,7 @@ class WindowClassification(SignalTask):
     # ---------------------------------------------------------------- answers
     def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's logits, ``[B, C]``."""
-        return model(query.x, None, query.x_mask)
+        return model(*model_inputs(model, query.x, None, query.x_mask))
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[WindowQuery]) -> Tensor:
         """Logits ``[r, B, C]`` of a stack of models, each with windows of its own.
@@ -221,14 +222,15 @@ class WindowClassification(SignalTask):
         """
         sizes = [len(query) for query in queries]
         if min(sizes) == max(sizes):
-            return stack(torch.stack([query.x for query in queries]))
+            return stack(*model_inputs(stack, torch.stack([query.x for query in queries])))
         if stack.training:
             raise GraphError(
                 "windows_per_epoch", "the batches of these tasks differ in size",
                 expected="the same number for all", got=f"{min(sizes)} to {max(sizes)}",
             )  # fmt: skip
         short = [max(sizes) - size for size in sizes]
-        return stack(torch.stack([_longer(q.x, s) for q, s in zip(queries, short)]))
+        padded = torch.stack([_longer(q.x, s) for q, s in zip(queries, short)])
+        return stack(*model_inputs(stack, padded))
 
     def answer(self, logits: Tensor, query: WindowQuery) -> Answer:
         """The answer to a query, from logits of its windows (and of padding behind them)."""

@@ -1,4 +1,4 @@
-"""Truth and forecasts of one node over the beginning of the test part."""
+"""Truth and forecasts of one node over the beginning of the test subset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphkit.files import whole_file, write_atomically
 
 __all__ = ["keep", "plot"]
 
-_DAYS = 1.0  # of the test part that are shown
+_DAYS = 1.0  # of the test subset that are shown
 
 
 def keep(folder: Path, label: str, model: Any, task: Any, batch_size: int) -> None:

@@ -4,25 +4,52 @@ An old name works on and gives a ``DeprecationWarning`` that says the new one, o
 with an error that does. A rename adds a line to :data:`TABLE` and nothing else, wherever old names
 are looked up already:
 
-- **attribute**, of a module: in the module's ``__getattr__`` (:func:`attribute`);
+- **attribute**, of a module or a class: in the module's ``__getattr__`` (:func:`forwarded`), or in
+  that of a class that is decorated with :func:`old_attributes`;
+- **module**: by the finder that importing this module appends to :data:`sys.meta_path`;
 - **registry**, a registered name: in :func:`graphkit.registry.get` (:func:`registered`);
 - **argument**, of a function or constructor that is decorated with :func:`old_arguments`;
+- **value**, a string that an argument takes (:func:`value`) or a key of a mapping (:func:`keys`);
+- **identity**, a word of what checkpoints compare (:func:`identity`);
 - **setting**, a key of a file in ``benchmarks/configs`` or of ``--set`` (:func:`setting`);
 - **method**, of what users write themselves: in the check that would miss it (:func:`method`).
+
+What an older version wrote to disk is read under the names of the arguments of today, without a
+warning (:func:`stored`).
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any, TypeVar
 
 from graphkit.errors import GraphError
 
-__all__ = ["TABLE", "Renamed", "attribute", "method", "old_arguments", "registered", "setting"]
+__all__ = [
+    "TABLE",
+    "Renamed",
+    "attribute",
+    "forwarded",
+    "identity",
+    "keys",
+    "method",
+    "old_arguments",
+    "old_attributes",
+    "registered",
+    "setting",
+    "stored",
+    "value",
+]
 
+C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,12 +58,13 @@ class Renamed:
     """One name that was changed.
 
     Attributes:
-        kind: ``"attribute"``, ``"registry"``, ``"argument"``, ``"setting"`` or ``"method"``.
-        place: Where it was used: a module, a kind of the registry, the qualified name of a
-            function or class, a scope of settings (``"fit"``, ``"task"``, ``"model"`` or the name
-            of a model), or what has the method.
+        kind: ``"attribute"``, ``"module"``, ``"registry"``, ``"argument"``, ``"value"``,
+            ``"identity"``, ``"setting"`` or ``"method"``.
+        place: Where it was used: a module or class, a package, a kind of the registry, the
+            qualified name of a function or class, an argument, a scope of settings (``"fit"``,
+            ``"task"``, ``"model"`` or the name of a model), or what has the method.
         old: The name as it was.
-        new: The name now.
+        new: The name now; of an attribute of a module, with the module where it is another one.
         refused: Why the old name is an error; ``None`` where it is forwarded.
     """
 
@@ -48,23 +76,148 @@ class Renamed:
 
 
 _FREE = "it classifies windows of a signal, and so it is called now; the old name is kept free"
+_IDENTITY = {
+    "part": "recording",
+    "parts": "recordings",
+    "maxabs, per part": "maxabs, per recording",
+    "minmax, per part": "minmax, per recording",
+    "none, per part": "none, per recording",
+    "standard, per part": "standard, per recording",
+    "mean log probability of the windows of a part":
+        "mean log probability of the windows of a recording",
+    "share of the part's nodes whose largest logit is the true class's, ties shared":
+        "share of the subset's nodes whose largest logit is the true class's, ties shared",
+    "mean over the part's nodes, natural logarithm":
+        "mean over the subset's nodes, natural logarithm",
+}  # fmt: skip
 TABLE: tuple[Renamed, ...] = (
     Renamed("attribute", "graphkit.tasks", "PartClassification", "RecordingClassification"),
     Renamed("attribute", "graphkit.tasks", "GraphClassification", "WindowClassification", _FREE),
+    Renamed("attribute", "graphkit.data.recordings", "PartColumn", "RecordingColumn"),
+    Renamed("attribute", "graphkit.data.recordings", "as_parts", "as_recordings"),
+    Renamed("attribute", "graphkit.data.recordings", "as_signal_part", "as_signal_recording"),
+    Renamed("attribute", "graphkit.data.recordings", "part_bounds", "recording_bounds"),
+    Renamed("attribute", "graphkit.data.whole_recordings", "WholeParts", "WholeRecordings"),
+    Renamed("attribute", "graphkit.data.whole_recordings", "GivenSplit",
+            "graphkit.data.given_split.GivenSplit"),
+    Renamed("attribute", "graphkit.data.window_splits", "PartSplit", "RecordingSplit"),
+    Renamed("attribute", "graphkit.data.window_splits", "part_values", "recording_values"),
+    Renamed("attribute", "TemporalGraph", "signal_part", "signal_recording"),
+    Renamed("attribute", "TemporalGraph", "parts", "recordings"),
+    Renamed("attribute", "TemporalGraph", "num_parts", "num_recordings"),
+    Renamed("attribute", "Windows", "part", "recording"),
+    Renamed("attribute", "WindowQuery", "part", "recording"),
+    Renamed("attribute", "WholeRecordings", "part", "recording"),
+    Renamed("attribute", "RecordingClassification", "parts", "recordings"),
+    Renamed("module", "graphkit.data", "parts", "recordings"),
+    Renamed("module", "graphkit.data", "whole_parts", "whole_recordings"),
+    Renamed("argument", "TemporalGraph", "signal_part", "signal_recording"),
+    Renamed("argument", "TemporalGraph", "parts", "recordings"),
+    Renamed("argument", "TemporalGraph.to_pandas", "part", "table"),
+    Renamed("argument", "Scaler", "part", "recording"),
+    Renamed("value", "class_names", "parts", "recordings"),
+    Renamed("value", "per", "part", "recording"),
+    Renamed("value", "scale_per", "part", "recording"),
+    Renamed("value", "within", "part", "recording"),
+    # Not "recording": data sets of electrodes have a column of that name, of longer recordings.
+    Renamed("value", "column", "part", "number"),
+    *(Renamed("identity", "task", old, new) for old, new in _IDENTITY.items()),
     Renamed("registry", "task", "part_classification", "recording_classification"),
     Renamed("registry", "task", "graph_classification", "window_classification", _FREE),
     Renamed("method", "task", "history", "past"),
-)
+)  # fmt: skip
 """All old names."""
 
 
-def attribute(module: str, name: str) -> str | None:
-    """What an attribute of a module is called now; ``None`` if it is no old name.
+def attribute(place: str, name: str, above: int = 0) -> str | None:
+    """What an attribute of a module or class is called now; ``None`` if it is no old name.
 
     Raises:
         GraphError: The old name is refused.
     """
-    return _forwarded(_find("attribute", module, name))
+    return _forwarded(_find("attribute", place, name), above)
+
+
+def forwarded(module: str, name: str) -> Any:
+    """What a module's ``__getattr__`` returns: what an old name stands for.
+
+    Raises:
+        AttributeError: It is no old name.
+        GraphError: The old name is refused.
+    """
+    new = attribute(module, name, above=1)
+    if new is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    home, _, last = new.rpartition(".")
+    return getattr(importlib.import_module(home or module), last)
+
+
+def old_attributes(place: str) -> Callable[[C], C]:
+    """Decorator of a class some of whose attributes had other names.
+
+    Args:
+        place: Its name in the table.
+    """
+
+    def decorate(cls: C) -> C:
+        def __getattr__(self: Any, name: str) -> Any:
+            new = attribute(place, name)
+            if new is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return getattr(self, new)
+
+        cls.__getattr__ = __getattr__
+        return cls
+
+    return decorate
+
+
+def value(place: str, given: Any, above: int = 0) -> Any:
+    """What an argument's value is called now: itself if it is no old name.
+
+    Args:
+        place: The argument.
+        given: Any value; only strings have old names.
+        above: Frames between this call's function and the one that is to be warned.
+
+    Raises:
+        GraphError: The old name is refused.
+    """
+    if not isinstance(given, str):
+        return given
+    return _forwarded(_find("value", place, given), above) or given
+
+
+def keys(place: str, given: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A mapping whose keys, up to a dot, may be old values of an argument."""
+    found = {}
+    for key, content in given.items():
+        head, dot, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
+        found[value(place, head, above=1) + dot + rest if dot else key] = content
+    return found
+
+
+def identity(saved: Any) -> Any:
+    """What a checkpoint belongs to, in the words of today."""
+    if isinstance(saved, dict):
+        return {identity(key): identity(content) for key, content in saved.items()}
+    if isinstance(saved, (list, tuple)):
+        return type(saved)(identity(content) for content in saved)
+    entry = _find("identity", "task", saved) if isinstance(saved, str) else None
+    return saved if entry is None else entry.new
+
+
+def stored(place: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """What an older version wrote by the names of arguments, by those of today.
+
+    Of a key with a dot, such as ``"parts.y"``, the first word is an argument.
+    """
+    found = {}
+    for key, content in written.items():
+        head, dot, rest = key.partition(".")
+        entry = _find("argument", place, head)
+        found[(head if entry is None else entry.new) + dot + rest] = content
+    return found
 
 
 def registered(kind: str, name: str) -> str:
@@ -138,7 +291,7 @@ def _find(kind: str, place: str, name: str) -> Renamed | None:
     return None
 
 
-def _forwarded(entry: Renamed | None) -> str | None:
+def _forwarded(entry: Renamed | None, above: int = 0) -> str | None:
     if entry is None:
         return None
     if entry.refused is not None:
@@ -146,6 +299,25 @@ def _forwarded(entry: Renamed | None) -> str | None:
     warnings.warn(
         f"{entry.old} ({entry.kind} of {entry.place}) is called {entry.new} now",
         DeprecationWarning,
-        stacklevel=4,
+        stacklevel=4 + above,
     )
     return entry.new
+
+
+class _OldModules(MetaPathFinder, Loader):
+    """Finds modules by their old names, where no other finder finds one."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        place, _, old = name.rpartition(".")
+        if not place or _find("module", place, old) is None:
+            return None
+        return ModuleSpec(name, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        place, _, old = module.__name__.rpartition(".")
+        new = importlib.import_module(f"{place}.{_forwarded(_find('module', place, old), -1)}")
+        module.__getattr__ = functools.partial(getattr, new)  # type: ignore[method-assign]
+
+
+if not any(type(finder).__name__ == _OldModules.__name__ for finder in sys.meta_path):
+    sys.meta_path.append(_OldModules())

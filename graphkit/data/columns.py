@@ -18,13 +18,14 @@ from graphkit.data.inputs import (
     as_times,
     as_types,
     check_count,
+    check_finite,
     check_ids,
     check_length,
     first_row,
 )
 from graphkit.data.names import as_class_names, as_column_names, as_time_zone, check_dates
 from graphkit.data.node_space import as_node_space
-from graphkit.data.parts import PartColumn, as_parts, as_signal_part
+from graphkit.data.recordings import RecordingColumn, as_recordings, as_signal_recording
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
@@ -32,7 +33,7 @@ __all__ = ["Columns", "NodeEvents", "Tables", "build_columns"]
 
 EVENT_COLUMNS = ("edge_attr", "edge_y", "edge_weight", "edge_type")
 NODE_COLUMNS = ("x", "y", "node_type")
-SIGNAL_COLUMNS = ("signal", "signal_t", "signal_mask", "signal_part")
+SIGNAL_COLUMNS = ("signal", "signal_t", "signal_mask", "signal_recording")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,8 @@ class Columns:
     signal: Tensor | None = None
     signal_t: Tensor | None = None
     signal_mask: Tensor | None = None
-    signal_part: Tensor | None = None
-    parts: dict[str, PartColumn] | None = None
+    signal_recording: Tensor | None = None
+    recordings: dict[str, RecordingColumn] | None = None
     node_names: np.ndarray | None = None
     node_space: Tensor | None = None
     name: str | None = None
@@ -200,12 +201,12 @@ def build_columns(
         column_names = named | dict(column_names or {})
     nodes = {k: None if v is None else as_tensor(v, k) for k, v in nodes.items()}
     signal = {column: optional.pop(column, None) for column in SIGNAL_COLUMNS}
-    parts = optional.pop("parts", None)
+    recordings = optional.pop("recordings", None)
     if optional:
         raise TypeError(f"a TemporalGraph has no column named {', '.join(map(repr, optional))}")
     changes = _as_node_events(node_events)
     signal = _as_signal(**signal)
-    parts = as_parts(parts, signal["signal_part"])
+    recordings = as_recordings(recordings, signal["signal_recording"])
     if num_events == 0 and changes is None and signal["signal"] is None:
         raise GraphError(
             "src", "the graph is empty", expected="at least one event, node event or signal"
@@ -231,7 +232,7 @@ def build_columns(
     if changes is not None:
         named |= {k: getattr(changes, k) for k in ("x", "y") if nodes[k] is None}
     column_names = as_column_names(column_names, named)
-    label_columns = {f"parts.{key}": column for key, column in (parts or {}).items()}
+    label_columns = {f"recordings.{key}": column for key, column in (recordings or {}).items()}
     y = tuple(v for v in (nodes["y"], None if changes is None else changes.y) if v is not None)
     class_names = as_class_names(
         class_names, label_columns | {"edge_y": events["edge_y"], "y": y or None}
@@ -273,7 +274,7 @@ def build_columns(
         class_names=class_names,
         dates=dates,
         time_zone=time_zone,
-        parts=parts,
+        recordings=recordings,
         tables=Tables(**events),
         **events,
         **nodes,
@@ -333,10 +334,14 @@ def _sort_node_events(value: NodeEvents, sort: bool) -> NodeEvents:
 
 
 def _as_signal(
-    signal: Any, signal_t: Any, signal_mask: Any, signal_part: Any
+    signal: Any, signal_t: Any, signal_mask: Any, signal_recording: Any
 ) -> dict[str, Tensor | None]:
     if signal is None:
-        rest = {"signal_t": signal_t, "signal_mask": signal_mask, "signal_part": signal_part}
+        rest = {
+            "signal_t": signal_t,
+            "signal_mask": signal_mask,
+            "signal_recording": signal_recording,
+        }
         given = [name for name, value in rest.items() if value is not None]
         if given:
             raise GraphError("signal", f"{given[0]} is given without a signal")
@@ -364,7 +369,7 @@ def _as_signal(
             row=first_row(still) + 1,
             fix="Sort the steps and merge duplicates first.",
         )
-    signal_part = as_signal_part(signal_part, steps)
+    signal_recording = as_signal_recording(signal_recording, steps)
     if signal_mask is not None:
         signal_mask = as_tensor(signal_mask, "signal_mask").to(torch.bool)
         if signal_mask.dim() == 2:
@@ -376,12 +381,15 @@ def _as_signal(
                 expected=list(signal.shape),
                 got=list(signal_mask.shape),
             )
-    if signal.is_floating_point():
+    if signal.is_floating_point() and not bool((finite := torch.isfinite(signal)).all()):
         missing = torch.isnan(signal)
         if bool(missing.any()):
             signal_mask = ~missing if signal_mask is None else signal_mask & ~missing
-            signal = signal.masked_fill(missing, 0)
-    return dict(zip(SIGNAL_COLUMNS, (signal, signal_t, signal_mask, signal_part)))
+        if signal_mask is None or bool((~finite & signal_mask).any()):
+            valid = ~missing if signal_mask is None else signal_mask
+            check_finite(signal.masked_fill(~valid, 0), "signal")
+        signal = signal.masked_fill(~finite, 0)
+    return dict(zip(SIGNAL_COLUMNS, (signal, signal_t, signal_mask, signal_recording)))
 
 
 def _count_nodes(

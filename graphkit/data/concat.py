@@ -14,7 +14,7 @@ from graphkit.data.columns import EVENT_COLUMNS, NODE_COLUMNS, SIGNAL_COLUMNS, N
 from graphkit.data.concat_columns import alike, later_times, merged_classes, merged_names
 from graphkit.data.concat_signal import joined_signals
 from graphkit.data.labels import Labels
-from graphkit.data.parts import PartColumn
+from graphkit.data.recordings import RecordingColumn
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _without_shared(graphs: list[TemporalGraph]) -> list[TemporalGraph]:
         left_out["node_events"] = None
     if _all_share(graphs, "signal"):
         signal = _joined_range([g.signal_range for g in graphs], "signal")
-        left_out |= dict.fromkeys((*SIGNAL_COLUMNS, "parts"))
+        left_out |= dict.fromkeys((*SIGNAL_COLUMNS, "recordings"))
     if not left_out:
         return graphs
     bare = [
@@ -249,11 +249,11 @@ def _pair(a: TemporalGraph, b: TemporalGraph) -> TemporalGraph:
         name: _node_column(a, b, name, place, len(labels), names, renumber.get(name))
         for name in NODE_COLUMNS
     }
-    signal, parts = joined_signals(a, b, place, len(labels), renumber)
+    signal, recordings = joined_signals(a, b, place, len(labels), renumber)
     space = labels.space
-    return _build(a, events, _node_events(a, b, place, renumber.get("y")), signal, nodes, parts,
-                  labels.names, None if space is None else space.to(a.device), len(labels),
-                  names, classes, zone=a.time_zone or b.time_zone,
+    return _build(a, events, _node_events(a, b, place, renumber.get("y")), signal, nodes,
+                  recordings, labels.names, None if space is None else space.to(a.device),
+                  len(labels), names, classes, zone=a.time_zone or b.time_zone,
                   dates=a.dates or b.dates)  # fmt: skip
 
 
@@ -390,7 +390,7 @@ def _build(
     node_events: NodeEvents | None,
     signal: dict[str, Tensor | None],
     nodes: dict[str, Tensor | None],
-    parts: dict[str, PartColumn],
+    recordings: dict[str, RecordingColumn],
     node_names: Any,
     node_space: Tensor | None,
     num_nodes: int,
@@ -407,7 +407,7 @@ def _build(
         **nodes,
         **signal,
         node_events=node_events,
-        parts=parts or None,
+        recordings=recordings or None,
         num_nodes=num_nodes,
         node_names=node_names,
         node_space=node_space,

@@ -101,8 +101,8 @@ def alike(
 
 
 def _labels(graph: TemporalGraph, key: str) -> Any:
-    if key.startswith("parts."):
-        return graph.parts.get(key.partition(".")[2])
+    if key.startswith("recordings."):
+        return graph.recordings.get(key.partition(".")[2])
     if key == "y" and graph.y is None and graph.node_events is not None:
         return graph.node_events.y
     return getattr(graph, key)

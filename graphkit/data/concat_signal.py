@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphkit.data.columns import SIGNAL_COLUMNS
 from graphkit.data.concat_columns import alike, later_times
-from graphkit.data.parts import PartColumn
+from graphkit.data.recordings import RecordingColumn
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["joined_signals"]
 
 def joined_signals(
     a: TemporalGraph, b: TemporalGraph, place: Tensor, count: int, renumber: dict[str, Tensor]
-) -> tuple[dict[str, Tensor | None], dict[str, PartColumn]]:
+) -> tuple[dict[str, Tensor | None], dict[str, RecordingColumn]]:
     mine = {name: getattr(a, name) for name in SIGNAL_COLUMNS}
     if a.signal is None and b.signal is None:
         return mine, {}
@@ -32,7 +32,7 @@ def joined_signals(
                 "one graph has readings of all nodes and the other has not",
                 fix="Give both a signal over the same nodes.",
             )
-        return mine, dict(a.parts)
+        return mine, dict(a.recordings)
     if count != a.num_nodes or count != b.num_nodes:
         raise GraphError(
             "signal",
@@ -64,32 +64,38 @@ def joined_signals(
         if order is not None and a.column_names.get("signal") not in (None, order):
             second = second[..., [order.index(c) for c in a.column_names["signal"]]]
         mask = torch.cat([masks[0], second])
-    part, parts = _recordings(a, b, renumber)
+    recording, recordings = _recordings(a, b, renumber)
     return {"signal": torch.cat([a.signal, other]), "signal_t": torch.cat([a.signal_t, t]),
-            "signal_mask": mask, "signal_part": part}, parts  # fmt: skip
+            "signal_mask": mask, "signal_recording": recording}, recordings  # fmt: skip
 
 
 def _recordings(
     a: TemporalGraph, b: TemporalGraph, renumber: dict[str, Tensor]
-) -> tuple[Tensor | None, dict[str, PartColumn]]:
+) -> tuple[Tensor | None, dict[str, RecordingColumn]]:
     """Numbers of the recordings of both, the second's after the first's, and their columns."""
-    if a.signal_part is None and b.signal_part is None:
+    if a.signal_recording is None and b.signal_recording is None:
         return None, {}
-    if a.signal_part is None or b.signal_part is None or set(a.parts) != set(b.parts):
+    if (
+        a.signal_recording is None
+        or b.signal_recording is None
+        or set(a.recordings) != set(b.recordings)
+    ):
         raise GraphError(
-            "signal_part",
+            "signal_recording",
             "the recordings of the two graphs are not described alike",
-            expected=f"signal_part and parts {sorted(a.parts)} in both",
-            got=f"parts {sorted(b.parts)}",
+            expected=f"signal_recording and recordings {sorted(a.recordings)} in both",
+            got=f"recordings {sorted(b.recordings)}",
         )
-    columns: dict[str, PartColumn] = {}
-    for name, mine in a.parts.items():
-        other = b.parts[name]
+    columns: dict[str, RecordingColumn] = {}
+    for name, mine in a.recordings.items():
+        other = b.recordings[name]
         if isinstance(mine, Tensor) != isinstance(other, Tensor):
-            raise GraphError(f"parts.{name}", "numbers in one graph and text in the other")
+            raise GraphError(f"recordings.{name}", "numbers in one graph and text in the other")
         if isinstance(mine, Tensor):
-            other = alike(a, b, f"parts.{name}", mine, other, {}, renumber.get(f"parts.{name}"))
+            other = alike(
+                a, b, f"recordings.{name}", mine, other, {}, renumber.get(f"recordings.{name}")
+            )
             columns[name] = torch.cat([mine, other])
         else:
             columns[name] = np.concatenate([mine, other])
-    return torch.cat([a.signal_part, b.signal_part + a.num_parts]), columns
+    return torch.cat([a.signal_recording, b.signal_recording + a.num_recordings]), columns

@@ -24,7 +24,7 @@ def correlation_edges(
     what is unusual.
 
     Args:
-        series: ``[T, N]``, rows of the training part only.
+        series: ``[T, N]``, rows of the training subset only.
         num_neighbors: Edges that leave a node, at most; only positive correlations count.
         phase: int64 ``[T]``, the slot of the day of every row, or ``None``.
         mask: bool ``[T, N]``, true where a reading is valid.

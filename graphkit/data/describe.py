@@ -1,4 +1,4 @@
-"""What ``print(g)`` shows: every part with its shape, dtype, unit and span of time."""
+"""What ``print(g)`` shows: every column with its shape, dtype, unit and span of time."""
 
 from __future__ import annotations
 
@@ -49,14 +49,21 @@ def describe(graph: TemporalGraph) -> str:
         rows.append(("signal_t", f"{_shape(graph.signal_t)}  {times}"))
         if graph.signal_mask is not None:
             rows.append(("signal_mask", f"{_shape(graph.signal_mask)}  true where valid"))
-        if graph.signal_part is not None:
-            rows.append(("signal_part", f"{_shape(graph.signal_part)}  {graph.num_parts:,} parts"))
-    for name, column in graph.parts.items():
+        if graph.signal_recording is not None:
+            rows.append(
+                (
+                    "signal_recording",
+                    f"{_shape(graph.signal_recording)}  {graph.num_recordings:,} recordings",
+                )
+            )
+    for name, column in graph.recordings.items():
         if isinstance(column, Tensor):
-            rows.append((f"parts.{name}", _shape(column)))
+            rows.append((f"recordings.{name}", _shape(column)))
         else:
             first = ", ".join(repr(item) for item in column[:2].tolist())
-            rows.append((f"parts.{name}", f"{column.dtype} {list(column.shape)}  {first}, ..."))
+            rows.append(
+                (f"recordings.{name}", f"{column.dtype} {list(column.shape)}  {first}, ...")
+            )
     width = max(len(label) for label, _ in rows)
     lines = [f"  {label:<{width}}  {text}" for label, text in rows]
     return "\n".join([f"{head}, on {graph.device})", *lines])

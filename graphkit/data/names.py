@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit import renamed
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def as_class_names(
     """Names of classes; the class ``i`` of a label column is called ``names[i]``.
 
     Args:
-        value: A mapping of ``"y"``, ``"edge_y"`` or ``"parts.<column>"`` to names: text, numbers
-            or truth values.
+        value: A mapping of ``"y"``, ``"edge_y"`` or ``"recordings.<column>"`` to names: text,
+            numbers or truth values.
         columns: The label columns of the graph by these keys.
 
     Raises:
@@ -92,13 +93,14 @@ def as_class_names(
             occurs twice or is of another kind.
     """
     names: dict[str, tuple[Any, ...]] = {}
-    for key, given in _mapping(value, "class_names").items():
+    given_names = renamed.keys("class_names", _mapping(value, "class_names"))
+    for key, given in given_names.items():
         where = f"class_names[{key!r}]"
-        if key not in ("y", "edge_y") and not key.startswith("parts."):
+        if key not in ("y", "edge_y") and not key.startswith("recordings."):
             raise GraphError(
                 "class_names",
                 f"{key!r} is no column of labels",
-                expected="'y', 'edge_y' or 'parts.<column>'",
+                expected="'y', 'edge_y' or 'recordings.<column>'",
             )
         if isinstance(given, str):
             raise GraphError(where, "not a sequence of names", got=repr(given))
@@ -179,6 +181,8 @@ def facts_from_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`facts_to_json` kept, as arguments of :class:`~graphkit.TemporalGraph`."""
     keys = ("time_unit", "name", "column_names", "class_names", "time_zone")
     known = {key: facts[key] for key in keys if facts.get(key) is not None}
+    if "class_names" in known:
+        known["class_names"] = renamed.stored("TemporalGraph", known["class_names"])
     return known | {"dates": bool(facts.get("has_dates"))}
 
 

@@ -1,8 +1,8 @@
 """Scalers of signals: fitted on training rows, blind to missing readings, undone exactly.
 
 A scaler is ``y = (x - shift) / scale`` with one shift and scale for all readings, per channel, per
-node and channel, or per part and channel. Both are buffers: they move with the module that holds
-the scaler and are saved with its ``state_dict``.
+node and channel, or per recording and channel. Both are buffers: they move with the module that
+holds the scaler and are saved with its ``state_dict``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = [
@@ -25,8 +26,9 @@ __all__ = [
     "make_scaler",
 ]
 
-_PER = ("all", "channel", "node", "part")
+_PER = ("all", "channel", "node", "recording")
 _CHUNK = 1 << 22  # readings that are looked at together
+_ROUNDED = 1e-7  # share of the mean up to which a deviation may be rounding
 
 
 class Scaler(nn.Module):
@@ -34,8 +36,8 @@ class Scaler(nn.Module):
 
     Args:
         per: What has a shift and a scale of its own: ``"all"`` (one for everything),
-            ``"channel"``, ``"node"`` (each channel of each node) or ``"part"`` (each channel of
-            each recording).
+            ``"channel"``, ``"node"`` (each channel of each node) or ``"recording"`` (each channel
+            of each recording).
 
     Raises:
         UnknownNameError: No such ``per``.
@@ -46,59 +48,67 @@ class Scaler(nn.Module):
 
     def __init__(self, per: str = "channel") -> None:
         super().__init__()
+        per = renamed.value("per", per)
         if per not in _PER:
             raise UnknownNameError("per", per, _PER)
         self.per = per
-        # [1, 1, 1], [1, 1, C], [1, N, C] or, per part, [P, 1, C]
+        # [1, 1, 1], [1, 1, C], [1, N, C] or, per recording, [P, 1, C]
         self.register_buffer("shift", torch.zeros(1, 1, 1))
         self.register_buffer("scale", torch.ones(1, 1, 1))
 
+    @renamed.old_arguments("Scaler")
     def fit(
         self,
         signal: Tensor,
         mask: Tensor | None = None,
         rows: Tensor | None = None,
-        part: Tensor | None = None,
+        recording: Tensor | None = None,
     ) -> Scaler:
         """Take shift and scale from the valid readings of some rows.
 
-        A node or a part without any reading there gets what all the others have together.
+        A node or a recording without any reading there gets what all the others have together.
 
         Args:
             signal: ``[T, N, C]``.
             mask: bool ``[T, N, C]`` or ``[T, N, 1]``, true where a reading is valid.
-            rows: bool ``[T]``, the rows of the training part, such as
+            rows: bool ``[T]``, the rows of the training subset, such as
                 ``windows.covered(split.train)``; all if ``None``.
-            part: int64 ``[T]``, the part of every row; ``per="part"`` needs it.
+            recording: int64 ``[T]``, the recording of every row; ``per="recording"`` needs it.
 
         Returns:
             The scaler itself.
 
         Raises:
-            GraphError: There is no valid reading, or ``part`` is missing.
+            GraphError: There is no valid reading, or ``recording`` is missing.
         """
-        if self.per == "part" and part is None:
-            raise GraphError("part", "per='part' needs the part of every row", expected="[T]")
-        readings = _Readings(signal, mask, rows, self.per, part if self.per == "part" else None)
+        if self.per == "recording" and recording is None:
+            raise GraphError(
+                "recording", "per='recording' needs the recording of every row", expected="[T]"
+            )
+        readings = _Readings(
+            signal, mask, rows, self.per, recording if self.per == "recording" else None
+        )
         shift, scale = self._from(readings)
         dtype = signal.dtype if signal.is_floating_point() else torch.float32
         self.shift, self.scale = shift.to(dtype), scale.to(dtype)
         return self
 
-    def forward(self, x: Tensor, part: Tensor | int | None = None) -> Tensor:
+    @renamed.old_arguments("Scaler")
+    def forward(self, x: Tensor, recording: Tensor | int | None = None) -> Tensor:
         """Scale readings.
 
         Args:
             x: ``[..., N, C]``.
-            part: With ``per="part"``: the part that all of ``x`` lies in, or int64 ``[B]``, those
-                of the windows ``x [B, T, N, C]``.
+            recording: With ``per="recording"``: the recording that all of ``x`` lies in, or int64
+                ``[B]``, those of the windows ``x [B, T, N, C]``.
         """
-        shift, scale = self._of(part)
+        shift, scale = self._of(recording)
         return (x - shift) / scale
 
-    def inverse(self, x: Tensor, part: Tensor | int | None = None) -> Tensor:
+    @renamed.old_arguments("Scaler")
+    def inverse(self, x: Tensor, recording: Tensor | int | None = None) -> Tensor:
         """Undo :meth:`forward`."""
-        shift, scale = self._of(part)
+        shift, scale = self._of(recording)
         return x * scale + shift
 
     def of_channels(self, channels: slice | Sequence[int]) -> Scaler:
@@ -112,12 +122,14 @@ class Scaler(nn.Module):
     def extra_repr(self) -> str:
         return f"per={self.per!r}, scale={list(self.scale.shape)}"
 
-    def _of(self, part: Tensor | int | None) -> tuple[Tensor, Tensor]:
-        if self.per != "part":
+    def _of(self, recording: Tensor | int | None) -> tuple[Tensor, Tensor]:
+        if self.per != "recording":
             return self.shift[0], self.scale[0]
-        if part is None:
-            raise GraphError("part", "this scaler has a scale for each part: say which it is")
-        shift, scale = self.shift[part], self.scale[part]  # [1, C], or [B, 1, C]
+        if recording is None:
+            raise GraphError(
+                "recording", "this scaler has a scale for each recording: say which it is"
+            )
+        shift, scale = self.shift[recording], self.scale[recording]  # [1, C], or [B, 1, C]
         return (shift, scale) if shift.dim() == 2 else (shift.unsqueeze(1), scale.unsqueeze(1))
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
@@ -134,8 +146,8 @@ class Scaler(nn.Module):
 class StandardScaler(Scaler):
     r"""Mean 0 and standard deviation 1.
 
-    The standard deviation is that of the population, :math:`\sqrt{E[(x - \bar x)^2]}`. Where it is
-    0 (constant readings) the scale is 1.
+    The standard deviation is that of the population, :math:`\sqrt{E[(x - \bar x)^2]}`. Where
+    readings are constant, up to the rounding of float64, the scale is 1.
     """
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
@@ -143,24 +155,25 @@ class StandardScaler(Scaler):
         mean = readings.filled(total / readings.count, total, _mean_of(readings))
         square = readings.fold("sum", lambda x, group: (x - mean[group]).square())
         variance = readings.filled(square / readings.count, square, _mean_of(readings))
-        return mean, _positive(variance.sqrt())
+        scale = variance.sqrt()
+        if bool((scale <= _ROUNDED * mean.abs()).any()):  # of constant readings, the mean's rounding
+            low, high = _extent(readings)
+            scale = torch.where(_steady(low, high), 0.0, scale)
+        return mean, _positive(scale)
 
 
 class MinMaxScaler(Scaler):
     """Training readings between 0 and 1; where they are constant, only shifted."""
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
-        low = readings.fold("amin", lambda x, _: x)
-        high = readings.fold("amax", lambda x, _: x)
-        low = readings.filled(low, low, lambda v: v.amin((0, 1), keepdim=True))
-        high = readings.filled(high, high, lambda v: v.amax((0, 1), keepdim=True))
-        return low, _positive(high - low)
+        low, high = _extent(readings)
+        return low, _positive(torch.where(_steady(low, high), 0.0, high - low))
 
 
 class MaxAbsScaler(Scaler):
     """Training readings between -1 and 1, 0 stays 0: divided by the largest absolute value."""
 
-    def __init__(self, per: str = "part") -> None:
+    def __init__(self, per: str = "recording") -> None:
         super().__init__(per)
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
@@ -179,10 +192,12 @@ class NoScaler(Scaler):
         """Nothing to take."""
         return self
 
-    def forward(self, x: Tensor, part: Tensor | int | None = None) -> Tensor:
+    @renamed.old_arguments("Scaler")
+    def forward(self, x: Tensor, recording: Tensor | int | None = None) -> Tensor:
         return x
 
-    def inverse(self, x: Tensor, part: Tensor | int | None = None) -> Tensor:
+    @renamed.old_arguments("Scaler")
+    def inverse(self, x: Tensor, recording: Tensor | int | None = None) -> Tensor:
         """The readings themselves."""
         return x
 
@@ -216,14 +231,14 @@ class _Readings:
         mask: Tensor | None,
         rows: Tensor | None,
         per: str,
-        part: Tensor | None,
+        recording: Tensor | None,
     ) -> None:
-        self.signal, self.mask, self.part = signal, mask, part
+        self.signal, self.mask, self.recording = signal, mask, recording
         at = torch.arange(signal.size(0), device=signal.device)
         self.at = at if rows is None else at[rows.to(signal.device)]
-        parts = 1 if part is None else int(part[-1]) + 1
+        recordings = 1 if recording is None else int(recording[-1]) + 1
         nodes = signal.size(1) if per == "node" else 1
-        self.shape = (parts, nodes, 1 if per == "all" else signal.size(2))
+        self.shape = (recordings, nodes, 1 if per == "all" else signal.size(2))
         self.over = [axis for axis in (1, 2) if self.shape[axis] == 1]
         self.count = torch.zeros(self.shape, dtype=torch.float64, device=signal.device)
         self.count = self.fold("sum", lambda x, _: torch.ones_like(x))
@@ -231,7 +246,7 @@ class _Readings:
             raise GraphError(
                 "scaler",
                 "there is no valid reading to fit it on",
-                expected="at least one in the training part",
+                expected="at least one in the training subset",
             )
 
     def fold(self, combine: str, value: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -240,7 +255,7 @@ class _Readings:
         out = torch.full(self.shape, nothing, dtype=torch.float64, device=self.signal.device)
         size = max(1, _CHUNK // max(1, self.signal[0].numel()))
         for at in self.at.split(size):
-            group = torch.zeros_like(at) if self.part is None else self.part[at]
+            group = torch.zeros_like(at) if self.recording is None else self.recording[at]
             found = value(self.signal[at].double(), group)
             if self.mask is not None:
                 found = found.masked_fill(~self.mask[at], nothing)
@@ -264,5 +279,20 @@ def _mean_of(readings: _Readings) -> Callable[[Tensor], Tensor]:
     return lambda total: total.sum((0, 1), keepdim=True) / readings.count.sum((0, 1), keepdim=True)
 
 
+def _extent(readings: _Readings) -> tuple[Tensor, Tensor]:
+    """The least and the largest reading."""
+    low = readings.fold("amin", lambda x, _: x)
+    high = readings.fold("amax", lambda x, _: x)
+    low = readings.filled(low, low, lambda v: v.amin((0, 1), keepdim=True))
+    high = readings.filled(high, high, lambda v: v.amax((0, 1), keepdim=True))
+    return low, high
+
+
+def _steady(low: Tensor, high: Tensor) -> Tensor:
+    """Whether all readings are one number, but for the last bits of float64."""
+    return high - low <= 4 * torch.finfo(torch.float64).eps * torch.maximum(low.abs(), high.abs())
+
+
 def _positive(scale: Tensor) -> Tensor:
-    return torch.where(scale > 0, scale, 1.0)
+    """1 for a scale that is 0, or would be once it is a float32."""
+    return torch.where(scale > torch.finfo(torch.float32).tiny, scale, 1.0)

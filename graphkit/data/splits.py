@@ -68,7 +68,7 @@ def quantile_time(t: Tensor, fraction: Fraction) -> Tensor:
 def split_by_time(graph: TemporalGraph, val: float = 0.15, test: float = 0.15) -> Split:
     """Train, validation and test stretches by time quantile.
 
-    An event belongs to the training part if its time is at most the ``1 - val - test`` quantile
+    An event belongs to the training subset if its time is at most the ``1 - val - test`` quantile
     of all event times, so events of one time are never parted. The quantile is that of
     :func:`numpy.quantile`, in exact arithmetic. Without events, or where they all have one time,
     the times of the signal are split, or else those of the node events.

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit import renamed
 from graphkit.data.columns import (
     EVENT_COLUMNS,
     NODE_COLUMNS,
@@ -51,7 +52,7 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
 
     Raises:
         GraphError: Something else is at ``path``; a node label is neither text nor a number; or
-            the graph has parts that a single table cannot hold.
+            the graph has columns that a single table cannot hold.
         MissingPackageError: A table is asked for and pyarrow is missing.
     """
     from graphkit.data.labels import labels_to_json
@@ -76,9 +77,9 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
         "name": graph.name,
         **facts_to_json(graph),
         "node_names": labels_to_json(graph.node_names),
-        "parts": {
+        "recordings": {
             name: None if isinstance(column, Tensor) else labels_to_json(column)
-            for name, column in graph.parts.items()
+            for name, column in graph.recordings.items()
         },
         "arrays": {
             key: {"dtype": _dtype_name(value), "shape": list(value.shape)}
@@ -111,9 +112,9 @@ def open_graph(path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGr
         from graphkit.data.tables import read_table
 
         return read_table(path, mmap)
-    facts = _read_facts(path)
+    facts = renamed.stored("TemporalGraph", _read_facts(path))
     found = {key: _read(path / f"{key}.npy", told, mmap) for key, told in facts["arrays"].items()}
-    return assemble(facts, found)
+    return assemble(facts, renamed.stored("TemporalGraph", found))
 
 
 def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
@@ -122,9 +123,9 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
     from graphkit.data.temporal_graph import TemporalGraph
 
     changes = {k.partition(".")[2]: found.pop(k) for k in [*found] if k.startswith("node_events.")}
-    parts = {
-        name: found.pop(f"parts.{name}") if text is None else labels_from_json(text)
-        for name, text in facts.get("parts", {}).items()
+    recordings = {
+        name: found.pop(f"recordings.{name}") if text is None else labels_from_json(text)
+        for name, text in facts.get("recordings", {}).items()
     }
     events = {name: found.get(name) for name in EVENT_COLUMNS}
     told = facts_from_json(facts)
@@ -138,7 +139,7 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
         time_zone=told.get("time_zone"),
         node_names=labels_from_json(facts["node_names"]),
         node_events=NodeEvents(**changes) if changes else None,
-        parts=parts or None,
+        recordings=recordings or None,
         tables=Tables(**events),
         **found,
     )
@@ -163,7 +164,7 @@ def _arrays(graph: TemporalGraph) -> dict[str, Tensor]:
     if graph.node_events is not None:
         changes = graph.node_events
         arrays |= {f"node_events.{f.name}": getattr(changes, f.name) for f in fields(changes)}
-    arrays |= {f"parts.{n}": v for n, v in graph.parts.items() if isinstance(v, Tensor)}
+    arrays |= {f"recordings.{n}": v for n, v in graph.recordings.items() if isinstance(v, Tensor)}
     return {name: value for name, value in arrays.items() if value is not None}
 
 

@@ -39,7 +39,7 @@ def write_table(graph: TemporalGraph, path: Path) -> None:
             lost[0],
             f"a single table has no place for {', '.join(lost)}",
             expected="a graph of nothing but events",
-            fix="Save to a directory: g.save('name') writes every part.",
+            fix="Save to a directory: g.save('name') writes every column.",
         )
     names = ("src", "dst", "t", *EVENT_COLUMNS)
     columns = {name: v for name in names if (v := getattr(graph, name)) is not None}

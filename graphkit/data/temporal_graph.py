@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit import renamed
 from graphkit.data.batches import EventBatches
 from graphkit.data.columns import Columns, NodeEvents, Tables, build_columns
 from graphkit.data.inputs import as_tensor
-from graphkit.data.parts import PartColumn
+from graphkit.data.recordings import RecordingColumn
 from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["TemporalGraph"]
 
 
+@renamed.old_attributes("TemporalGraph")
 class TemporalGraph:
     """A graph whose edges are events in time.
 
@@ -56,10 +58,10 @@ class TemporalGraph:
         signal: ``[T, N, C]`` regular readings of every node; NaN marks a missing reading.
         signal_t: ``[T]`` increasing times of the readings (default ``0..T-1``).
         signal_mask: bool, shape of ``signal`` (or ``[T, N]``), true where a reading is valid.
-        signal_part: int ``[T]``, the part (recording, trial, clip) of every row, never falling,
-            from 0; rows of two parts are no neighbours in time. Kept as int64.
-        parts: Columns with one value per part, such as ``{"y": [...], "subject": [...]}``:
-            numbers ``[P, ...]``, or text ``[P]``.
+        signal_recording: int ``[T]``, the recording (session, trial, clip) of every row, never
+            falling, from 0; rows of two recordings are no neighbours in time. Kept as int64.
+        recordings: Columns with one value per recording, such as ``{"y": [...], "subject":
+            [...]}``: numbers ``[P, ...]``, or text ``[P]``.
         num_nodes: ``N``; inferred if left out.
         node_names: ``[N]`` original labels of the nodes.
         node_space: bool ``[N]`` of a bipartite graph whose sources and destinations have separate
@@ -74,13 +76,14 @@ class TemporalGraph:
         column_names: Names of the source columns: one for ``"src"``, ``"dst"``, ``"t"``, one per
             value of a row for ``"edge_attr"``, ``"edge_weight"``, ``"edge_type"``, ``"edge_y"``,
             ``"x"``, ``"y"``, ``"node_type"``, one per channel for ``"signal"``.
-        class_names: Names of the classes of ``"y"``, ``"edge_y"`` and ``"parts.<column>"``: the
-            class ``i`` is called ``class_names[key][i]``; -1 is a label that is not known.
+        class_names: Names of the classes of ``"y"``, ``"edge_y"`` and ``"recordings.<column>"``:
+            the class ``i`` is called ``class_names[key][i]``; -1 is a label that is not known.
 
     Raises:
         GraphError: NaN or infinite time, a negative id, an id not below ``num_nodes``, columns of
             different lengths, unsorted times with ``sort=False``, values that are not numbers,
-            NaN in features, or an empty graph. The message names column, first bad row and mend.
+            NaN or infinity in features, infinity in a reading, or an empty graph. The message
+            names column, first bad row and mend.
 
     Example:
         >>> g = TemporalGraph(src=[0, 1, 0], dst=[1, 2, 2], t=[10, 20, 20])
@@ -90,6 +93,7 @@ class TemporalGraph:
 
     __slots__ = ("_columns", "_events", "_node_events", "_signal")
 
+    @renamed.old_arguments("TemporalGraph")
     def __init__(
         self,
         src: Any,
@@ -107,8 +111,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         num_nodes: int | None = None,
         node_names: Any = None,
         node_space: Any = None,
@@ -271,7 +275,7 @@ class TemporalGraph:
 
     @property
     def class_names(self) -> Mapping[str, tuple[Any, ...]]:
-        """Names of the classes of ``"y"``, ``"edge_y"`` and ``"parts.<column>"``."""
+        """Names of the classes of ``"y"``, ``"edge_y"`` and ``"recordings.<column>"``."""
         return MappingProxyType(self._columns.class_names)
 
     @property
@@ -300,22 +304,22 @@ class TemporalGraph:
         return self._signal_column("signal_mask")
 
     @property
-    def signal_part(self) -> Tensor | None:
-        """int64 ``[T]``, the part of every row of the signal, or ``None``."""
-        return self._signal_column("signal_part")
+    def signal_recording(self) -> Tensor | None:
+        """int64 ``[T]``, the recording of every row of the signal, or ``None``."""
+        return self._signal_column("signal_recording")
 
     @property
-    def parts(self) -> Mapping[str, PartColumn]:
-        """Columns with one value per part, those of the whole graph; empty if there are none."""
-        return MappingProxyType(self._columns.parts or {})
+    def recordings(self) -> Mapping[str, RecordingColumn]:
+        """Columns with one value per recording of the whole graph; empty if there are none."""
+        return MappingProxyType(self._columns.recordings or {})
 
     @property
-    def num_parts(self) -> int:
-        """Number of parts of the whole graph's signal; 0 without ``signal_part``."""
-        if self._columns.parts:
-            return len(next(iter(self._columns.parts.values())))
-        part = self._columns.signal_part
-        return 0 if part is None or not part.numel() else int(part[-1]) + 1
+    def num_recordings(self) -> int:
+        """Number of recordings of the whole graph's signal; 0 without ``signal_recording``."""
+        if self._columns.recordings:
+            return len(next(iter(self._columns.recordings.values())))
+        recording = self._columns.signal_recording
+        return 0 if recording is None or not recording.numel() else int(recording[-1]) + 1
 
     # ---------------------------------------------------------------- facts
     @property
@@ -537,6 +541,7 @@ class TemporalGraph:
 
     # ---------------------------------------------------------------- conversions
     @classmethod
+    @renamed.old_arguments("TemporalGraph")
     def from_pandas(
         cls,
         events: DataFrame,
@@ -555,8 +560,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         ids: str = "auto",
         bipartite: bool = False,
         num_nodes: int | None = None,
@@ -577,9 +582,10 @@ class TemporalGraph:
 
         return from_pandas(**given)
 
+    @renamed.old_arguments("TemporalGraph.to_pandas")
     def to_pandas(
         self,
-        part: str = "events",
+        table: str = "events",
         *,
         labels: bool = True,
         dates: bool = False,
@@ -592,6 +598,7 @@ class TemporalGraph:
         return to_pandas(self, **given)
 
     @classmethod
+    @renamed.old_arguments("TemporalGraph")
     def from_csv(
         cls,
         path: str | os.PathLike[str],
@@ -615,8 +622,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         ids: str = "auto",
         bipartite: bool = False,
         num_nodes: int | None = None,
@@ -654,6 +661,7 @@ class TemporalGraph:
         return to_csv(self, **given)
 
     @classmethod
+    @renamed.old_arguments("TemporalGraph")
     def from_pyg(
         cls,
         data: TemporalData | Data | Sequence[Data],
@@ -671,8 +679,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         num_nodes: int | None = None,
         node_names: Any = None,
         node_space: Any = None,
@@ -698,6 +706,7 @@ class TemporalGraph:
         return to_pyg(self, **given)
 
     @classmethod
+    @renamed.old_arguments("TemporalGraph")
     def from_networkx(
         cls,
         graph: Graph,
@@ -715,8 +724,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         node_space: Any = None,
         time_unit: TimeUnit | str | None = None,
         dates: bool = False,
@@ -740,6 +749,7 @@ class TemporalGraph:
         return to_networkx(self, **given)
 
     @classmethod
+    @renamed.old_arguments("TemporalGraph")
     def from_dgl(
         cls,
         graph: Any,
@@ -757,8 +767,8 @@ class TemporalGraph:
         signal: Any = None,
         signal_t: Any = None,
         signal_mask: Any = None,
-        signal_part: Any = None,
-        parts: Mapping[str, Any] | None = None,
+        signal_recording: Any = None,
+        recordings: Mapping[str, Any] | None = None,
         num_nodes: int | None = None,
         node_names: Any = None,
         node_space: Any = None,
@@ -816,15 +826,18 @@ def _arguments(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unpickle(state: dict[str, Any], *ranges: tuple[int, int]) -> TemporalGraph:
+    state = renamed.stored("TemporalGraph", state)
+    if state.get("class_names"):
+        state["class_names"] = renamed.stored("TemporalGraph", state["class_names"])
     return TemporalGraph._of(Columns(**state), *ranges)
 
 
 def _clip(
     t: Tensor, rows: tuple[int, int], start: int | float | None, end: int | float | None
 ) -> tuple[int, int]:
-    part = t[rows[0] : rows[1]]
-    low = 0 if start is None else _rank(part, start)
-    high = part.numel() if end is None else _rank(part, end)
+    times = t[rows[0] : rows[1]]
+    low = 0 if start is None else _rank(times, start)
+    high = times.numel() if end is None else _rank(times, end)
     return rows[0] + low, rows[0] + max(low, high)
 
 

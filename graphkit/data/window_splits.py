@@ -1,7 +1,7 @@
 """Splits of windows into training, validation and test, as objects that a result can name.
 
 A split is asked with ``split.split(windows)`` and answers with the numbers of the windows of each
-part. A window belongs to a part only if all of its rows do: none crosses a border.
+subset. A window belongs to a subset only if all of its rows do: none crosses a border.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data.parts import part_bounds
+from graphkit import renamed
+from graphkit.data.recordings import recording_bounds
 from graphkit.data.splits import as_fraction
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = [
     "BlockSplit",
-    "PartSplit",
+    "RecordingSplit",
     "TimeSplit",
     "WindowIndex",
     "WindowSplit",
@@ -45,10 +46,10 @@ class WindowSplit(Protocol):
     name: str
 
     def split(self, windows: Windows) -> WindowIndex:
-        """The windows of each part.
+        """The windows of each subset.
 
         Raises:
-            GraphError: The signal lacks what the split needs, or a part has no window.
+            GraphError: The signal lacks what the split needs, or a subset has no window.
         """
         ...
 
@@ -64,7 +65,7 @@ class TimeSplit:
     Args:
         val: Share of the rows that validate.
         test: Share of the rows that test.
-        within: ``"signal"`` cuts the whole signal once; ``"part"`` cuts every recording.
+        within: ``"signal"`` cuts the whole signal once; ``"recording"`` cuts every recording.
     """
 
     val: float = 0.2
@@ -73,8 +74,9 @@ class TimeSplit:
     name: str = field(default="time", init=False)
 
     def __post_init__(self) -> None:
-        if self.within not in ("signal", "part"):
-            raise UnknownNameError("within", self.within, ("signal", "part"))
+        object.__setattr__(self, "within", renamed.value("within", self.within, above=1))
+        if self.within not in ("signal", "recording"):
+            raise UnknownNameError("within", self.within, ("signal", "recording"))
         if as_fraction(self.val, "val") + as_fraction(self.test, "test") >= 1:
             raise GraphError(
                 "val",
@@ -86,7 +88,7 @@ class TimeSplit:
     def split(self, windows: Windows) -> WindowIndex:
         """The windows whose rows all lie in one stretch of time."""
         val, test = as_fraction(self.val, "val"), as_fraction(self.test, "test")
-        bounds = _bounds(windows) if self.within == "part" else [0, _num_rows(windows)]
+        bounds = _bounds(windows) if self.within == "recording" else [0, _num_rows(windows)]
         role = torch.zeros(bounds[-1], dtype=torch.int8)
         for low, high in itertools.pairwise(bounds):
             role[low + int((high - low) * (1 - val - test)) : high] = 1
@@ -106,7 +108,7 @@ class TimeSplit:
 
 @dataclass(frozen=True)
 class BlockSplit:
-    """By blocks of time inside every part: each recording is cut into equal blocks.
+    """By blocks of time inside every recording: each recording is cut into equal blocks.
 
     Block ``fold`` tests, the block before it (cyclically) validates, the rest trains. Windows of
     training and test come from the same recordings: numbers are higher than with recordings left
@@ -115,18 +117,19 @@ class BlockSplit:
     Args:
         num_blocks: Blocks per recording, at least 3.
         fold: The block that tests, ``0`` to ``num_blocks - 1``.
-        within: ``"part"`` cuts every part; ``"signal"`` cuts the whole signal once, for parts that
-            are stretches of one recording.
+        within: ``"recording"`` cuts every recording; ``"signal"`` cuts the whole signal once, for
+            recordings that are stretches of a longer one.
     """
 
     num_blocks: int = 10
     fold: int = 0
-    within: str = "part"
+    within: str = "recording"
     name: str = field(default="blocks", init=False)
 
     def __post_init__(self) -> None:
-        if self.within not in ("signal", "part"):
-            raise UnknownNameError("within", self.within, ("signal", "part"))
+        object.__setattr__(self, "within", renamed.value("within", self.within, above=1))
+        if self.within not in ("signal", "recording"):
+            raise UnknownNameError("within", self.within, ("signal", "recording"))
         if not isinstance(self.num_blocks, int) or self.num_blocks < 3:
             raise GraphError(
                 "num_blocks", "too few", expected="at least 3", got=repr(self.num_blocks)
@@ -162,12 +165,12 @@ class BlockSplit:
 
 
 @dataclass(frozen=True)
-class PartSplit:
-    """By a column of the parts: some subjects, recordings or clips are left out of training.
+class RecordingSplit:
+    """By a column of the recordings: some subjects, recordings or clips are left out of training.
 
     Args:
-        column: A column of ``graph.parts``, such as ``"subject"``, or ``"part"`` for the parts
-            themselves.
+        column: A column of ``graph.recordings``, such as ``"subject"``, or ``"number"`` for
+            the recordings themselves, by their numbers.
         test: The values that test, or the share of the distinct values, drawn by ``seed``.
         val: The values that validate, or their share.
         seed: Of shares.
@@ -184,8 +187,8 @@ class PartSplit:
         return f"leave_{self.column}_out"
 
     def split(self, windows: Windows) -> WindowIndex:
-        """The windows of the parts with the values of each kind."""
-        values = part_values(windows.graph, self.column)
+        """The windows of the recordings with the values of each kind."""
+        values = recording_values(windows.graph, self.column)
         known = list(dict.fromkeys(values))
         test, val = self._chosen(known)
         for name, chosen in (("test", test), ("val", val)):
@@ -193,7 +196,7 @@ class PartSplit:
                 if value not in known:
                     raise GraphError(
                         name,
-                        f"no part has this {self.column}",
+                        f"no recording has this {self.column}",
                         expected=f"one of {', '.join(map(repr, known[:8]))}"
                         + (", ..." if len(known) > 8 else ""),
                         got=repr(value),
@@ -202,8 +205,8 @@ class PartSplit:
         if both:
             raise GraphError("val", "it tests and validates", got=repr(both[0]))
         role = torch.tensor([2 if v in test else 1 if v in val else 0 for v in values])
-        found = role[windows.part]
-        return _parts([(found == r).nonzero().flatten() for r in range(3)], self)
+        found = role[windows.recording]
+        return _subsets([(found == r).nonzero().flatten() for r in range(3)], self)
 
     def describe(self) -> dict[str, Any]:
         """The split as plain values."""
@@ -232,53 +235,57 @@ class PartSplit:
         return found[0], found[1]
 
 
-def block_folds(num_blocks: int = 10, within: str = "part") -> list[BlockSplit]:
+def block_folds(num_blocks: int = 10, within: str = "recording") -> list[BlockSplit]:
     """All folds of :class:`BlockSplit`: together they test every block once."""
     return [BlockSplit(num_blocks, fold, within) for fold in range(num_blocks)]
 
 
-def leave_one_out(graph: Any, column: str) -> list[PartSplit]:
-    """One :class:`PartSplit` per value: it tests, the one before it (cyclically) validates.
+def leave_one_out(graph: Any, column: str) -> list[RecordingSplit]:
+    """One :class:`RecordingSplit` per value: it tests, the one before it (cyclically) validates.
 
     Args:
-        graph: A graph with parts.
-        column: A column of ``graph.parts``, or ``"part"``.
+        graph: A graph with recordings.
+        column: A column of ``graph.recordings``, or ``"number"``.
 
     Raises:
         GraphError: There are fewer than three values.
     """
-    known = list(dict.fromkeys(part_values(graph, column)))
+    known = list(dict.fromkeys(recording_values(graph, column)))
     if len(known) < 3:
         raise GraphError(
             column, "too few values to leave one out", expected="at least 3", got=len(known)
         )
-    return [PartSplit(column, test=[v], val=[known[i - 1]]) for i, v in enumerate(known)]
+    return [RecordingSplit(column, test=[v], val=[known[i - 1]]) for i, v in enumerate(known)]
 
 
-def part_values(graph: Any, column: str) -> list[Any]:
-    """The value of every part in a column of parts, as plain Python values.
+def recording_values(graph: Any, column: str) -> list[Any]:
+    """The value of every recording in a column of recordings, as plain Python values.
 
     Raises:
         UnknownNameError: No such column.
-        GraphError: The graph has no parts, or the column has several values per part.
+        GraphError: The graph has no recordings, or the column has several values per recording.
     """
-    if graph.signal_part is None:
+    if graph.signal_recording is None:
         raise GraphError(
-            "signal_part", "the signal has no parts", fix="Build the graph with signal_part=[T]."
+            "signal_recording",
+            "the signal has no recordings",
+            fix="Build the graph with signal_recording=[T].",
         )
-    if column == "part" and column not in graph.parts:
-        return list(range(graph.num_parts))
-    if column not in graph.parts:
-        raise UnknownNameError("column of parts", column, [*graph.parts, "part"])
-    found = graph.parts[column]
+    if column not in graph.recordings:
+        if renamed.value("column", column) == "number":
+            return list(range(graph.num_recordings))
+        raise UnknownNameError("column of recordings", column, [*graph.recordings, "number"])
+    found = graph.recordings[column]
     if found.ndim != 1:
-        raise GraphError(f"parts.{column}", "one value per part is needed", got=list(found.shape))
+        raise GraphError(
+            f"recordings.{column}", "one value per recording is needed", got=list(found.shape)
+        )
     return found.tolist()
 
 
 def _bounds(windows: Windows) -> list[int]:
-    """First rows of the parts, and the end of the last."""
-    return part_bounds(windows.graph.signal_part, _num_rows(windows))[1].tolist()
+    """First rows of the recordings, and the end of the last."""
+    return recording_bounds(windows.graph.signal_recording, _num_rows(windows))[1].tolist()
 
 
 def _num_rows(windows: Windows) -> int:
@@ -294,13 +301,13 @@ def _by_row(windows: Windows, role: Tensor, split: WindowSplit) -> WindowIndex:
         torch.cumsum(role == value, 0, out=before[1:])
         inside = before[start + windows.rows] - before[start] == windows.rows
         found.append(inside.nonzero().flatten())
-    return _parts(found, split)
+    return _subsets(found, split)
 
 
-def _parts(found: Sequence[Tensor], split: WindowSplit) -> WindowIndex:
+def _subsets(found: Sequence[Tensor], split: WindowSplit) -> WindowIndex:
     index = WindowIndex(*found)
-    for name, part in zip(index._fields, index):
-        if part.numel() == 0:
+    for name, subset in zip(index._fields, index):
+        if subset.numel() == 0:
             raise GraphError(
                 name,
                 f"no window is left for it ({split.name})",
@@ -319,3 +326,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str) or not hasattr(value, "__len__"):
         value = [value]
     return value.tolist() if hasattr(value, "tolist") else list(value)
+
+
+def __getattr__(name: str) -> Any:
+    return renamed.forwarded(__name__, name)

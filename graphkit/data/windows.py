@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphkit.data.parts import part_bounds
+from graphkit import renamed
+from graphkit.data.recordings import recording_bounds
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -39,29 +40,30 @@ class Window(NamedTuple):
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Window:
         """The same window on another device."""
-        return Window(*(part.to(device, non_blocking=non_blocking) for part in self))
+        return Window(*(piece.to(device, non_blocking=non_blocking) for piece in self))
 
     def pin_memory(self) -> Window:
         """The same window in page-locked memory."""
-        return Window(*(part.pin_memory() for part in self))
+        return Window(*(piece.pin_memory() for piece in self))
 
 
+@renamed.old_attributes("Windows")
 class Windows(Sequence[Window]):
     """All windows of a signal, as a sequence. Made by :meth:`TemporalGraph.windows`.
 
     ``w[i]`` is one window and ``w[a:b]`` a batch of them ``[B, ...]``; both are views of the
-    signal, the batch if its windows lie in one part. ``w[index]`` with a tensor, an array or a
+    signal, the batch if its windows lie in one recording. ``w[index]`` with a tensor, an array or a
     list gathers a batch: only that batch is copied. The sequence itself costs no memory beside
-    the signal but a few numbers per part.
+    the signal but a few numbers per recording.
 
-    No window crosses the border of two parts (``signal_part``): windows are counted in each part
-    from its first row, and numbered part after part.
+    No window crosses the border of two recordings (``signal_recording``): windows are counted in
+    each recording from its first row, and numbered recording after recording.
 
     Attributes:
         graph: The graph that the windows look at.
         history: Rows of ``x``.
         horizon: Rows of ``y``; 0 where there is nothing to forecast.
-        stride: Rows between the starts of two windows of a part.
+        stride: Rows between the starts of two windows of a recording.
         delay: Rows left out between ``x`` and ``y``.
         target_channels: The channels of ``y``, as numbers.
         rows: Rows of a window, ``history + delay + horizon``.
@@ -78,7 +80,7 @@ class Windows(Sequence[Window]):
         target: Tensor,
         mask: tuple[Tensor, Tensor],
         times: Tensor,
-        parts: tuple[Tensor, Tensor],
+        recordings: tuple[Tensor, Tensor],
         target_channels: tuple[int, ...],
     ) -> None:
         self.graph = graph
@@ -86,8 +88,8 @@ class Windows(Sequence[Window]):
         self.history, self.horizon = history, horizon
         self.stride, self.delay = stride, delay
         self.rows = history + delay + horizon
-        # Of each part: its number, its borders, and the number of its first window.
-        self._parts, self._bounds = parts
+        # Of each recording: its number, its borders, and the number of its first window.
+        self._recordings, self._bounds = recordings
         counts = ((self._bounds.diff() - self.rows) // stride + 1).clamp(min=0)
         self._first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         self._num = int(self._first[-1])
@@ -104,7 +106,7 @@ class Windows(Sequence[Window]):
             isinstance(index, Tensor) and index.dim() == 0 and index.dtype != torch.bool
         ):
             row = self._check(int(index))
-            return Window(*(part[0] for part in self._slice(range(row, row + 1))))
+            return Window(*(piece[0] for piece in self._slice(range(row, row + 1))))
         return self._gather(self._index(index))
 
     def __iter__(self) -> Iterator[Window]:
@@ -126,9 +128,9 @@ class Windows(Sequence[Window]):
         return self._start_of(torch.arange(self._num))
 
     @property
-    def part(self) -> Tensor:
-        """int64 ``[num_windows]``, the part that each window lies in (0 without parts)."""
-        return self._parts.repeat_interleave(self._first.diff())
+    def recording(self) -> Tensor:
+        """int64 ``[num_windows]``, the recording of each window (0 without recordings)."""
+        return self._recordings.repeat_interleave(self._first.diff())
 
     def covered(self, index: Any) -> Tensor:
         """bool ``[T]``, the rows of the signal that any of some windows looks at."""
@@ -158,7 +160,8 @@ class Windows(Sequence[Window]):
 
         Args:
             size: Windows per batch.
-            index: The windows to go through, such as one part of a split; all of them if ``None``.
+            index: The windows to go through, such as one subset of a split; all of them if
+                ``None``.
             shuffle: Visit the windows in an order drawn from ``seed``; otherwise as they come,
                 without ``index`` as views.
             seed: Seed of the order. Pass another one for each epoch.
@@ -179,7 +182,7 @@ class Windows(Sequence[Window]):
         return (self._gather(chosen[a : min(a + size, stop)]) for a in range(0, stop, size))
 
     def _slice(self, index: range) -> Window:
-        """Windows of a slice: views of the signal if they lie in one part."""
+        """Windows of a slice: views of the signal if they lie in one recording."""
         if len(index) == 0:
             return self._cut(0, slice(0, 0))
         place = int(torch.searchsorted(self._first, index[0], right=True)) - 1
@@ -189,7 +192,7 @@ class Windows(Sequence[Window]):
         return self._gather(torch.as_tensor(list(index)))
 
     def _cut(self, place: int, index: slice) -> Window:
-        """Windows of one part, as views of the signal."""
+        """Windows of one recording, as views of the signal."""
         low, high = self._bounds[place].item(), self._bounds[place + 1].item()
         if high - low < self.rows:  # no window, of the right shape
             return self._gather(torch.zeros(0, dtype=torch.int64))
@@ -278,11 +281,11 @@ def windows(
             channels, stay a view; any other choice copies those channels of the signal once.
 
     Returns:
-        ``(T - history - delay - horizon) // stride + 1`` windows of each part of ``T`` rows; a
-        part that is too short has none.
+        ``(T - history - delay - horizon) // stride + 1`` windows of each recording of ``T`` rows; a
+        recording that is too short has none.
 
     Raises:
-        GraphError: The graph has no signal, every part of it is too short for one window, a
+        GraphError: The graph has no signal, every recording of it is too short for one window, a
             length is not a positive whole number, or there is a delay and no horizon.
     """
     signal = graph.signal
@@ -297,10 +300,10 @@ def windows(
     if delay and not horizon:
         raise GraphError("delay", "there is nothing to forecast after it", fix="Set a horizon.")
     rows = history + delay + horizon
-    parts = part_bounds(graph.signal_part, signal.size(0))
-    longest = int(parts[1].diff().max())
+    recordings = recording_bounds(graph.signal_recording, signal.size(0))
+    longest = int(recordings[1].diff().max())
     if longest < rows:
-        several = "" if graph.signal_part is None else " in the longest part"
+        several = "" if graph.signal_recording is None else " in the longest recording"
         raise GraphError(
             "signal",
             "it is too short for one window",
@@ -330,7 +333,7 @@ def windows(
         target,
         (mask, target_mask),
         times,
-        parts,
+        recordings,
         numbers,
     )
 

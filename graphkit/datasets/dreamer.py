@@ -29,10 +29,10 @@ SOURCE = Source(
     licence="On signed request; may not be passed on.",
     citation="Katsigiannis, Ramzan: DREAMER. IEEE J. Biomed. Health Inform. 22(1), 2018.",
     num_nodes=14,
-    notes="No events. signal: 14 electrodes of an Emotiv EPOC at 128 Hz. parts: one per person and "
-    "clip; y is the rating of the chosen scale, 0 to 4; valence, arousal, dominance all three; "
-    "subject, clip, recording. Access is granted on a signed request at the address above; put "
-    "DREAMER.mat into a folder named by root= or GRAPHKIT_DATA.",
+    notes="No events. signal: 14 electrodes of an Emotiv EPOC at 128 Hz. recordings: one per "
+    "person and clip; y is the rating of the chosen scale, 0 to 4; valence, arousal, dominance "
+    "all three; subject, clip, recording. Access is granted on a signed request at the address "
+    "above; put DREAMER.mat into a folder named by root= or GRAPHKIT_DATA.",
 )
 
 
@@ -61,7 +61,7 @@ def dreamer(
             :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
 
     Returns:
-        Signal ``[T, 14, 1]``, parts ``y``, ``valence``, ``arousal``, ``dominance`` (0 to 4),
+        Signal ``[T, 14, 1]``, recordings ``y``, ``valence``, ``arousal``, ``dominance`` (0 to 4),
         ``subject``, ``clip``, ``recording``.
 
     Raises:
@@ -80,7 +80,7 @@ def dreamer(
     names = _electrodes(data)
     pieces: list[np.ndarray] = []
     starts: list[int] = []
-    parts: dict[str, list[int]] = {k: [] for k in ("subject", "clip", "recording", *_SCORES)}
+    recordings: dict[str, list[int]] = {k: [] for k in ("subject", "clip", "recording", *_SCORES)}
     clock = 0
     for s, person in enumerate(_cells(_get(data, "Data", path))):
         person = _struct(person)
@@ -102,16 +102,18 @@ def dreamer(
             pieces.append(x.astype(np.float32))
             starts.append(clock - len(x))
             for key, value in (("subject", s), ("clip", k), ("recording", s * len(clips) + k)):
-                parts[key].append(value)
+                recordings[key].append(value)
             for key, rating in ratings.items():
                 if k >= len(rating) or not 1 <= rating[k] <= 5:
                     raise GraphError(
                         path.name, f"the {key} of {where} is no rating", expected="1 to 5"
                     )
-                parts[key].append(int(rating[k]) - 1)
+                recordings[key].append(int(rating[k]) - 1)
     if not pieces:
         raise GraphError(path.name, "there is no clip in it", fix=mend(path))
-    return recording_graph(pieces, starts, rate, names, {"y": parts[target], **parts}, SOURCE.name)
+    return recording_graph(
+        pieces, starts, rate, names, {"y": recordings[target], **recordings}, SOURCE.name
+    )
 
 
 dreamer.source = SOURCE

@@ -33,8 +33,9 @@ SOURCE = Source(
     citation="Rösler: EEG Eye State. UCI Machine Learning Repository, 2013, doi 10.24432/C57G7J.",
     num_nodes=14,
     notes="No events. signal: 14,980 readings at 128 Hz of the 14 electrodes of an Emotiv EPOC, in "
-    "microvolts with an offset of about 4,200. parts: stretches in which the state stays the same; "
-    "y 0 open, 1 closed. A handful of readings are gross outliers (up to 715,897); see outliers=.",
+    "microvolts with an offset of about 4,200. recordings: stretches in which the state stays the "
+    "same; y 0 open, 1 closed. A handful of readings are gross outliers (up to 715,897); "
+    "see outliers=.",
 )
 
 
@@ -74,7 +75,7 @@ def eeg_eye_state(
         strict: Raise if the file has not the published number of rows.
 
     Returns:
-        Signal ``[T, N, 1]``, parts ``y``, ``recording``, ``subject`` and ``clip``.
+        Signal ``[T, N, 1]``, recordings ``y``, ``recording``, ``subject`` and ``clip``.
 
     Raises:
         MissingPackageError: ``reference="laplacian"`` without mne; the message names the extra.

@@ -47,7 +47,7 @@ def eeg_twin(
         seed: Same arguments and seed, same recording.
 
     Returns:
-        Signal ``[T, 14, 1]``, parts ``y`` (the rating), ``level`` (the truth), ``subject``,
+        Signal ``[T, 14, 1]``, recordings ``y`` (the rating), ``level`` (the truth), ``subject``,
         ``clip``, ``recording``.
 
     Raises:
@@ -62,7 +62,7 @@ def eeg_twin(
     pitch = np.array([6.0, 10.0, 14.0, 20.0])[region]
     steps = round(seconds * RATE)
     t = np.arange(steps)[:, None] / RATE
-    pieces, parts = [], {k: [] for k in ("y", "level", "subject", "clip", "recording")}
+    pieces, recordings = [], {k: [] for k in ("y", "level", "subject", "clip", "recording")}
     for s in range(num_subjects):
         loud = rng.uniform(0.8, 1.25)
         levels = rng.permutation(num_clips) % num_classes
@@ -79,7 +79,7 @@ def eeg_twin(
                 )
                 rating += int(step)
             row = (rating, int(level), s, k, s * num_clips + k)
-            for key, value in zip(parts, row):
-                parts[key].append(value)
+            for key, value in zip(recordings, row):
+                recordings[key].append(value)
     starts = [i * steps for i in range(len(pieces))]
-    return recording_graph(pieces, starts, RATE, DREAMER_ELECTRODES, parts, "eeg_twin")
+    return recording_graph(pieces, starts, RATE, DREAMER_ELECTRODES, recordings, "eeg_twin")

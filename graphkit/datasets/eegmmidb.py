@@ -37,9 +37,9 @@ SOURCE = Source(
     "101(23), 2000.",
     num_nodes=64,
     notes="No events. One EDF+ file per person and run, named as above. signal: 64 electrodes at "
-    "160 Hz in microvolts. parts: trials; y 0 for T1 (left fist, or both fists), 1 for T2 (right "
-    "fist, or both feet); subject, recording (100 times the subject plus the run), clip (number "
-    "of the trial in its run). Needs mne (extra eeg).",
+    "160 Hz in microvolts. recordings: trials; y 0 for T1 (left fist, or both fists), 1 for T2 "
+    "(right fist, or both feet); subject, recording (100 times the subject plus the run), clip "
+    "(number of the trial in its run). Needs mne (extra eeg).",
 )
 
 
@@ -79,7 +79,7 @@ def eegmmidb(
         progress: Show a progress bar while downloading.
 
     Returns:
-        Signal ``[T, N, 1]``, parts ``y``, ``subject``, ``recording``, ``clip``.
+        Signal ``[T, N, 1]``, recordings ``y``, ``subject``, ``recording``, ``clip``.
 
     Raises:
         MissingPackageError: mne is absent; the message names the extra ``eeg``.
@@ -95,7 +95,7 @@ def eegmmidb(
     marks = {"T1": 0, "T2": 1, **({"T0": 2} if rest else {})}
     pieces: list[np.ndarray] = []
     starts: list[int] = []
-    parts: dict[str, list[int]] = {key: [] for key in ("y", "subject", "recording", "clip")}
+    recordings: dict[str, list[int]] = {key: [] for key in ("y", "subject", "recording", "clip")}
     clock, names, rate = 0, None, None
     for subject in subjects:
         for run in runs:
@@ -130,13 +130,13 @@ def eegmmidb(
                     pieces.append(found[low:high])
                     starts.append(clock + low)
                     row = (marks[mark], subject, 100 * subject + run, clip)
-                    for key, value in zip(parts, row):
-                        parts[key].append(value)
+                    for key, value in zip(recordings, row):
+                        recordings[key].append(value)
                 clip += 1
             clock += len(found)
     if not pieces:
         raise GraphError("eegmmidb", "no trial in these runs", expected=f"marks {', '.join(marks)}")
-    return recording_graph(pieces, starts, rate, names, parts, SOURCE.name)
+    return recording_graph(pieces, starts, rate, names, recordings, SOURCE.name)
 
 
 eegmmidb.source = SOURCE

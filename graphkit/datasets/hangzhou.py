@@ -31,11 +31,11 @@ SOURCE = Source(
     num_nodes=80,
     notes="signal: [2700, 80, 1], people per ten minutes, 06:00 to 24:00 of 25 days from "
     "2019-01-01 (the weekend dips confirm the dates; the hour of the first slot is our reading of "
-    "where service begins). Every day is a part (parts: day), for there is a night between. The "
-    "published graph has 81 stations and the tensor 80; which one is missing is not recorded, and "
-    "the data do not tell (neighbours correlate about equally whichever is left out). So there are "
-    "no edges by default: edges='published' takes the 81 without station 54, which had no service "
-    "according to the competition.",
+    "where service begins). Every day is a recording (recordings: day), for there is a night "
+    "between. The published graph has 81 stations and the tensor 80; which one is missing is not "
+    "recorded, and the data do not tell (neighbours correlate about equally whichever is left "
+    "out). So there are no edges by default: edges='published' takes the 81 without station 54, "
+    "which had no service according to the competition.",
 )
 
 
@@ -62,8 +62,8 @@ def parse(find: Find, source: Source, *, edges: str = "none") -> TemporalGraph:
         **columns,
         signal=tensor.transpose(1, 2, 0).reshape(days * slots, nodes, 1).astype(np.float32),
         signal_t=t.reshape(-1),
-        signal_part=np.repeat(np.arange(days), slots),
-        parts={"day": np.arange(days)},
+        signal_recording=np.repeat(np.arange(days), slots),
+        recordings={"day": np.arange(days)},
         time_unit="s",
         name=source.name,
     )

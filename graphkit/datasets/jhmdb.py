@@ -75,9 +75,9 @@ def jhmdb(
         strict: Raise, instead of warning, if the files have not the published number of clips.
 
     Returns:
-        Signal ``[T, 15, 2]``: x and y of each joint, frame after frame, clip after clip; one part
-        per clip with ``y`` (the action, in alphabetical order), ``action`` (its name) and ``split``
-        (``"train"`` or ``"test"``). Events are the bones, in both directions.
+        Signal ``[T, 15, 2]``: x and y of each joint, frame after frame, clip after clip; one
+        recording per clip with ``y`` (the action, in alphabetical order), ``action`` (its name) and
+        ``split`` (``"train"`` or ``"test"``). Events are the bones, in both directions.
 
     Raises:
         GraphError: A file is not one of DD-Net's.
@@ -109,8 +109,8 @@ def jhmdb(
         np.concatenate([bones[:, 1], bones[:, 0]]),
         np.zeros(2 * len(bones), dtype=np.int64),
         signal=np.concatenate(poses).astype(np.float32),
-        signal_part=np.repeat(np.arange(len(poses)), [len(pose) for pose in poses]),
-        parts={
+        signal_recording=np.repeat(np.arange(len(poses)), [len(pose) for pose in poses]),
+        recordings={
             "y": np.array([CLASSES.index(action) for action in actions]),
             "action": actions,
             "split": split,

@@ -59,7 +59,7 @@ SOURCES = tuple(
 def public_split(graph: TemporalGraph) -> tuple[Tensor, Tensor, Tensor]:
     """Train, val and test ids of a Planetoid graph: 20 nodes per class, 500 and 1,000.
 
-    Planetoid numbers the papers by their part: the training papers come first, the next 500 are
+    Planetoid numbers the papers by their subset: the training papers come first, the next 500 are
     used to validate, and those of the test are the last ones that have a label.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From recordings of electrodes to a graph: band-pass, channels, times, parts."""
+"""From recordings of electrodes to a graph: band-pass, channels, times, recordings."""
 
 from __future__ import annotations
 
@@ -113,17 +113,17 @@ def recording_graph(
     starts: Sequence[int],
     rate: float,
     names: Sequence[str],
-    parts: dict[str, Any],
+    recordings: dict[str, Any],
     name: str,
 ) -> TemporalGraph:
-    """A graph whose signal is made of stretches, each a part; there are no events.
+    """A graph whose signal is made of stretches, each a recording; there are no events.
 
     Args:
         pieces: Stretches ``[T_p, N]``.
         starts: The sample at which each begins, on one clock for all.
         rate: Samples per second.
         names: Electrodes.
-        parts: One value per stretch, by column.
+        recordings: One value per stretch, by column.
         name: Of the data set.
 
     Returns:
@@ -138,8 +138,8 @@ def recording_graph(
         node_names=np.asarray(names),
         signal=np.concatenate(pieces)[:, :, None].astype(np.float32, copy=False),
         signal_t=np.round(sample * (1e9 / rate)).astype(np.int64),
-        signal_part=np.repeat(np.arange(len(pieces)), [len(p) for p in pieces]),
-        parts=parts,
+        signal_recording=np.repeat(np.arange(len(pieces)), [len(p) for p in pieces]),
+        recordings=recordings,
         time_unit="ns",
         name=name,
     )

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphkit import renamed
 from graphkit.engine.sealed import damaged, load_sealed, save_sealed
 from graphkit.errors import GraphError
 from graphkit.files import held, sweep_folder
@@ -113,7 +114,9 @@ class Checkpoints:
     def _check_identity(self, path: Path, saved: dict[str, Any]) -> None:
         for key in dict.fromkeys([*saved, *self.identity]):
             then, now = saved.get(key), self.identity.get(key)
-            if then == now or (key == "data" and key not in saved):  # of an older version
+            if renamed.identity(then) == renamed.identity(now) or (
+                key == "data" and key not in saved
+            ):  # of an older version
                 continue
             if (
                 key == "model" and isinstance(then, dict) and now
@@ -126,7 +129,7 @@ class Checkpoints:
                 f"{'other data' if key == 'data' else 'another setting'}",
                 expected=then,
                 got=now,
-                fix="Resume with the settings and data that it has, or start in another folder.",
+                fix="Resume with those of the checkpoint, or start in another folder.",
             )
 
 

@@ -14,6 +14,7 @@ from graphkit.engine.runtime import fingerprint
 __all__ = ["data_fingerprint"]
 
 _COLUMNS = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *SIGNAL_COLUMNS)
+_WRITTEN = {"signal_recording": "signal_part"}  # as checkpoints of older versions have it
 _WHOLE = 1 << 24  # values up to which a column is read whole
 
 
@@ -31,7 +32,9 @@ def data_fingerprint(task: Any) -> str | None:
         value = getattr(graph, name, None)
         if isinstance(value, Tensor):
             number = int(fingerprint(_sample(value)))
-            digest.update(f"{name} {value.dtype} {list(value.shape)} {number};".encode())
+            digest.update(
+                f"{_WRITTEN.get(name, name)} {value.dtype} {list(value.shape)} {number};".encode()
+            )
     return digest.hexdigest()[:16]
 
 

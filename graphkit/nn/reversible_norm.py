@@ -86,7 +86,7 @@ class ReversibleInstanceNorm(nn.Module):
 
     @torch.no_grad()
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Fix the nodes' statistics, each ``[N, C]``, to those of a training part."""
+        """Fix the nodes' statistics, each ``[N, C]``, to those of a training subset."""
         if self.statistics != "node":
             raise GraphError(
                 "statistics", "only statistics of nodes can be set", got=self.statistics

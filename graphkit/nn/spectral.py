@@ -68,7 +68,7 @@ def correlation_basis(signal: Tensor, *, num_vectors: int = 16) -> tuple[Tensor,
     r"""Eigenvectors of the correlation between the nodes' series, with the largest eigenvalues.
 
     Args:
-        signal: ``[T, N]`` readings of a training part, finite. A constant series correlates with
+        signal: ``[T, N]`` readings of a training subset, finite. A constant series correlates with
             nothing.
         num_vectors: q.
 

@@ -36,7 +36,4 @@ def list_tasks() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    new = renamed.attribute(__name__, name)
-    if new is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[new]
+    return renamed.forwarded(__name__, name)

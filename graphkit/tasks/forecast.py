@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit import renamed
 from graphkit.data import TemporalGraph
 from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
@@ -17,6 +18,7 @@ from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -57,7 +59,7 @@ class Forecast(SignalTask):
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.
         profile: Take each node's usual day (:class:`~graphkit.nn.signal.DailyProfile`, of the
-            training part) out of the scaled readings, and put that of the times ahead back into
+            training subset) out of the scaled readings, and put that of the times ahead back into
             forecasts: a model then says what is unusual.
         profile_half_life: In days, see there; ``None``: all days of training count the same.
         covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
@@ -111,12 +113,12 @@ class Forecast(SignalTask):
     ) -> None:
         if selection not in _ERRORS:
             raise UnknownNameError("selection", selection, _ERRORS)
-        if scale_per == "part":
+        if renamed.value("scale_per", scale_per) == "recording":
             raise GraphError(
                 "scale_per",
-                "a part may have no training reading",
+                "a recording may have no training reading",
                 expected="'all', 'channel' or 'node'",
-                got="'part'",
+                got="'recording'",
             )
         if edges not in ("given", "correlation"):
             raise UnknownNameError("edges", edges, ("given", "correlation"))
@@ -237,7 +239,7 @@ class Forecast(SignalTask):
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's forecast in original units, ``[B, T, N, C']``."""
         _, prepare = self._on(query.x.device)
-        ahead = model(query.x, query.covariates, query.x_mask)
+        ahead = model(*model_inputs(model, query.x, query.covariates, query.x_mask))
         return prepare.original_units(ahead, query.covariates)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
@@ -369,7 +371,7 @@ class Forecast(SignalTask):
         return self._placed[device]
 
     def _summary(self) -> str:
-        sizes = " / ".join(f"{len(part):,}" for part in self.index)
+        sizes = " / ".join(f"{len(index):,}" for index in self.index)
         return (
             f"{self.split.name} split, {sizes} windows of {self.in_steps} + {self.horizon} steps, "
             f"{'daily profiles taken out, ' if self.profile is not None else ''}"

@@ -14,16 +14,16 @@ __all__ = ["modal_labels"]
 
 
 def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
-    """Labels in which each training part has the most frequent one of its clip.
+    """Labels in which each training recording has the most frequent one of its clip.
 
-    Only training parts are counted and only they are changed: what the people who validate or test
-    have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent training). Of
-    equally frequent labels the lowest is taken (ours).
+    Only training recordings are counted and only they are changed: what the people who validate or
+    test have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent
+    training). Of equally frequent labels the lowest is taken (ours).
 
     Args:
-        labels: Class of every part, int64 ``[P]``.
-        clip: Clip of every part, ``[P]``.
-        train: Numbers of the training parts.
+        labels: Class of every recording, int64 ``[P]``.
+        clip: Clip of every recording, ``[P]``.
+        train: Numbers of the training recordings.
 
     Returns:
         int64 ``[P]``.
@@ -32,7 +32,7 @@ def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
         GraphError: Lengths differ.
     """
     if len(clip) != len(labels):
-        raise GraphError("clip", "one for each part", expected=len(labels), got=len(clip))
+        raise GraphError("clip", "one for each recording", expected=len(labels), got=len(clip))
     known = {value: i for i, value in enumerate(dict.fromkeys(clip))}
     number = torch.tensor([known[value] for value in clip])
     counts = torch.zeros(len(known), int(labels.max()) + 1, dtype=torch.int64)

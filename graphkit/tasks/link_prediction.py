@@ -342,8 +342,8 @@ class LinkPrediction(GraphTask):
     def _fingerprint(self) -> str:
         """Changes with any event, time or split border, so that records can be compared."""
         digest = hashlib.sha256()
-        for part in self.split:
-            for column in (part.src, part.dst, part.t):
+        for subset in self.split:
+            for column in (subset.src, subset.dst, subset.t):
                 digest.update(column.cpu().contiguous().numpy().tobytes())
             digest.update(b"|")
         return digest.hexdigest()[:16]
@@ -351,7 +351,7 @@ class LinkPrediction(GraphTask):
 
 def _split_like(seen: TemporalGraph, full: Split) -> Split:
     """The training and validation stretches of the seen events; the test stretch of all events."""
-    borders = [part.t_min for part in (full.val, full.test)]
+    borders = [subset.t_min for subset in (full.val, full.test)]
     second = borders[1]
     first = borders[0] if borders[0] is not None else second
     return Split(seen.between(None, first), seen.between(first, second), full.test)

@@ -226,9 +226,9 @@ class NodeClassification(GraphTask):
             "normalize_features": self.input.normalize_features,
             "selection": self.selection,
             "computed": {
-                "accuracy": "share of the part's nodes whose largest logit is the true class's, "
+                "accuracy": "share of the subset's nodes whose largest logit is the true class's, "
                 "ties shared",
-                "log_likelihood": "mean over the part's nodes, natural logarithm",
+                "log_likelihood": "mean over the subset's nodes, natural logarithm",
             },
             "split_sha256": self._fingerprint(),
         }

@@ -19,7 +19,7 @@ __all__ = ["NodeSplit", "given_split", "largest_component", "public_split", "ran
 
 
 class NodeSplit(NamedTuple):
-    """Node ids, int64, of the three parts; no node is in two of them."""
+    """Node ids, int64, of the three subsets; no node is in two of them."""
 
     train: Tensor
     val: Tensor
@@ -45,15 +45,15 @@ def public_split(graph: TemporalGraph) -> NodeSplit:
     return NodeSplit(*split(graph))
 
 
-def given_split(graph: TemporalGraph, parts: tuple[Tensor, Tensor, Tensor]) -> NodeSplit:
+def given_split(graph: TemporalGraph, subsets: tuple[Tensor, Tensor, Tensor]) -> NodeSplit:
     """A split from three lists of node ids.
 
     Raises:
         GraphError: An id is no node, has no label or occurs twice, or there are not three lists.
     """
-    if len(parts) != 3:
-        raise GraphError("split", "not three lists", expected="train, val, test", got=len(parts))
-    ids = [torch.as_tensor(part, dtype=torch.int64).flatten() for part in parts]
+    if len(subsets) != 3:
+        raise GraphError("split", "not three lists", expected="train, val, test", got=len(subsets))
+    ids = [torch.as_tensor(subset, dtype=torch.int64).flatten() for subset in subsets]
     together = torch.cat(ids)
     if together.numel() and not 0 <= int(together.min()) <= int(together.max()) < graph.num_nodes:
         raise GraphError("split", "no such node", expected=f"ids below {graph.num_nodes}")
@@ -118,8 +118,8 @@ def random_split(
             raise GraphError("num_val", "too few nodes", expected=num_val, got=len(val[0]))
     if num_test is not None and len(rest) < num_test:
         raise GraphError("num_test", "too few nodes are left", expected=num_test, got=len(rest))
-    parts = (np.concatenate(train), np.concatenate(val), rest[:num_test])
-    return NodeSplit(*(torch.from_numpy(np.sort(part)) for part in parts))
+    subsets = (np.concatenate(train), np.concatenate(val), rest[:num_test])
+    return NodeSplit(*(torch.from_numpy(np.sort(subset)) for subset in subsets))
 
 
 def largest_component(graph: TemporalGraph) -> Tensor:

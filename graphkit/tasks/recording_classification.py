@@ -1,4 +1,4 @@
-"""Classification of whole parts of a signal: which action does a clip show?"""
+"""Classification of whole recordings of a signal: which action does a clip show?"""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphkit import renamed
 from graphkit.data import TemporalGraph
-from graphkit.data.whole_parts import GivenSplit, WholeParts
-from graphkit.data.window_splits import WindowSplit, part_values
+from graphkit.data.given_split import GivenSplit
+from graphkit.data.whole_recordings import WholeRecordings
+from graphkit.data.window_splits import WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.signal_task import SPLITS, SignalTask
@@ -26,21 +29,23 @@ _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 
 
 @register("task", "recording_classification", view="signal")
+@renamed.old_attributes("RecordingClassification")
 class RecordingClassification(SignalTask):
-    """Tell the class of whole parts of a signal, such as clips, each of its own length.
+    """Tell the class of whole recordings of a signal, such as clips, each of its own length.
 
-    A batch is as long as its longest part; a model gets what was observed with it, and nothing of
-    its answer may depend on the padding. For windows of one length within parts, see
+    A batch is as long as its longest recording; a model gets what was observed with it, and nothing
+    of its answer may depend on the padding. For windows of one length within recordings, see
     ``WindowClassification``.
 
     Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
 
     Args:
-        graph: With a ``signal`` in parts that have labels, such as ``load("jhmdb")``.
-        split: ``GivenSplit()`` if ``None``; any split by parts.
-        label: Column of ``graph.parts`` that holds the classes.
-        stretch: In training, cut parts at random: a stretch of at least this share of its frames.
-        mirror: In training, turn every other part round along its first channel.
+        graph: With a ``signal`` in recordings that have labels, such as ``load("jhmdb")``.
+        split: ``GivenSplit()`` if ``None``; any split by recordings.
+        label: Column of ``graph.recordings`` that holds the classes.
+        stretch: In training, cut recordings at random: a stretch of at least this share of its
+            frames.
+        mirror: In training, turn every other recording round along its first channel.
         noise: In training, normal noise of this size on every reading.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
@@ -49,7 +54,7 @@ class RecordingClassification(SignalTask):
         input: Prepares recordings for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
-        GraphError: No signal in parts, or no classes.
+        GraphError: No signal in recordings, or no classes.
         UnknownNameError: An unknown metric or column.
     """
 
@@ -73,24 +78,27 @@ class RecordingClassification(SignalTask):
         if not 0 < stretch <= 1:
             raise GraphError("stretch", "not a share", expected="0 < stretch <= 1", got=stretch)
         super().__init__(graph)
-        self.parts, self.split = WholeParts(graph), split or GivenSplit(label=label, seed=seed)
-        self.index = self.split.split(self.parts)
+        self.recordings, self.split = (
+            WholeRecordings(graph),
+            split or GivenSplit(label=label, seed=seed),
+        )
+        self.index = self.split.split(self.recordings)
         self.label, self.selection, self.seed = label, selection, int(seed)
         self.stretch, self.mirror, self.noise = stretch, mirror, noise
-        y = torch.as_tensor(part_values(graph, label))
+        y = torch.as_tensor(recording_values(graph, label))
         if y.is_floating_point() or y.numel() == 0 or int(y.min()) < 0:
             raise GraphError(
-                f"parts.{label}", "not classes", expected="integers from 0", got=y.dtype
+                f"recordings.{label}", "not classes", expected="integers from 0", got=y.dtype
             )
-        self.labels = y.long()[self.parts.part]
+        self.labels = y.long()[self.recordings.recording]
         self.num_classes = int(self.labels.max()) + 1
         self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
 
     # ---------------------------------------------------------------- what models may ask
     @property
     def in_steps(self) -> int:
-        """Rows of the longest part."""
-        return int(self.parts.lengths.max())
+        """Rows of the longest recording."""
+        return int(self.recordings.lengths.max())
 
     # ---------------------------------------------------------------- what is asked
     def query(
@@ -101,22 +109,24 @@ class RecordingClassification(SignalTask):
         device: torch.device | str = "cpu",
         epoch: int = 0,
     ) -> WindowQuery:
-        """Some parts as a model sees them; changed at random for training, as options say."""
-        x, seen = self.parts[index]
+        """Some recordings as a model sees them; changed at random for training, as options say."""
+        x, seen = self.recordings[index]
         if split == "train":
-            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+            x = x if x.is_floating_point() else x.float()
+            x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
         return WindowQuery(
             x=self.input.x(x, seen).to(device),
             y=self.labels[index].to(device),
             x_mask=seen.to(device),
-            part=self.parts.part[index].to(device),
+            recording=self.recordings.recording[index].to(device),
             first=first,
         )
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
-        return Answer(model(query.x, None, query.x_mask), query.y, group=query.part)
+        logits = model(*model_inputs(model, query.x, None, query.x_mask))
+        return Answer(logits, query.y, group=query.recording)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the mean cross entropy of ``total`` rows."""
@@ -144,7 +154,7 @@ class RecordingClassification(SignalTask):
         """What decides the numbers."""
         return {
             "split": self.split.describe(),
-            "parts": {s: len(i) for s, i in zip(SPLITS, self.index)},
+            "recordings": {s: len(i) for s, i in zip(SPLITS, self.index)},
             "label": self.label,
             "num_classes": self.num_classes,
             "training": {"stretch": self.stretch, "mirror": self.mirror, "noise": self.noise},
@@ -157,7 +167,7 @@ class RecordingClassification(SignalTask):
         return lambda index, first: self.query(index, split, first, device, epoch)
 
     def _changed(self, x: Tensor, seen: Tensor, draw: int) -> tuple[Tensor, Tensor]:
-        """Parts cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
+        """Recordings cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
         make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
         rows, steps = x.shape[:2]
         if self.stretch < 1:
@@ -182,7 +192,7 @@ class RecordingClassification(SignalTask):
     def _summary(self) -> str:
         sizes = " / ".join(f"{len(i):,}" for i in self.index)
         return (
-            f"{self.split.name} split, {sizes} whole parts to train, validate and test, "
+            f"{self.split.name} split, {sizes} whole recordings to train, validate and test, "
             f"{self.num_classes} classes, epoch chosen by validation "
             f"{self.selection.replace('_', ' ')}"
         )

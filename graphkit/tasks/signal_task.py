@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 
 
 class SignalTask(GraphTask):
-    """A question about windows or parts of a signal, each of which holds all that a model sees.
+    """A question about windows or recordings of a signal; each holds all that a model sees.
 
     A task of its own sets the attributes below and answers :meth:`_asking`; the engine wants
     ``score``, ``loss`` and ``metrics`` besides.

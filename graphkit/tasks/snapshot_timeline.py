@@ -271,7 +271,7 @@ class SnapshotQuery:
         return self.rows
 
     def shard(self, rank: int, world: int) -> SnapshotQuery:
-        """The part of one of ``world`` processes: some of the pairs; of ranked steps, every
+        """The shard of one of ``world`` processes: some of the pairs; of ranked steps, every
         ``world``-th one."""
         changes = dict(vars(self))
         if self.whole:

@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphkit import renamed
 from graphkit.data import TemporalGraph
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import BlockSplit, WindowSplit, part_values
+from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -42,9 +44,9 @@ _SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of mor
 
 @register("task", "window_classification", view="signal")
 class WindowClassification(SignalTask):
-    r"""Tell the class of windows of a signal whose parts (trials, clips) have labels.
+    r"""Tell the class of windows of a signal whose recordings (trials, clips) have labels.
 
-    A window has the label of the part that it lies in. The split says which windows train,
+    A window has the label of the recording that it lies in. The split says which windows train,
     validate and test, and its name is in every result; none of its windows crosses a border.
     Validation and test go through every window at a fixed stride, once: no metric depends on a
     draw. Training goes through all windows in a new order each epoch, or draws them balanced.
@@ -53,32 +55,33 @@ class WindowClassification(SignalTask):
     ``balanced_accuracy``, ``f1_weighted``, ``log_likelihood``, and for more than two classes
     ``top2``, ``tri_p``, ``seq2hr``, ``adjacency`` and ``adjacency_first``
     (:mod:`graphkit.metrics.ordinal`). With ``vote`` the same with the prefix ``vote_``, the log
-    probabilities of a part's windows being averaged first.
+    probabilities of a recording's windows being averaged first.
 
     Args:
-        graph: With a ``signal``, its parts and their labels, such as ``load("eeg_eye_state")``.
+        graph: With a ``signal``, its recordings and their labels, such as
+            ``load("eeg_eye_state")``.
         history: Rows of a window.
         stride: Rows between two training windows; half a window if ``None``.
         eval_stride: The same for validation and test; a window if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every part,
-            the first one tested, if ``None``.
-        label: Column of ``graph.parts`` that holds the classes.
+        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every
+            recording, the first one tested, if ``None``.
+        label: Column of ``graph.recordings`` that holds the classes.
         num_classes: Classes; the largest label plus one if ``None``.
         scaler: ``"window"`` takes each electrode's mean off a window and divides the window by its
             standard deviation over all electrodes: nothing outside the window is looked at. The
             others (see :func:`~graphkit.data.scalers.make_scaler`) are fitted on training rows.
-        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"part"``, of the other scalers.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, of the other scalers.
         loss: ``"cross_entropy"``; ``"ordinal"``, with smoothed labels; ``"earth_mover"``.
         smoothing: Width s of ``"ordinal"``, in classes.
         balanced: Draw training windows with replacement: a class that occurs, then one of its
-            parts, then a window of it, all uniformly.
+            recordings, then a window of it, all uniformly.
         windows_per_epoch: Training windows of an epoch; all of them if ``None``.
         class_weights: Weigh the training loss of a window by (windows of the most frequent class /
             windows of its class).
-        correct_labels: Name of a column of parts, such as ``"clip"``: in training, a part's label
-            is the most frequent one among the training parts with the same value there. Validation
-            and test keep their own labels, and theirs are never counted.
-        vote: Also report metrics of whole parts.
+        correct_labels: Name of a column of recordings, such as ``"clip"``: in training, a
+            recording's label is the most frequent one among the training recordings with the same
+            value there. Validation and test keep their own labels, and theirs are never counted.
+        vote: Also report metrics of whole recordings.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
 
@@ -122,6 +125,7 @@ class WindowClassification(SignalTask):
         ):
             if value not in known:
                 raise UnknownNameError(what, value, known)
+        scale_per = renamed.value("scale_per", scale_per)
         super().__init__(graph)
         self.windows = graph.windows(history, 0, stride or max(1, history // 2))
         self.eval_windows = graph.windows(history, 0, eval_stride or history)
@@ -134,7 +138,7 @@ class WindowClassification(SignalTask):
         self.num_classes = int(num_classes or self.labels.max() + 1)
         if int(self.labels.max()) >= self.num_classes:
             raise GraphError(
-                f"parts.{label}", "a class out of range",
+                f"recordings.{label}", "a class out of range",
                 expected=f"0 to {self.num_classes - 1}", got=int(self.labels.max()),
             )  # fmt: skip
         self.selection, self.seed, self.vote = selection, int(seed), vote
@@ -149,7 +153,10 @@ class WindowClassification(SignalTask):
             self.num_nodes, self.in_channels, history=history, scaler=scaler, scale_per=scale_per
         )
         self.input.fit(
-            graph.signal, graph.signal_mask, self.windows.covered(self.index[0]), graph.signal_part
+            graph.signal,
+            graph.signal_mask,
+            self.windows.covered(self.index[0]),
+            graph.signal_recording,
         )
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
@@ -190,22 +197,22 @@ class WindowClassification(SignalTask):
             device: Where they go.
         """
         windows = self.windows if split == "train" else self.eval_windows
-        w, part = windows[index], windows.part[index]
+        w, recording = windows[index], windows.recording[index]
         masked = self.graph.signal_mask is not None
-        x = self.input.x(w.x, w.x_mask if masked else None, part)
+        x = self.input.x(w.x, w.x_mask if masked else None, recording)
         labels = self.train_labels if split == "train" else self.labels
         return WindowQuery(
             x=x.to(device),
-            y=labels[part].to(device),
+            y=labels[recording].to(device),
             x_mask=w.x_mask.to(device) if masked else None,
-            part=part.to(device),
+            recording=recording.to(device),
             first=first,
         )
 
     # ---------------------------------------------------------------- answers
     def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's logits, ``[B, C]``."""
-        return model(query.x, None, query.x_mask)
+        return model(*model_inputs(model, query.x, None, query.x_mask))
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[WindowQuery]) -> Tensor:
         """Logits ``[r, B, C]`` of a stack of models, each with windows of its own.
@@ -215,18 +222,19 @@ class WindowClassification(SignalTask):
         """
         sizes = [len(query) for query in queries]
         if min(sizes) == max(sizes):
-            return stack(torch.stack([query.x for query in queries]))
+            return stack(*model_inputs(stack, torch.stack([query.x for query in queries])))
         if stack.training:
             raise GraphError(
                 "windows_per_epoch", "the batches of these tasks differ in size",
                 expected="the same number for all", got=f"{min(sizes)} to {max(sizes)}",
             )  # fmt: skip
         short = [max(sizes) - size for size in sizes]
-        return stack(torch.stack([_longer(q.x, s) for q, s in zip(queries, short)]))
+        padded = torch.stack([_longer(q.x, s) for q, s in zip(queries, short)])
+        return stack(*model_inputs(stack, padded))
 
     def answer(self, logits: Tensor, query: WindowQuery) -> Answer:
         """The answer to a query, from logits of its windows (and of padding behind them)."""
-        return Answer(logits[: len(query)], query.y, group=query.part)
+        return Answer(logits[: len(query)], query.y, group=query.recording)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Logits ``[B, C]``, classes ``[B]``, and the recording of each window as its group."""
@@ -259,8 +267,8 @@ class WindowClassification(SignalTask):
         logits, y = answer.prediction, answer.target
         found = self._all(logits, y)
         if self.vote:
-            part, voted, row = vote(logits, answer.group)
-            truth = torch.zeros(len(part), dtype=torch.int64).scatter_(0, row, y)
+            recording, voted, row = vote(logits, answer.group)
+            truth = torch.zeros(len(recording), dtype=torch.int64).scatter_(0, row, y)
             found |= {f"vote_{k}": v for k, v in self._all(voted, truth).items()}
         return found
 
@@ -285,7 +293,7 @@ class WindowClassification(SignalTask):
             "selection": self.selection,
             "computed": {
                 "windows": "every window of the split at its stride, once",
-                "vote": "mean log probability of the windows of a part",
+                "vote": "mean log probability of the windows of a recording",
                 "classes": "all classes, whether they occur or not",
             },
         }
@@ -296,11 +304,11 @@ class WindowClassification(SignalTask):
 
     def _y(self, split: str) -> Tensor:
         labels = self.train_labels if split == "train" else self.labels
-        return labels[self._parts_of(split)]
+        return labels[self._recordings_of(split)]
 
-    def _parts_of(self, split: str) -> Tensor:
+    def _recordings_of(self, split: str) -> Tensor:
         windows = self.windows if split == "train" else self.eval_windows
-        return windows.part[self.index[SPLITS.index(split)]]
+        return windows.recording[self.index[SPLITS.index(split)]]
 
     def _order(self, epoch: int) -> Tensor:
         """Training windows of an epoch."""
@@ -316,12 +324,12 @@ class WindowClassification(SignalTask):
         return order[:size]
 
     def _chances(self) -> Tensor:
-        """Of every training window: one over classes, parts of the class, windows of the part."""
-        part, y = self._parts_of("train"), self._y("train")
-        _, row, windows = part.unique(return_inverse=True, return_counts=True)
+        """Per training window: one over classes, recordings of the class, windows of that."""
+        recording, y = self._recordings_of("train"), self._y("train")
+        _, row, windows = recording.unique(return_inverse=True, return_counts=True)
         first = torch.zeros_like(windows).scatter_(0, row, y)
-        parts = torch.bincount(first, minlength=self.num_classes)
-        return 1.0 / (parts[y] * windows[row]).double()
+        recordings = torch.bincount(first, minlength=self.num_classes)
+        return 1.0 / (recordings[y] * windows[row]).double()
 
     def _all(self, logits: Tensor, y: Tensor) -> dict[str, float]:
         found = {}
@@ -337,14 +345,14 @@ class WindowClassification(SignalTask):
     def _corrected(self) -> Tensor:
         if self.correct_labels is None:
             return self.labels
-        clip = part_values(self.graph, self.correct_labels)
-        return modal_labels(self.labels, clip, self._parts_of("train").unique())
+        clip = recording_values(self.graph, self.correct_labels)
+        return modal_labels(self.labels, clip, self._recordings_of("train").unique())
 
     def _check_classes(self) -> None:
         there = torch.bincount(self._y("train"), minlength=self.num_classes) > 0
         if int(there.sum()) < 2:
             raise GraphError(
-                f"parts.{self.label}", "training windows are of one class only",
+                f"recordings.{self.label}", "training windows are of one class only",
                 fix="Choose another split.",
             )  # fmt: skip
 
@@ -368,10 +376,12 @@ def _longer(x: Tensor, rows: int) -> Tensor:
 
 
 def _labels(graph: TemporalGraph, label: str) -> Tensor:
-    """One class per part."""
-    values = torch.as_tensor(part_values(graph, label))
+    """One class per recording."""
+    values = torch.as_tensor(recording_values(graph, label))
     if values.is_floating_point() or values.dim() != 1 or values.numel() == 0:
-        raise GraphError(f"parts.{label}", "not classes", expected="integers", got=values.dtype)
+        raise GraphError(
+            f"recordings.{label}", "not classes", expected="integers", got=values.dtype
+        )
     if int(values.min()) < 0:
-        raise GraphError(f"parts.{label}", "a class is negative", got=int(values.min()))
+        raise GraphError(f"recordings.{label}", "a class is negative", got=int(values.min()))
     return values.long()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from graphkit.data.scalers import Scaler, make_scaler
@@ -28,7 +29,7 @@ class WindowInput(nn.Module):
         scaler: ``"window"`` takes each node's mean off a window and divides the window by its
             standard deviation over all nodes: nothing outside the window is looked at. The others
             (see :func:`~graphkit.data.scalers.make_scaler`) are fitted.
-        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"part"``, of the other scalers.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, of the other scalers.
 
     Raises:
         UnknownNameError: No such scaler.
@@ -81,7 +82,7 @@ class WindowInput(nn.Module):
             signal: Readings ``[T, N, C]``.
             mask: bool, where they are valid.
             rows: bool ``[T]``, the rows of the training subset.
-            recording: int64 ``[T]``, the recording of every row; for ``scale_per="part"``.
+            recording: int64 ``[T]``, the recording of every row; for ``scale_per="recording"``.
         """
         if self.scaler is not None:
             self.scaler.fit(signal, mask, rows, recording)
@@ -93,7 +94,7 @@ class WindowInput(nn.Module):
             readings: ``[B, T, N, C]``, in original units.
             mask: bool, of the same shape: where they are valid; ``None`` for everywhere.
             recording: int64 ``[B]``, the recording of each window, by its number in training; read
-                for ``scale_per="part"`` only.
+                for ``scale_per="recording"`` only.
 
         Raises:
             GraphError: They are of another length, other nodes or other channels than in training,
@@ -102,10 +103,14 @@ class WindowInput(nn.Module):
         self._check(readings, recording)
         x = readings if readings.is_floating_point() else readings.float()
         if self.scaler is not None:
-            x = self.scaler(x, recording if self.scaler.per == "part" else None)
+            x = self.scaler(x, recording if self.scaler.per == "recording" else None)
         else:
-            x = x - x.mean(1, keepdim=True)
-            x = x / x.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-12)
+            mean = x.mean(1, keepdim=True)
+            x = x - mean
+            scale = x.square().mean((1, 2), keepdim=True).sqrt()
+            # Of constant readings, the rounding of the mean, which is no signal.
+            rounding = 4 * torch.finfo(x.dtype).eps * mean.abs().amax((1, 2), keepdim=True)
+            x = x / torch.where(scale > rounding, scale, 1.0).clamp_min(1e-12)
         return x if mask is None else x.masked_fill(~mask, 0)
 
     def _check(self, readings: Tensor, recording: Tensor | None) -> None:
@@ -118,13 +123,13 @@ class WindowInput(nn.Module):
                 expected=f"[B, {length}, {self.num_nodes}, {self.in_channels}]",
                 got=list(readings.shape),
             )
-        if self.scaler is None or self.scaler.per != "part":
+        if self.scaler is None or self.scaler.per != "recording":
             return
         known = self.scaler.scale.shape[0]
         if recording is None or bool(((recording < 0) | (recording >= known)).any()):
             raise GraphError(
                 "scale_per",
-                "scale_per='part' has no scale for a recording that the data of training lack",
+                "scale_per='recording' has no scale for a recording that the data of training lack",
                 expected="recordings of the graph that the task was made of",
                 fix="Train with scaler='window' or scale_per='channel'.",
             )

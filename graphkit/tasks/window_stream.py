@@ -1,4 +1,4 @@
-"""Windows of one part of a split, batch by batch, as the engine asks for them."""
+"""Windows of one subset of a split, batch by batch, as the engine asks for them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit import renamed
+
 __all__ = ["WindowQuery", "WindowStream", "shuffled"]
 
 
+@renamed.old_attributes("WindowQuery")
 @dataclass(frozen=True)
 class WindowQuery:
     """Some windows and what is asked about them.
@@ -22,7 +25,7 @@ class WindowQuery:
         y_mask: bool, shape of ``y``: where the truth is known; ``None`` if everywhere.
         x_mask: bool, shape of ``x``: what was observed; ``None`` if everything.
         covariates: ``[B, rows, K]`` of every row of the window, ``None`` if there are none.
-        part: int64 ``[B]``, the part of the signal that each window lies in.
+        recording: int64 ``[B]``, the recording that each window lies in.
         first: Position of row 0 among all windows of the stream.
         events: None: there is nothing to observe.
     """
@@ -32,7 +35,7 @@ class WindowQuery:
     y_mask: Tensor | None = None
     x_mask: Tensor | None = None
     covariates: Tensor | None = None
-    part: Tensor | None = None
+    recording: Tensor | None = None
     first: int = 0
     events: None = None
 

@@ -15,8 +15,8 @@ def clips(name, **options):
     signal = torch.randn(24 * 6, 3, 2, generator=draw)
     return TemporalGraph(
         [0, 1], [1, 2], [0, 0],
-        signal=signal, signal_part=torch.arange(24).repeat_interleave(6),
-        parts={"y": y, "split": ["train", "train", "train", "test"] * 6}, name=name,
+        signal=signal, signal_recording=torch.arange(24).repeat_interleave(6),
+        recordings={"y": y, "split": ["train", "train", "train", "test"] * 6}, name=name,
     )  # fmt: skip
 
 

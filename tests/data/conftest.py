@@ -1,4 +1,4 @@
-"""Graphs with every part filled, and an exact comparison of two graphs."""
+"""Graphs with every column filled, and an exact comparison of two graphs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ import torch
 from graphkit import TemporalGraph
 
 EVENTS = ("src", "dst", "t", "edge_attr", "edge_y", "edge_weight", "edge_type")
-NODES = ("x", "y", "node_type", "node_space", "signal", "signal_t", "signal_mask", "signal_part")
+NODES = (
+    "x",
+    "y",
+    "node_type",
+    "node_space",
+    "signal",
+    "signal_t",
+    "signal_mask",
+    "signal_recording",
+)
 FACTS = ("column_names", "class_names", "dates", "time_zone")
 
 
@@ -75,7 +84,7 @@ def events() -> TemporalGraph:
 
 @pytest.fixture
 def full(events: TemporalGraph) -> TemporalGraph:
-    """A graph with every part."""
+    """A graph with every column."""
     return TemporalGraph(
         *(events.src, events.dst, events.t),
         **{name: getattr(events, name) for name in EVENTS[3:]},

@@ -207,23 +207,23 @@ def test_new_sources_renumber_no_destination() -> None:
 
 
 def test_signals_follow_and_recordings_are_numbered_on() -> None:
-    def part(start: int, order: list[int], **more: Any) -> TemporalGraph:
+    def session(start: int, order: list[int], **more: Any) -> TemporalGraph:
         signal = torch.arange(6.0).reshape(2, 3, 1) + start
         return TemporalGraph(
-            [], [], [], signal=signal[:, order], signal_t=[start, start + 1], signal_part=[0, 1],
-            parts={"y": [0, 1], "who": ["a", f"b{start}"]},
+            [], [], [], signal=signal[:, order], signal_t=[start, start + 1],
+            signal_recording=[0, 1], recordings={"y": [0, 1], "who": ["a", f"b{start}"]},
             node_names=np.array(["x", "y", "z"])[order],
             **more,
         )  # fmt: skip
 
-    a, b = part(0, [0, 1, 2]), part(10, [2, 0, 1])
+    a, b = session(0, [0, 1, 2]), session(10, [2, 0, 1])
     both = TemporalGraph.concat([a, b])
     assert both.signal[..., 0].tolist() == [[0, 1, 2], [3, 4, 5], [10, 11, 12], [13, 14, 15]]
     assert both.signal_t.tolist() == [0, 1, 10, 11]
-    assert both.signal_part.tolist() == [0, 1, 2, 3]
-    assert both.parts["y"].tolist() == [0, 1, 0, 1]
-    assert both.parts["who"].tolist() == ["a", "b0", "a", "b10"]
-    masked = part(10, [2, 0, 1], signal_mask=torch.tensor([[[1], [0], [1]]] * 2).bool())
+    assert both.signal_recording.tolist() == [0, 1, 2, 3]
+    assert both.recordings["y"].tolist() == [0, 1, 0, 1]
+    assert both.recordings["who"].tolist() == ["a", "b0", "a", "b10"]
+    masked = session(10, [2, 0, 1], signal_mask=torch.tensor([[[1], [0], [1]]] * 2).bool())
     assert TemporalGraph.concat([a, masked]).signal_mask[2, :, 0].tolist() == [False, True, True]
     with pytest.raises(GraphError, match=r"'signal_t', row 0: .*do not follow"):
         TemporalGraph.concat([b, a])
@@ -232,7 +232,7 @@ def test_signals_follow_and_recordings_are_numbered_on() -> None:
     with pytest.raises(GraphError, match="the signals have different nodes"):
         TemporalGraph.concat([a, other])
     links = TemporalGraph([0], [1], [5], node_names=["x", "y", "z"])
-    assert TemporalGraph.concat([a, links]).num_parts == 2
+    assert TemporalGraph.concat([a, links]).num_recordings == 2
     with pytest.raises(GraphError, match="'signal': one graph has readings"):
         TemporalGraph.concat([links, a])
 

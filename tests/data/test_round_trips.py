@@ -109,16 +109,21 @@ def test_tables_of_arrow(
 def test_facts_survive_slices_moves_and_filters(assert_same: Same) -> None:
     g = TemporalGraph(
         [0, 1], [2, 2], [1, 5], edge_y=[1, 0], x=torch.eye(3), y=[0, -1, 1],
-        node_space=[False, False, True], signal=torch.zeros(2, 3, 2), signal_part=[0, 1],
-        parts={"y": [1, 0], "who": ["a", "b"]}, node_names=["a", "b", "a"], time_zone="Asia/Tokyo",
+        node_space=[False, False, True], signal=torch.zeros(2, 3, 2), signal_recording=[0, 1],
+        recordings={"y": [1, 0], "who": ["a", "b"]}, node_names=["a", "b", "a"],
+        time_zone="Asia/Tokyo",
         column_names={"src": "u", "x": ["p", "q", "r"], "signal": ["v", "w"], "edge_y": "kind"},
-        class_names={"edge_y": ["no", "yes"], "y": ["m", "n"], "parts.y": [10, 20]},
+        class_names={"edge_y": ["no", "yes"], "y": ["m", "n"], "recordings.y": [10, 20]},
     )  # fmt: skip
     assert g.dates
     for other in (g[1:], g.between(2), g.filter_events(g.src == 0), g.to("cpu"), g.split().train):
         assert other.column_names == {"src": ("u",), "x": ("p", "q", "r"), "signal": ("v", "w"),
                                       "edge_y": ("kind",)}  # fmt: skip
-        assert other.class_names == {"edge_y": ("no", "yes"), "y": ("m", "n"), "parts.y": (10, 20)}
+        assert other.class_names == {
+            "edge_y": ("no", "yes"),
+            "y": ("m", "n"),
+            "recordings.y": (10, 20),
+        }
         assert other.time_zone == "Asia/Tokyo"
         assert other.num_src_nodes == 2
     json.dumps(dict(g.column_names))

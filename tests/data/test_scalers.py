@@ -7,15 +7,21 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphkit import GraphError
 from graphkit.data import scalers
-from graphkit.data.scalers import SCALERS, MaxAbsScaler, StandardScaler, make_scaler
+from graphkit.data.scalers import (
+    SCALERS,
+    MaxAbsScaler,
+    MinMaxScaler,
+    StandardScaler,
+    make_scaler,
+)
 
 T, N, C = 40, 4, 3
-PART = torch.arange(T) // 10
+RECORDING = torch.arange(T) // 10
 
 
 def readings(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -27,8 +33,13 @@ def readings(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def group_of(per: str, row: int, node: int, channel: int) -> tuple[int, ...]:
-    part = int(PART[row])
-    return {"all": (), "channel": (channel,), "node": (node, channel), "part": (part, channel)}[per]
+    recording = int(RECORDING[row])
+    return {
+        "all": (),
+        "channel": (channel,),
+        "node": (node, channel),
+        "recording": (recording, channel),
+    }[per]
 
 
 def expected(name: str, values: np.ndarray) -> tuple[float, float]:
@@ -43,7 +54,7 @@ def expected(name: str, values: np.ndarray) -> tuple[float, float]:
 
 @given(
     st.sampled_from(sorted(SCALERS)),
-    st.sampled_from(["all", "channel", "node", "part"]),
+    st.sampled_from(["all", "channel", "node", "recording"]),
     st.booleans(),
     st.booleans(),
     st.integers(0, 3),
@@ -51,14 +62,14 @@ def expected(name: str, values: np.ndarray) -> tuple[float, float]:
 def test_against_numpy(name: str, per: str, masked: bool, some_rows: bool, seed: int) -> None:
     signal, mask, rows = readings(seed)
     scaler = make_scaler(name, per)
-    scaler.fit(signal, mask if masked else None, rows if some_rows else None, PART)
+    scaler.fit(signal, mask if masked else None, rows if some_rows else None, RECORDING)
     groups: dict[tuple[int, ...], list[float]] = {}
     for t in range(T):
         for n in range(N):
             for c in range(C):
                 if (mask[t, n, c] or not masked) and (rows[t] or not some_rows):
                     groups.setdefault(group_of(per, t, n, c), []).append(float(signal[t, n, c]))
-    scaled = torch.cat([scaler(signal[i : i + 1], int(PART[i])) for i in range(T)])
+    scaled = torch.cat([scaler(signal[i : i + 1], int(RECORDING[i])) for i in range(T)])
     for t in (0, 13, 39):
         for n in range(N):
             for c in range(C):
@@ -74,10 +85,10 @@ def test_against_numpy(name: str, per: str, masked: bool, some_rows: bool, seed:
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     signal, mask, rows = readings()
     for name in SCALERS:
-        for per in ("channel", "part"):
-            whole = make_scaler(name, per).fit(signal, mask, rows, PART)
+        for per in ("channel", "recording"):
+            whole = make_scaler(name, per).fit(signal, mask, rows, RECORDING)
             monkeypatch.setattr(scalers, "_CHUNK", 5 * N * C)
-            small = make_scaler(name, per).fit(signal, mask, rows, PART)
+            small = make_scaler(name, per).fit(signal, mask, rows, RECORDING)
             monkeypatch.undo()
             torch.testing.assert_close(whole.scale, small.scale)
             torch.testing.assert_close(whole.shift, small.shift)
@@ -94,8 +105,8 @@ def test_constant_readings_are_only_shifted() -> None:
 def test_without_a_training_reading_a_group_takes_what_all_others_have() -> None:
     signal = torch.tensor([1.0, 3.0, 100.0]).view(3, 1, 1).repeat(1, 2, 1)
     rows = torch.tensor([True, True, False])
-    part = torch.tensor([0, 0, 1])
-    scaler = StandardScaler("part").fit(signal, None, rows, part)
+    recording = torch.tensor([0, 0, 1])
+    scaler = StandardScaler("recording").fit(signal, None, rows, recording)
     assert scaler.shift.flatten().tolist() == [2.0, 2.0]
     assert scaler.scale.flatten().tolist() == [1.0, 1.0]
     mask = torch.tensor([[True, False]] * 3).unsqueeze(-1)
@@ -116,8 +127,8 @@ def test_of_channels() -> None:
 
 def test_state_dict() -> None:
     signal, _, _ = readings()
-    for per in ("all", "node", "part"):
-        fitted = StandardScaler(per).fit(signal, part=PART)
+    for per in ("all", "node", "recording"):
+        fitted = StandardScaler(per).fit(signal, recording=RECORDING)
         fresh = StandardScaler(per)
         holder, other = torch.nn.ModuleList([fitted]), torch.nn.ModuleList([fresh])
         other.load_state_dict(holder.state_dict())
@@ -126,7 +137,7 @@ def test_state_dict() -> None:
         twin = copy.deepcopy(fitted)
         assert torch.equal(twin(signal, 0), fitted(signal, 0))
     assert fitted.to("meta").scale.is_meta
-    assert "per='part'" in repr(fresh)
+    assert "per='recording'" in repr(fresh)
 
 
 def test_float64_stays_exact() -> None:
@@ -138,11 +149,47 @@ def test_float64_stays_exact() -> None:
 
 def test_what_is_refused() -> None:
     signal, _, _ = readings()
-    with pytest.raises(GraphError, match="needs the part of every row"):
+    with pytest.raises(GraphError, match="needs the recording of every row"):
         MaxAbsScaler().fit(signal)
     with pytest.raises(GraphError, match="say which"):
-        MaxAbsScaler().fit(signal, part=PART)(signal)
+        MaxAbsScaler().fit(signal, recording=RECORDING)(signal)
     with pytest.raises(GraphError, match="channel"):
         StandardScaler("chanel")
     with pytest.raises(GraphError, match="standard"):
         make_scaler("standart")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(-1e9, 1e9).filter(lambda v: abs(v) > 1e-3),
+    st.integers(1, 700),
+    st.sampled_from(["all", "channel", "node", "recording"]),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.booleans(),
+)
+def test_a_constant_sensor_has_scale_1(value, steps, per, dtype, jitter) -> None:
+    signal = torch.full((steps, 1, 1), value, dtype=dtype)
+    if jitter and dtype == torch.float64:  # the last bit, as of 0.1 + 0.2 beside 0.3
+        signal[::2] = torch.nextafter(signal[::2], torch.full_like(signal[::2], torch.inf))
+    recording = torch.zeros(steps, dtype=torch.int64) if per == "recording" else None
+    for scaler in (StandardScaler(per), MinMaxScaler(per)):
+        scaler.fit(signal, recording=recording)
+        assert scaler.scale.tolist() == [[[1.0]]]
+        scaled = scaler(signal, 0 if per == "recording" else None)
+        assert float(scaled.abs().max()) <= 1e-6 * abs(value)
+
+
+def test_a_small_deviation_of_large_readings_is_a_deviation() -> None:
+    signal = 1e6 + torch.arange(100, dtype=torch.float64).view(-1, 1, 1) * 1e-8
+    scaler = StandardScaler().fit(signal)
+    assert float(scaler.scale) == pytest.approx(float(signal.std(correction=0)), rel=1e-3)
+    assert float(scaler.scale) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["standard", "minmax", "maxabs"])
+def test_a_scale_that_float32_does_not_hold_is_1(name: str) -> None:
+    signal = torch.tensor([0.0, 1e-300]).view(2, 1, 1)
+    tiny = torch.tensor([0.0, 1e-42]).view(2, 1, 1)
+    for values in (signal.double(), tiny):
+        scaler = make_scaler(name, "channel").fit(values)
+        assert bool(scaler(values.float()).isfinite().all())

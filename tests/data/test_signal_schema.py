@@ -80,9 +80,9 @@ def test_nodes_and_channels_without_names() -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (wide().drop(columns="s0"), "no row for the node 's0'"),
-        (wide().assign(y=1.0), "row 3: a row belongs to no node; got 'y'"),
-        (wide().rename(columns={"x": "s0"}), "two rows have one label"),
+        (wide().drop(columns="s0"), "no column for the node 's0'"),
+        (wide().assign(y=1.0), "a column belongs to no node; got 'y'"),
+        (wide().rename(columns={"x": "s0"}), "two columns have one label"),
         (wide().assign(x="a"), "the readings of 'x' are not numbers"),
         (wide()[::-1], "row 1: times of readings must increase"),
         (wide(INDEX[[0, 1, 1, 2]]), "row 2: times of readings must increase"),

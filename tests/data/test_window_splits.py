@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graphkit import GraphError, TemporalGraph
 from graphkit.data.window_splits import (
     BlockSplit,
-    PartSplit,
+    RecordingSplit,
     TimeSplit,
     block_folds,
     leave_one_out,
@@ -20,11 +20,13 @@ from graphkit.data.window_splits import (
 
 
 def build(lengths: list[int]) -> TemporalGraph:
-    part = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    recording = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
     names = ["a", "b", "a", "c", "d", "b"][: len(lengths)]
-    parts = {"subject": names, "clip": [i % 3 for i in range(len(lengths))]}
-    signal = torch.zeros(len(part), 2, 1)
-    return TemporalGraph([], [], [], signal=signal, signal_part=part, parts=parts)
+    recordings = {"subject": names, "clip": [i % 3 for i in range(len(lengths))]}
+    signal = torch.zeros(len(recording), 2, 1)
+    return TemporalGraph(
+        [], [], [], signal=signal, signal_recording=recording, recordings=recordings
+    )
 
 
 def rows_of(windows, index) -> list[set[int]]:
@@ -38,11 +40,11 @@ def test_by_time(steps: int, history: int, horizon: int, stride: int) -> None:
     split = TimeSplit(val=0.3, test=0.3)
     borders = [0, 4 * steps // 10, 7 * steps // 10, steps]
     index = split.split(windows)
-    for part, low, high in zip(index, borders, borders[1:]):
+    for recording, low, high in zip(index, borders, borders[1:]):
         expected = [
             i for i, s in enumerate(windows.start.tolist()) if low <= s and s + windows.rows <= high
         ]
-        assert part.tolist() == expected
+        assert recording.tolist() == expected
     assert split.name == "time"
 
 
@@ -53,9 +55,9 @@ def test_published_shares_are_exact() -> None:
     assert [len(p) for p in TimeSplit().split(windows)] == [600, 200, 200]
 
 
-def test_by_time_within_every_part() -> None:
+def test_by_time_within_every_recording() -> None:
     windows = build([10, 20]).windows(2, 0)
-    index = TimeSplit(val=0.2, test=0.3, within="part").split(windows)
+    index = TimeSplit(val=0.2, test=0.3, within="recording").split(windows)
     assert windows.start[index.train].tolist() == [*range(0, 4), *range(10, 19)]
     assert windows.start[index.val].tolist() == [5, *range(20, 23)]
     assert windows.start[index.test].tolist() == [7, 8, *range(24, 29)]
@@ -91,34 +93,34 @@ def test_blocks(num_blocks: int, stride: int) -> None:
     assert sorted(tested) == list(range(sum(lengths)))
 
 
-def test_a_column_of_parts() -> None:
+def test_a_column_of_recordings() -> None:
     windows = build([9, 8, 7, 6, 9, 9]).windows(3, 0)
-    index = PartSplit("subject", test=["a"], val="d").split(windows)
-    assert set(windows.part[index.test].tolist()) == {0, 2}
-    assert set(windows.part[index.val].tolist()) == {4}
-    assert set(windows.part[index.train].tolist()) == {1, 3, 5}
+    index = RecordingSplit("subject", test=["a"], val="d").split(windows)
+    assert set(windows.recording[index.test].tolist()) == {0, 2}
+    assert set(windows.recording[index.val].tolist()) == {4}
+    assert set(windows.recording[index.train].tolist()) == {1, 3, 5}
     assert sum(map(len, index)) == len(windows)
-    index = PartSplit("clip", test=[0], val=2).split(windows)
-    assert set(windows.part[index.test].tolist()) == {0, 3}
-    index = PartSplit("part", test=torch.tensor([5]), val=[0, 1]).split(windows)
-    assert set(windows.part[index.test].tolist()) == {5}
-    assert PartSplit("subject").name == "leave_subject_out"
+    index = RecordingSplit("clip", test=[0], val=2).split(windows)
+    assert set(windows.recording[index.test].tolist()) == {0, 3}
+    index = RecordingSplit("number", test=torch.tensor([5]), val=[0, 1]).split(windows)
+    assert set(windows.recording[index.test].tolist()) == {5}
+    assert RecordingSplit("subject").name == "leave_subject_out"
 
 
 def test_shares_of_a_column_are_drawn_by_seed() -> None:
     windows = build([9, 8, 7, 6, 9, 9]).windows(3, 0)
     drawn = []
     for seed in (0, 0, 1, 2, 3):
-        index = PartSplit("part", test=1 / 3, val=0.2, seed=seed).split(windows)
-        sets = [set(windows.part[p].tolist()) for p in index]
+        index = RecordingSplit("number", test=1 / 3, val=0.2, seed=seed).split(windows)
+        sets = [set(windows.recording[p].tolist()) for p in index]
         assert [len(s) for s in sets] == [3, 1, 2]
         assert set.union(*sets) == set(range(6))
         drawn.append(sets)
     assert drawn[0] == drawn[1]
     assert any(d != drawn[0] for d in drawn[2:])
     for seed in range(5):
-        index = PartSplit("subject", test=0.25, val=["a"], seed=seed).split(windows)
-        assert set(windows.part[index.val].tolist()) == {0, 2}
+        index = RecordingSplit("subject", test=0.25, val=["a"], seed=seed).split(windows)
+        assert set(windows.recording[index.val].tolist()) == {0, 2}
 
 
 def test_leave_one_out() -> None:
@@ -130,7 +132,7 @@ def test_leave_one_out() -> None:
         tested += index.test.tolist()
     assert sorted(tested) == list(range(len(windows)))
     with pytest.raises(GraphError, match="at least 3"):
-        leave_one_out(build([5, 5]), "part")
+        leave_one_out(build([5, 5]), "number")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +140,8 @@ def test_leave_one_out() -> None:
     [
         TimeSplit(),
         BlockSplit(5, 2),
-        PartSplit("subject", test=["a"], val=torch.tensor([1])),
-        PartSplit("subject", seed=4),
+        RecordingSplit("subject", test=["a"], val=torch.tensor([1])),
+        RecordingSplit("subject", seed=4),
     ],
 )
 def test_described_as_plain_values(split) -> None:
@@ -153,17 +155,20 @@ def test_what_is_refused() -> None:
     for make, words in (
         (lambda: TimeSplit(val=0.5, test=0.5), "nothing to train on"),
         (lambda: TimeSplit(val=-0.1), "not a fraction"),
-        (lambda: TimeSplit(within="prat"), "part"),
+        (lambda: TimeSplit(within="prat"), "recording"),
         (lambda: BlockSplit(2), "at least 3"),
         (lambda: BlockSplit(5, 5), "0 to 4"),
         (lambda: BlockSplit(5).split(windows), "no window is left"),
         (lambda: TimeSplit(val=0.01).split(windows), "'val': no window is left"),
-        (lambda: PartSplit("subejct").split(windows), "subject"),
-        (lambda: PartSplit("subject", test=["z"]).split(windows), "one of 'a', 'b'"),
-        (lambda: PartSplit("subject", test=["a"], val=["a"]).split(windows), "tests and validates"),
+        (lambda: RecordingSplit("subejct").split(windows), "subject"),
+        (lambda: RecordingSplit("subject", test=["z"]).split(windows), "one of 'a', 'b'"),
+        (
+            lambda: RecordingSplit("subject", test=["a"], val=["a"]).split(windows),
+            "tests and validates",
+        ),
     ):
         with pytest.raises(GraphError, match=words):
             make()
     plain = TemporalGraph([], [], [], signal=torch.zeros(9, 1, 1)).windows(1, 0)
-    with pytest.raises(GraphError, match="no parts"):
-        PartSplit("subject").split(plain)
+    with pytest.raises(GraphError, match="no recordings"):
+        RecordingSplit("subject").split(plain)

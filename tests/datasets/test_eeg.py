@@ -48,8 +48,8 @@ def test_eye_state_from_a_generated_file(tmp_path):
     kept = graphkit.load("eeg_eye_state", root=tmp_path, outliers="keep")
     table = np.array(rows)
     np.testing.assert_array_equal(kept.signal[..., 0].numpy(), table[:, :14].astype(np.float32))
-    assert kept.parts["y"].tolist() == [0, 1, 0]
-    assert kept.signal_part.bincount().tolist() == [10, 25, 5]
+    assert kept.recordings["y"].tolist() == [0, 1, 0]
+    assert kept.signal_recording.bincount().tolist() == [10, 25, 5]
     assert kept.signal_t[:3].tolist() == [0, 7_812_500, 15_625_000]
     assert kept.node_names.tolist() == list(DREAMER_ELECTRODES)
     mended = graphkit.load("eeg_eye_state", root=tmp_path)
@@ -97,7 +97,7 @@ def test_eye_state_official(graphkit_data):
         pytest.skip("EEG Eye State is not at hand")
     g = graphkit.load("eeg_eye_state", strict=True, download=False)
     assert g.signal.shape == (14_980, 14, 1)
-    closed = g.parts["y"][g.signal_part]
+    closed = g.recordings["y"][g.signal_recording]
     assert closed.bincount().tolist() == [8_257, 6_723]
     assert float((g.signal - g.signal.median(0).values).abs().max()) <= 700
 
@@ -126,14 +126,14 @@ def test_eegmmidb_from_generated_files(tmp_path):
     x = write_runs(tmp_path)
     g = graphkit.load("eegmmidb", root=tmp_path, runs=(3, 4), span=(0, 1), download=False)
     assert g.node_names.tolist() == ["FC5", "C3", "Cz", "C4"]
-    assert g.parts["y"].tolist() == [1, 0, 1, 0]  # the last trial is cut off by the end
-    assert g.parts["recording"].tolist() == [103] * 2 + [104] * 2
-    assert g.parts["clip"].tolist() == [0, 1] * 2
+    assert g.recordings["y"].tolist() == [1, 0, 1, 0]  # the last trial is cut off by the end
+    assert g.recordings["recording"].tolist() == [103] * 2 + [104] * 2
+    assert g.recordings["clip"].tolist() == [0, 1] * 2
     expected = np.concatenate([x[r][s * 32 : s * 32 + 32] for r in (3, 4) for s in (2, 5)])
     np.testing.assert_allclose(g.signal[..., 0].numpy(), expected, atol=1e-3)
     assert g.signal_t[0] == 2_000_000_000
     rest = graphkit.load("eegmmidb", root=tmp_path, runs=(4,), span=(0.5, 1), rest=True)
-    assert rest.parts["y"].tolist() == [2, 1, 2, 0]
+    assert rest.recordings["y"].tolist() == [2, 1, 2, 0]
     with pytest.raises(GraphError, match="overlaps the one before"):
         graphkit.load("eegmmidb", root=tmp_path, runs=(4,), span=(0, 2), rest=True)
     few = graphkit.load("eegmmidb", root=tmp_path, runs=(3, 4), span=(0, 1), channels=["C4", "c3"])
@@ -159,7 +159,7 @@ def test_eegmmidb_official(graphkit_data):
         pytest.skip("eegmmidb is not at hand")
     g = graphkit.load("eegmmidb", runs=(3,), download=False)
     assert g.signal.shape == (15 * 640, 64, 1)
-    assert sorted(g.parts["y"].tolist()) == [0] * 8 + [1] * 7
+    assert sorted(g.recordings["y"].tolist()) == [0] * 8 + [1] * 7
     assert 10 < float(g.signal.std()) < 200  # microvolts
     assert g.signal_t[0] == 4_200_000_000
 
@@ -210,16 +210,16 @@ def write_dreamer(path: Path, **changes) -> dict:
 def test_dreamer_from_a_generated_file(tmp_path):
     truth = write_dreamer(tmp_path / "DREAMER.mat")
     g = graphkit.load("dreamer", root=tmp_path, seconds=2, center=False)
-    assert g.num_parts == 36
+    assert g.num_recordings == 36
     assert g.node_names.tolist() == list(DREAMER_ELECTRODES)
     for s, k in ((0, 0), (0, 17), (1, 5)):
-        rows = g.signal[g.signal_part == 18 * s + k][..., 0].numpy()
+        rows = g.signal[g.signal_recording == 18 * s + k][..., 0].numpy()
         np.testing.assert_array_equal(rows, truth["stimuli"][s][k][-256:].astype(np.float32))
-    assert g.parts["y"].tolist() == [int(v) - 1 for s in truth["valence"] for v in s]
-    assert g.parts["subject"].tolist() == [0] * 18 + [1] * 18
+    assert g.recordings["y"].tolist() == [int(v) - 1 for s in truth["valence"] for v in s]
+    assert g.recordings["subject"].tolist() == [0] * 18 + [1] * 18
     other = graphkit.load("dreamer", root=tmp_path, target="arousal", seconds=None)
-    assert other.parts["y"].tolist() == [int(v) - 1 for s in truth["arousal"] for v in s]
-    whole = other.signal[other.signal_part == 20][..., 0].numpy()
+    assert other.recordings["y"].tolist() == [int(v) - 1 for s in truth["arousal"] for v in s]
+    whole = other.signal[other.signal_recording == 20][..., 0].numpy()
     raw = truth["stimuli"][1][2]
     np.testing.assert_allclose(whole, raw - raw.mean(0), atol=1e-3)
 
@@ -228,7 +228,7 @@ def test_dreamer_against_the_average(tmp_path):
     truth = write_dreamer(tmp_path / "DREAMER.mat")
     g = graphkit.load("dreamer", root=tmp_path, seconds=None, center=False, reference="average")
     raw = truth["stimuli"][0][3]
-    found = g.signal[g.signal_part == 3][..., 0].numpy()
+    found = g.signal[g.signal_recording == 3][..., 0].numpy()
     np.testing.assert_allclose(found, raw - raw.mean(axis=1, keepdims=True), atol=1e-2)
 
 
@@ -267,12 +267,12 @@ def test_twin():
         g.signal, graphkit.load("eeg_twin", num_subjects=3, num_clips=10, seconds=4,
                                 label_noise=0.5, seed=1).signal
     )  # fmt: skip
-    y, level = g.parts["y"], g.parts["level"]
+    y, level = g.recordings["y"], g.recordings["level"]
     assert level.bincount().tolist() == [6] * 5
     assert set((y - level).abs().tolist()) == {0, 1}
     # The left front grows with the level, the right back fades.
     power = torch.stack(
-        [g.signal[g.signal_part == p][..., 0].double().var(0) for p in range(g.num_parts)]
+        [g.signal[g.signal_recording == p][..., 0].double().var(0) for p in range(g.num_recordings)]
     )
     mean = torch.stack([power[level == k].mean(0) for k in range(5)])
     assert bool((mean[:, :4].mean(1).diff() > 0).all())

@@ -27,8 +27,8 @@ def test_small_file(tmp_path, no_data):
     tensor = write(tmp_path)
     graph = load("hangzhou_metro", tmp_path, download=False)
     assert graph.num_events == 0
-    assert graph.signal_part.tolist() == [0, 0, 0, 1, 1, 1]
-    assert graph.parts["day"].tolist() == [0, 1]
+    assert graph.signal_recording.tolist() == [0, 0, 0, 1, 1, 1]
+    assert graph.recordings["day"].tolist() == [0, 1]
     for day in range(2):
         for slot in range(3):
             row = 3 * day + slot
@@ -55,7 +55,7 @@ def test_real_file(real):
     graph = real("hangzhou_metro")
     assert graph.signal.shape == (2700, 80, 1)
     assert float(graph.signal.max()) == 3334
-    assert graph.signal_part.bincount().tolist() == [108] * 25
+    assert graph.signal_recording.bincount().tolist() == [108] * 25
     assert bool((graph.signal_t.diff() == 600).sum() == 25 * 107)
     by_day = graph.signal.sum((1, 2)).view(25, 108).sum(1)
     weekend = torch.tensor([d % 7 in (4, 5) for d in range(25)])  # the 5th is a Saturday

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from graphkit.data.whole_parts import GivenSplit, WholeParts
+from graphkit.data.given_split import GivenSplit
+from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.datasets import load
 from graphkit.datasets.jhmdb import BONES, CLASSES, JOINTS
 from graphkit.errors import DatasetNotFoundError, GraphError
@@ -32,12 +33,12 @@ def write(folder, train, test, pack=False):
 def test_real_files(real):
     graph = real("jhmdb")
     assert graph.signal.shape == (21_126, 15, 2)
-    assert graph.num_parts == 609
-    assert graph.parts["split"].tolist() == ["train"] * 433 + ["test"] * 176
-    assert graph.parts["y"].bincount().tolist() == [
+    assert graph.num_recordings == 609
+    assert graph.recordings["split"].tolist() == ["train"] * 433 + ["test"] * 176
+    assert graph.recordings["y"].bincount().tolist() == [
         48, 44, 42, 39, 40, 55, 55, 42, 40, 39, 36, 46, 41, 42,
     ]  # fmt: skip
-    lengths = WholeParts(graph).lengths
+    lengths = WholeRecordings(graph).lengths
     assert (int(lengths.min()), int(lengths.max())) == (15, 40)
 
 
@@ -52,26 +53,28 @@ def test_written_files(tmp_path, pack):
     pairs = set(zip(graph.src.tolist(), graph.dst.tolist()))
     assert pairs == {*BONES, *((b, a) for a, b in BONES)}
     both = train["pose"] + test["pose"]
-    assert graph.num_parts == 45
-    for part in (0, 17, 44):
-        mine = graph.signal[graph.signal_part == part]
-        assert torch.equal(mine, torch.tensor(both[part], dtype=torch.float32))
-    assert [CLASSES[y] for y in graph.parts["y"].tolist()] == train["label"] + test["label"]
-    x, seen = WholeParts(graph)[[3, 0]]
-    for row, part in enumerate((3, 0)):
-        n = len(both[part])
-        assert torch.equal(x[row, :n], torch.tensor(both[part], dtype=torch.float32))
+    assert graph.num_recordings == 45
+    for recording in (0, 17, 44):
+        mine = graph.signal[graph.signal_recording == recording]
+        assert torch.equal(mine, torch.tensor(both[recording], dtype=torch.float32))
+    assert [CLASSES[y] for y in graph.recordings["y"].tolist()] == train["label"] + test["label"]
+    x, seen = WholeRecordings(graph)[[3, 0]]
+    for row, recording in enumerate((3, 0)):
+        n = len(both[recording])
+        assert torch.equal(x[row, :n], torch.tensor(both[recording], dtype=torch.float32))
         assert seen[row, :n].all()
         assert not seen[row, n:].any()
         assert not x[row, n:].any()
-    split = GivenSplit(val=0.5, seed=3).split(WholeParts(graph))
+    split = GivenSplit(val=0.5, seed=3).split(WholeRecordings(graph))
     assert split.test.tolist() == list(range(30, 45))
     assert sorted(split.train.tolist() + split.val.tolist()) == list(range(30))
-    y = graph.parts["y"]
+    y = graph.recordings["y"]
     assert y[split.val].bincount(minlength=14).tolist() == [
         round(0.5 * n) for n in y[:30].bincount(minlength=14).tolist()
     ]
-    assert split.val.tolist() != GivenSplit(val=0.5, seed=4).split(WholeParts(graph)).val.tolist()
+    assert (
+        split.val.tolist() != GivenSplit(val=0.5, seed=4).split(WholeRecordings(graph)).val.tolist()
+    )
 
 
 def test_another_size_is_said(tmp_path):

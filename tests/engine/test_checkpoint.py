@@ -46,8 +46,7 @@ def folder(toy, tmp_path_factory):
     with pytest.raises(Stop):
         run(toy, folder, stop_after=8)
     state = torch.load(folder / "last.pt", weights_only=True)
-    assert state["epoch"] == 1
-    assert state["batch"] == 2
+    assert (state["epoch"], state["batch"]) == (1, 2)
     assert sorted(p.name for p in folder.iterdir()) == ["best-0.pt", "last.pt"]
     return folder
 
@@ -98,13 +97,15 @@ def test_damage_is_refused_or_changes_nothing(folder, tmp_path, name, seed):
             continue
         (checkpoints.folder / name).write_bytes(damaged)
         tried += 1
+        said = ""
         try:
             found = checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error), what  # noqa: PT017 - it may also load
+            said = str(error)
             refused += 1
         else:
             assert same(found, whole), what
+        assert not said or name in said, what
     assert tried > 250
     assert refused > 0.99 * tried
     (checkpoints.folder / name).write_bytes(data)
@@ -165,10 +166,12 @@ def test_damage_of_an_older_checkpoint_is_no_traceback(folder, tmp_path, name):
     data = (tmp_path / "c" / name).read_bytes()
     for _, damaged in damages(data, 5):
         (tmp_path / "c" / name).write_bytes(damaged)
+        said = name
         try:
             checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error)  # noqa: PT017 - it may also load
+            said = str(error)
+        assert name in said
 
 
 @pytest.mark.filterwarnings("ignore:.*without a checksum:UserWarning")

@@ -26,8 +26,9 @@ def tasks():
     src, dst = torch.randint(12, (2, 300), generator=draw)
     graph = TemporalGraph(
         src, dst, torch.arange(300), edge_y=(src + dst) % 2, x=torch.rand(12, 4),
-        y=torch.arange(12) % 2, signal=torch.randn(300, 12, 1), signal_part=torch.arange(300) // 50,
-        parts={"y": [0, 1, 0, 1, 0, 1]}, num_nodes=12,
+        y=torch.arange(12) % 2, signal=torch.randn(300, 12, 1),
+        signal_recording=torch.arange(300) // 50,
+        recordings={"y": [0, 1, 0, 1, 0, 1]}, num_nodes=12,
     )  # fmt: skip
     ids = torch.arange(12)
     steps = {"every": 15, "history": 2}

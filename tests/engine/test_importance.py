@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import graphkit
-from graphkit.data.window_splits import PartSplit
+from graphkit.data.window_splits import RecordingSplit
 from graphkit.electrodes import DREAMER_ELECTRODES
 from graphkit.engine.importance import node_importance
 from graphkit.engine.scalp_plot import scalp_plot
@@ -26,9 +26,9 @@ def task():
     signal = torch.randn(12, 64, 6) * loud.unsqueeze(1)
     graph = graphkit.TemporalGraph(
         [], [], [], num_nodes=6, signal=signal.view(-1, 6, 1),
-        signal_part=torch.arange(12).repeat_interleave(64), parts={"y": y},
+        signal_recording=torch.arange(12).repeat_interleave(64), recordings={"y": y},
     )  # fmt: skip
-    split = PartSplit("part", [0, 1, 2, 3], [4, 5])
+    split = RecordingSplit("number", [0, 1, 2, 3], [4, 5])
     return WindowClassification(graph, history=64, scaler="none", split=split)
 
 

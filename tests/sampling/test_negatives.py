@@ -278,9 +278,9 @@ def test_refusals():
     with pytest.raises(GraphError, match="need the graph"):
         negatives.create("random")
     for kind in ("inductive",):
-        with pytest.raises(GraphError, match="training part"):
+        with pytest.raises(GraphError, match="training subset"):
             negatives.create(kind, g)
-    with pytest.raises(GraphError, match="training part"):
+    with pytest.raises(GraphError, match="training subset"):
         negatives.create("historical", g, history="train")
     with pytest.raises(GraphError, match="not a history"):
         negatives.create("historical", g, history="future")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph, fit, seed_everything
-from graphkit.data.window_splits import BlockSplit, PartSplit, TimeSplit
+from graphkit.data.window_splits import BlockSplit, RecordingSplit, TimeSplit
 from graphkit.engine import Result, evaluate
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import LastValue, SignalGRU
@@ -165,10 +165,12 @@ def test_training_signal() -> None:
         assert torch.equal(rows.x[place : place + 6], query.x[0])
         assert torch.equal(rows.mask[place : place + 6], query.x_mask[0])
         assert torch.equal(rows.covariates[place : place + 11], query.covariates[0])
-    parts = build(signal_part=[0] * 80 + [1] * 80 + [2] * 80, parts={"day": [0, 1, 2]})
-    task = small(parts, split=PartSplit("day", test=[0], val=[2]))
+    recordings = build(
+        signal_recording=[0] * 80 + [1] * 80 + [2] * 80, recordings={"day": [0, 1, 2]}
+    )
+    task = small(recordings, split=RecordingSplit("day", test=[0], val=[2]))
     rows = task.training_signal()
-    assert torch.equal(rows.x, task.scaler(parts.signal[80:160]))
+    assert torch.equal(rows.x, task.scaler(recordings.signal[80:160]))
     assert rows.start.tolist() == list(range(71))
 
 
@@ -321,7 +323,7 @@ def test_what_is_refused() -> None:
     graph = build()
     for options, words in (
         ({"horizon": 0}, "nothing to forecast"),
-        ({"scale_per": "part"}, "no training reading"),
+        ({"scale_per": "recording"}, "no training reading"),
         ({"null_value": 3.0, "signal": torch.full((T, N, 1), 3.0)}, "no training window"),
         ({"history": 60, "horizon": 20}, "no window is left"),
     ):

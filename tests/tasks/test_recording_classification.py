@@ -1,4 +1,4 @@
-"""Whole parts as a task: batches, padding, random changes, metrics, a run."""
+"""Whole recordings as a task: batches, padding, random changes, metrics, a run."""
 
 import math
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph
-from graphkit.data.whole_parts import GivenSplit, WholeParts
-from graphkit.data.window_splits import PartSplit
+from graphkit.data.given_split import GivenSplit
+from graphkit.data.whole_recordings import WholeRecordings
+from graphkit.data.window_splits import RecordingSplit
 from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
@@ -32,43 +33,43 @@ def sticks(clips=60, seed=0, classes=3, masked=False):
         [1, 2, 3, 4],
         [0, 0, 0, 0],
         signal=signal,
-        signal_part=torch.arange(clips).repeat_interleave(lengths),
+        signal_recording=torch.arange(clips).repeat_interleave(lengths),
         signal_mask=torch.rand(signal.shape, generator=draw) < 0.9 if masked else None,
-        parts={"y": y, "split": ["test" if i % 4 == 3 else "train" for i in range(clips)]},
+        recordings={"y": y, "split": ["test" if i % 4 == 3 else "train" for i in range(clips)]},
         time_unit="step",
         name="sticks",
     )
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_every_part_once_and_whole(masked):
+def test_every_recording_once_and_whole(masked):
     graph = sticks(masked=masked)
     task = RecordingClassification(graph, seed=1)
     for split in ("train", "val", "test"):
         seen = []
         for query in task.stream(split, 7, epoch=2).start():
-            for row, part in enumerate(query.part.tolist()):
-                mine = graph.signal_part == part
+            for row, recording in enumerate(query.recording.tolist()):
+                mine = graph.signal_recording == recording
                 x, n = graph.signal[mine], int(mine.sum())
                 there = torch.ones_like(x, dtype=torch.bool)
                 there = graph.signal_mask[mine] if masked else there
                 assert torch.equal(query.x_mask[row, :n], there)
                 assert torch.equal(query.x[row, :n], x.where(there, 0))
                 assert not query.x_mask[row, n:].any()
-                assert query.y[row] == graph.parts["y"][part]
-                seen.append(part)
+                assert query.y[row] == graph.recordings["y"][recording]
+                seen.append(recording)
         want = task.index[("train", "val", "test").index(split)].tolist()
         assert sorted(seen) == sorted(want)
         assert split == "train" or seen == want
-    orders = [torch.cat([q.part for q in task.stream("train", 9, epoch=e)]) for e in (0, 1)]
+    orders = [torch.cat([q.recording for q in task.stream("train", 9, epoch=e)]) for e in (0, 1)]
     assert not torch.equal(*orders)
 
 
-def test_training_parts_are_changed_and_others_are_not():
+def test_training_recordings_are_changed_and_others_are_not():
     graph = sticks()
     task = RecordingClassification(graph, stretch=0.5, mirror=True, noise=0.0, seed=1)
     index = task.index.train[:20]
-    x, seen = task.parts[index]
+    x, seen = task.recordings[index]
     query = task.query(index, "train", first=0, epoch=3)
     again = task.query(index, "train", first=0, epoch=3)
     assert torch.equal(query.x, again.x)
@@ -76,12 +77,12 @@ def test_training_parts_are_changed_and_others_are_not():
     turned = 0
     for row in range(20):
         whole = x[row][seen[row].all(-1).all(-1)]
-        part = query.x[row][query.x_mask[row].all(-1).all(-1)]
-        n = len(part)
+        recording = query.x[row][query.x_mask[row].all(-1).all(-1)]
+        n = len(recording)
         assert math.ceil(0.5 * len(whole)) <= n <= len(whole)
-        flip = part * torch.tensor([-1.0, 1.0])
+        flip = recording * torch.tensor([-1.0, 1.0])
         places = [
-            (torch.equal(whole[s : s + n], part), torch.equal(whole[s : s + n], flip))
+            (torch.equal(whole[s : s + n], recording), torch.equal(whole[s : s + n], flip))
             for s in range(len(whole) - n + 1)
         ]
         assert any(a or b for a, b in places)
@@ -99,8 +100,8 @@ def test_loss_and_metrics_by_hand():
     y = torch.tensor([0, 2, 0])
     answer = Answer(logits, y)
     each = [-logits[i].log_softmax(0)[y[i]].item() for i in range(3)]
-    parts = task.loss(answer[:1], 3) + task.loss(answer[1:], 3)
-    assert parts.item() == pytest.approx(sum(each) / 3)
+    recordings = task.loss(answer[:1], 3) + task.loss(answer[1:], 3)
+    assert recordings.item() == pytest.approx(sum(each) / 3)
     found = task.metrics(answer)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["log_likelihood"] == pytest.approx(-sum(each) / 3)
@@ -120,20 +121,22 @@ def test_learns_which_joint_swings():
 
 def test_splits_and_errors():
     graph = sticks()
-    by_parts = RecordingClassification(graph, split=PartSplit("part", test=0.2, val=0.2))
-    assert [len(i) for i in by_parts.index] == [36, 12, 12]
+    by_recordings = RecordingClassification(
+        graph, split=RecordingSplit("number", test=0.2, val=0.2)
+    )
+    assert [len(i) for i in by_recordings.index] == [36, 12, 12]
     with pytest.raises(UnknownNameError, match="selection"):
         RecordingClassification(graph, selection="f1")
     with pytest.raises(GraphError, match="not a share"):
         RecordingClassification(graph, stretch=0)
     plain = TemporalGraph([0], [1], [0], signal=torch.zeros(4, 2, 1))
-    with pytest.raises(GraphError, match="signal_part"):
+    with pytest.raises(GraphError, match="signal_recording"):
         RecordingClassification(plain)
     odd = TemporalGraph(
-        [0], [1], [0], signal=torch.zeros(4, 2, 1), signal_part=[0, 0, 1, 1],
-        parts={"y": [0, 1], "split": ["train", "dev"]},
+        [0], [1], [0], signal=torch.zeros(4, 2, 1), signal_recording=[0, 0, 1, 1],
+        recordings={"y": [0, 1], "split": ["train", "dev"]},
     )  # fmt: skip
-    with pytest.raises(GraphError, match=r"row 1: no kind of part.*'dev'"):
+    with pytest.raises(GraphError, match=r"row 1: no kind of recording.*'dev'"):
         RecordingClassification(odd)
-    with pytest.raises(GraphError, match="no part is left"):
-        GivenSplit(val=0.0).split(WholeParts(graph))
+    with pytest.raises(GraphError, match="no recording is left"):
+        GivenSplit(val=0.0).split(WholeRecordings(graph))

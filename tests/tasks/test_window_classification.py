@@ -1,4 +1,4 @@
-"""Windows of labelled parts: what is asked, how training draws, metrics, honest splits."""
+"""Windows of labelled recordings: what is asked, how training draws, metrics, honest splits."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 import graphkit
 from graphkit.data import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, PartSplit, block_folds
+from graphkit.data.window_splits import BlockSplit, RecordingSplit, block_folds
 from graphkit.engine import evaluate, fit, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
@@ -49,17 +49,17 @@ def test_ten_folds_of_blocks_share_no_sample(twin):
         assert set(block[rows[1]].tolist()) == {(fold - 1) % 10}
         assert set(block[rows[0]].tolist()) == set(range(10)) - {fold, (fold - 1) % 10}
         tested += (block == fold).long()
-        assert len(task.index[2]) == 30 * 4  # (64 - 40) / 8 + 1 in each of 30 parts
+        assert len(task.index[2]) == 30 * 4  # (64 - 40) / 8 + 1 in each of 30 recordings
     assert bool((tested == 1).all())
 
 
-def test_windows_have_the_labels_of_their_parts(twin):
-    task = WindowClassification(twin, history=128, split=PartSplit("subject", [1], [2]))
+def test_windows_have_the_labels_of_their_recordings(twin):
+    task = WindowClassification(twin, history=128, split=RecordingSplit("subject", [1], [2]))
     for split, subject in (("val", 2), ("test", 1), ("train", 0)):
         seen = []
         for query in task.stream(split, 7):
-            assert set(twin.parts["subject"][query.part].tolist()) == {subject}
-            assert torch.equal(query.y, twin.parts["y"][query.part])
+            assert set(twin.recordings["subject"][query.recording].tolist()) == {subject}
+            assert torch.equal(query.y, twin.recordings["y"][query.recording])
             seen.append(query)
         assert sum(map(len, seen)) == task.stream(split, 7).num_queries
     query = task.query(task.index[2][:3])
@@ -73,9 +73,9 @@ def test_windows_have_the_labels_of_their_parts(twin):
 
 def test_a_fitted_scaler_knows_training_rows_only(twin):
     task = WindowClassification(
-        twin, split=PartSplit("subject", [1], [2]), scaler="standard", scale_per="node"
+        twin, split=RecordingSplit("subject", [1], [2]), scaler="standard", scale_per="node"
     )
-    mine = twin.parts["subject"][twin.signal_part] == 0
+    mine = twin.recordings["subject"][twin.signal_recording] == 0
     mean = twin.signal[mine].double().mean(0, keepdim=True)
     torch.testing.assert_close(task.scaler.shift.double(), mean, atol=1e-5, rtol=1e-4)
 
@@ -96,17 +96,17 @@ def test_orders_and_draws(twin):
 
 
 def test_balanced_draws():
-    """Class 0 has one long part, class 1 a long and a short one, class 2 does not occur."""
-    part = np.repeat([0, 1, 2], [400, 400, 40])
+    """Class 0 has one long recording, class 1 a long and a short one, class 2 does not occur."""
+    recording = np.repeat([0, 1, 2], [400, 400, 40])
     graph = TemporalGraph(
         [], [], [], num_nodes=2, signal=np.zeros((840, 2, 1), dtype=np.float32),
-        signal_part=part, parts={"y": [0, 1, 1]},
+        signal_recording=recording, recordings={"y": [0, 1, 1]},
     )  # fmt: skip
     task = WindowClassification(
         graph, history=4, stride=1, num_classes=3, balanced=True, windows_per_epoch=6000,
         split=BlockSplit(10, 0),
     )  # fmt: skip
-    drawn = task.windows.part[task.stream("train", 100).index].bincount() / 6000
+    drawn = task.windows.recording[task.stream("train", 100).index].bincount() / 6000
     torch.testing.assert_close(drawn, torch.tensor([0.5, 0.25, 0.25]), atol=0.03, rtol=0)
 
 
@@ -120,7 +120,7 @@ def test_losses(twin):
     expected = F.cross_entropy(logits, y)
     torch.testing.assert_close(tasks["cross_entropy"].loss(answer, 9), expected)
     torch.testing.assert_close(tasks["ordinal"].loss(answer, 9), ordinal_loss(logits, y, 0.7))
-    for task in tasks.values():  # parts of a batch add up to the batch
+    for task in tasks.values():  # recordings of a batch add up to the batch
         halves = task.loss(answer[:4], 9) + task.loss(answer[4:], 9)
         torch.testing.assert_close(halves, task.loss(answer, 9))
     weighted = WindowClassification(twin, history=40, class_weights=True)
@@ -129,20 +129,22 @@ def test_losses(twin):
     torch.testing.assert_close(weighted.loss(answer, 9), expected)
 
 
-def test_metrics_and_the_vote_of_a_part(twin):
-    task = WindowClassification(twin, history=64, split=PartSplit("subject", [1], [2]), vote=True)
+def test_metrics_and_the_vote_of_a_recording(twin):
+    task = WindowClassification(
+        twin, history=64, split=RecordingSplit("subject", [1], [2]), vote=True
+    )
     stream = task.stream("test", 16)
     logits = torch.randn(stream.num_queries, 5)
     y = torch.cat([q.y for q in stream])
-    part = task.eval_windows.part[task.index[2]]
-    assert torch.equal(part, torch.cat([q.part for q in stream]))
-    found = task.metrics(Answer(logits, y, group=part))
+    recording = task.eval_windows.recording[task.index[2]]
+    assert torch.equal(recording, torch.cat([q.recording for q in stream]))
+    found = task.metrics(Answer(logits, y, group=recording))
     assert found["seq2hr"] == seq2hr(logits, y)
     assert found["accuracy"] == pytest.approx(float((logits.argmax(1) == y).float().mean()))
     votes, truth = [], []
-    for p in part.unique():
-        votes.append(logits[part == p].double().log_softmax(1).mean(0))
-        truth.append(int(twin.parts["y"][p]))
+    for p in recording.unique():
+        votes.append(logits[recording == p].double().log_softmax(1).mean(0))
+        truth.append(int(twin.recordings["y"][p]))
     assert found["vote_tri_p"] == tri_p(torch.stack(votes), torch.tensor(truth))
     two = graphkit.load("eeg_twin", num_classes=2)
     model = Constant([0.0, 1.0])
@@ -162,11 +164,11 @@ def test_label_correction():
     assert torch.equal(y[:3], torch.tensor([0, 1, 2]))
     graph = TemporalGraph(
         [], [], [], num_nodes=1, signal=torch.randn(150, 1, 1),
-        signal_part=torch.arange(150) // 10,
-        parts={"y": y, "clip": clip, "subject": subject},
+        signal_recording=torch.arange(150) // 10,
+        recordings={"y": y, "clip": clip, "subject": subject},
     )  # fmt: skip
     task = WindowClassification(
-        graph, history=5, split=PartSplit("subject", [4], [3]), correct_labels="clip"
+        graph, history=5, split=RecordingSplit("subject", [4], [3]), correct_labels="clip"
     )
     assert set(task._y("train").tolist()) == {0, 1, 3}
     assert set(task._y("test").tolist()) == {4}
@@ -187,15 +189,19 @@ def test_fit_reports_the_split(twin):
 
 def test_csp_lda_in_the_engine():
     twin = graphkit.load("eeg_twin", num_classes=2, num_subjects=3, num_clips=6)
-    task = WindowClassification(twin, split=PartSplit("subject", [1], [2]))
+    task = WindowClassification(twin, split=RecordingSplit("subject", [1], [2]))
     model = get("model", "csp_lda").from_task(task)
     result = fit(model, task, progress=False, batch_size=32)
     assert result.metrics["test"]["balanced_accuracy"] > 0.95
 
 
 def test_many_at_once_give_what_each_gives_alone(twin):
-    """Subjects and folds, whose validation parts differ in size; one stops early."""
-    splits = [PartSplit("subject", [0], [1]), PartSplit("subject", [1], [2]), BlockSplit(4, 2)]
+    """Subjects and folds, whose validation recordings differ in size; one stops early."""
+    splits = [
+        RecordingSplit("subject", [0], [1]),
+        RecordingSplit("subject", [1], [2]),
+        BlockSplit(4, 2),
+    ]
     tasks = [
         WindowClassification(
             twin, history=64, split=s, windows_per_epoch=100, seed=i, loss="ordinal"
@@ -228,11 +234,11 @@ def test_missing_readings(twin):
     signal = twin.signal.clone()
     signal[100:110, 3] = torch.nan
     graph = TemporalGraph(
-        [], [], [], num_nodes=14, signal=signal, signal_part=twin.signal_part,
-        parts={"y": twin.parts["y"]},
+        [], [], [], num_nodes=14, signal=signal, signal_recording=twin.signal_recording,
+        recordings={"y": twin.recordings["y"]},
     )  # fmt: skip
     task = WindowClassification(graph, scaler="standard", history=640, stride=640, eval_stride=640,
-                               split=PartSplit("part", [1], [2]))  # fmt: skip
+                               split=RecordingSplit("number", [1], [2]))  # fmt: skip
     query = task.query(task.index[0][:1], "train")
     assert not bool(query.x_mask[0, 100:110, 3].any())
     assert bool((query.x[0, 100:110, 3] == 0).all())
@@ -250,11 +256,11 @@ def test_refuses(twin):
     with pytest.raises(GraphError, match="no vote"):
         WindowClassification(twin, history=40, selection="vote_accuracy")
     bare = TemporalGraph([], [], [], num_nodes=1, signal=torch.randn(900, 1, 1))
-    with pytest.raises(GraphError, match="no parts"):
+    with pytest.raises(GraphError, match="no recordings"):
         WindowClassification(bare, history=8)
     alike = TemporalGraph(
-        [], [], [], num_nodes=14, signal=twin.signal, signal_part=twin.signal_part,
-        parts={"y": 0 * twin.parts["y"]},
+        [], [], [], num_nodes=14, signal=twin.signal, signal_recording=twin.signal_recording,
+        recordings={"y": 0 * twin.recordings["y"]},
     )  # fmt: skip
     with pytest.raises(GraphError, match="one class only"):
         WindowClassification(alike, history=40, num_classes=2)
@@ -263,14 +269,14 @@ def test_refuses(twin):
 def test_votes_of_training_recordings_follow_the_order_of_their_windows(twin):
     """Training windows come shuffled: a vote is of the windows of a recording all the same."""
     task = WindowClassification(twin, history=64, stride=64, vote=True, seed=5)
-    y = twin.parts["y"]
+    y = twin.recordings["y"]
 
     class Truth(torch.nn.Module):
         def forward(self, x, covariates=None, mask=None):
-            return F.one_hot(y[self.part], 5).float()
+            return F.one_hot(y[self.recording], 5).float()
 
     model, answers = Truth(), []
     for query in task.stream("train", 50):
-        model.part = query.part
+        model.recording = query.recording
         answers.append(task.score(model, query))
     assert task.metrics(answers, "train")["vote_accuracy"] == 1.0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, PartSplit
+from graphkit.data.window_splits import BlockSplit, RecordingSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.tasks import RecordingClassification, WindowClassification
 from graphkit.tasks.window_input import WindowInput
@@ -18,15 +18,15 @@ def build(missing=False):
     mask = torch.rand(signal.shape, generator=draw) < 0.8 if missing else None
     return TemporalGraph(
         [], [], [], num_nodes=3, signal=signal, signal_mask=mask,
-        signal_part=torch.arange(240) // 40,
-        parts={"y": [0, 1, 0, 1, 0, 1], "split": ["train"] * 4 + ["test"] * 2},
+        signal_recording=torch.arange(240) // 40,
+        recordings={"y": [0, 1, 0, 1, 0, 1], "split": ["train"] * 4 + ["test"] * 2},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize(
     ("scaler", "per"),
-    [("window", "node"), ("standard", "node"), ("minmax", "channel"), ("maxabs", "part"),
+    [("window", "node"), ("standard", "node"), ("minmax", "channel"), ("maxabs", "recording"),
      ("none", "all")],
 )  # fmt: skip
 def test_made_again_without_the_training_data(scaler, per, missing):
@@ -38,7 +38,7 @@ def test_made_again_without_the_training_data(scaler, per, missing):
     again.load_state_dict(task.input.state_dict())
     numbers = task.index[2][:7]
     w, query = task.eval_windows[numbers], task.query(numbers)
-    x = again.x(w.x, w.x_mask if missing else None, task.eval_windows.part[numbers])
+    x = again.x(w.x, w.x_mask if missing else None, task.eval_windows.recording[numbers])
     assert torch.equal(x, query.x)
     assert again.scaler_name == task.identity()["scaler"]
     if missing:
@@ -59,16 +59,20 @@ def test_a_window_is_scaled_by_itself():
 
 def test_recordings_of_any_length():
     graph = build(missing=True)
-    task = RecordingClassification(graph, split=PartSplit("part", [4], [5]))
+    task = RecordingClassification(graph, split=RecordingSplit("number", [4], [5]))
     again = WindowInput(**json.loads(json.dumps(task.input.settings())))
-    x, seen = task.parts[task.index.test]
+    x, seen = task.recordings[task.index.test]
     assert torch.equal(again.x(x, seen), task.query(task.index.test).x)
     assert again.x(x[:, :11], seen[:, :11]).shape[1] == 11
 
 
 def test_what_is_refused():
     task = WindowClassification(
-        build(), history=8, scaler="maxabs", scale_per="part", split=PartSplit("part", [4], [5])
+        build(),
+        history=8,
+        scaler="maxabs",
+        scale_per="recording",
+        split=RecordingSplit("number", [4], [5]),
     )
     x = torch.zeros(2, 8, 3, 2)
     task.input.x(x, None, torch.tensor([0, 5]))

@@ -68,8 +68,8 @@ def from_csv(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     ids: str = "auto",
     bipartite: bool = False,
     num_nodes: int | None = None,
@@ -99,9 +99,9 @@ def from_csv(
         read: Further options of :func:`pandas.read_csv`; a ``dtype`` for ``src`` and ``dst`` is
             taken as it is.
         edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
-            signal_mask, signal_part, parts, ids, bipartite, num_nodes, node_names, node_space, \
-            time_unit, time_zone, float_dtype, column_names, class_names, sort, name: See
-            :func:`~graphkit.data.convert.pandas.from_pandas`.
+            signal_mask, signal_recording, recordings, ids, bipartite, num_nodes, node_names, \
+            node_space, time_unit, time_zone, float_dtype, column_names, class_names, sort, \
+            name: See :func:`~graphkit.data.convert.pandas.from_pandas`.
 
     A file written with ``to_csv(meta=True)`` is read back exactly, without options.
 

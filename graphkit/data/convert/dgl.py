@@ -39,8 +39,8 @@ def from_dgl(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     num_nodes: int | None = None,
     node_names: Any = None,
     node_space: Any = None,
@@ -60,9 +60,10 @@ def from_dgl(
         names: Which key of ``edata`` or ``ndata`` holds which column, such as
             ``{"edge_attr": "feat", "x": "feat"}``; by default each column has its own name.
         edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
-            signal_mask, signal_part, parts, num_nodes, node_names, node_space, time_unit, dates, \
-            time_zone, sort, name, column_names, class_names: Columns and facts that DGL has no
-            place for, or instead of what is found there; see :class:`~graphkit.TemporalGraph`.
+            signal_mask, signal_recording, recordings, num_nodes, node_names, node_space, \
+            time_unit, dates, time_zone, sort, name, column_names, class_names: Columns and facts
+            that DGL has no place for, or instead of what is found there; see
+            :class:`~graphkit.TemporalGraph`.
 
     Raises:
         MissingPackageError: DGL is not installed or cannot be loaded.

@@ -47,8 +47,8 @@ def from_networkx(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     node_space: Any = None,
     time_unit: TimeUnit | str | None = None,
     dates: bool = False,
@@ -75,9 +75,9 @@ def from_networkx(
         time_unit: What one tick is; see :func:`~graphkit.data.convert.pandas.from_pandas`.
         dates, time_zone: Whether numbers count from 1970-01-01 UTC, and the zone of dates; see
             :func:`~graphkit.data.convert.pandas.from_pandas`.
-        node_events, signal, signal_t, signal_mask, signal_part, parts, node_space, column_names, \
-            class_names, sort, name: See :class:`~graphkit.TemporalGraph`; rows of nodes are in the
-            order of ``graph.nodes``.
+        node_events, signal, signal_t, signal_mask, signal_recording, recordings, node_space, \
+            column_names, class_names, sort, name: See :class:`~graphkit.TemporalGraph`; rows of
+            nodes are in the order of ``graph.nodes``.
 
     Text and truth values in ``edge_y`` and ``y`` become classes, whose names are kept.
     A graph that :func:`to_networkx` wrote is read back exactly without naming attributes.
@@ -143,8 +143,8 @@ def from_networkx(
         signal=signal,
         signal_t=signal_t,
         signal_mask=signal_mask,
-        signal_part=signal_part,
-        parts=parts,
+        signal_recording=signal_recording,
+        recordings=recordings,
         num_nodes=len(names) or None,
         node_names=node_names,
         node_space=node_space,

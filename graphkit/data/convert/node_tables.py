@@ -50,13 +50,16 @@ def labels_of(value: pd.DataFrame | pd.Series) -> pd.Index:
     return value.index
 
 
-def node_rows(labels: Sequence[Any] | pd.Index, wanted: Any, column: str) -> np.ndarray:
-    """The row of a table for every node.
+def node_rows(
+    labels: Sequence[Any] | pd.Index, wanted: Any, column: str, *, line: str = "row"
+) -> np.ndarray:
+    """The row (or column) of a table for every node.
 
     Args:
         labels: The labels of the rows, in any order.
         wanted: Labels by id, ``[N]``.
         column: Name of the table, for messages.
+        line: ``"row"`` or ``"column"``, what the labels are of; for messages.
 
     Returns:
         int64 ``[N]``, positions in ``labels``.
@@ -68,26 +71,32 @@ def node_rows(labels: Sequence[Any] | pd.Index, wanted: Any, column: str) -> np.
     place: dict[Any, int] = {}
     for row, label in enumerate(found):
         if place.setdefault(label, row) != row:
-            raise GraphError(column, "two rows have one label", row=row, got=repr(label))
+            raise GraphError(
+                column,
+                f"two {line}s have one label",
+                row=row if line == "row" else None,
+                got=repr(label),
+            )
     wanted = wanted.tolist() if hasattr(wanted, "tolist") else list(wanted)
     absent = next((label for label in wanted if label not in place), None)
     if absent is not None:
         raise GraphError(
             column,
-            f"there is no row for the node {absent!r}",
-            expected=f"one row for each of {len(wanted)} nodes",
-            got=f"{len(found)} rows, such as {', '.join(map(repr, found[:3]))}",
-            fix="Name rows by the labels of the nodes, of the same type.",
+            f"there is no {line} for the node {absent!r}",
+            expected=f"one {line} for each of {len(wanted)} nodes",
+            got=f"{len(found)} {line}s, such as {', '.join(map(repr, found[:3]))}",
+            fix=f"Name {line}s by the labels of the nodes, of the same type.",
         )
     if len(place) > len(wanted):
         known = set(wanted)
         row = next(row for row, label in enumerate(found) if label not in known)
         raise GraphError(
             column,
-            "a row belongs to no node",
-            row=row,
+            f"a {line} belongs to no node",
+            row=row if line == "row" else None,
             got=repr(found[row]),
-            fix="Nodes without events are named too: node_names=table.index. Or drop these rows.",
+            fix="Nodes without events are named too: "
+            f"node_names=table.{'index' if line == 'row' else 'columns'}. Or drop these {line}s.",
         )
     return np.array([place[label] for label in wanted], dtype=np.int64)
 
@@ -139,7 +148,7 @@ def wide_table(
         if len(place) != len(pairs):
             raise GraphError(column, "two columns have one name")
         wanted = list(dict.fromkeys(nodes)) if wanted is None else _list(wanted)
-        node_rows(list(dict.fromkeys(nodes)), wanted, column)
+        node_rows(list(dict.fromkeys(nodes)), wanted, column, line="column")
         lost = next(((n, c) for n in wanted for c in channels if (n, c) not in place), None)
         if lost is not None:
             raise GraphError(
@@ -167,7 +176,7 @@ def wide_table(
                 got=f"{frame.shape[1]} plain columns",
             )
         wanted = label_values(frame.columns, column).tolist() if wanted is None else _list(wanted)
-        order = node_rows(frame.columns, wanted, column).tolist()
+        order = node_rows(frame.columns, wanted, column, line="column").tolist()
         shape, found = (len(frame), len(order), 1), None
     return WideTable(times, _numbers(frame, order, column).reshape(shape), found, wanted)
 

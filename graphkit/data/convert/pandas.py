@@ -56,8 +56,8 @@ def from_pandas(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     ids: str = "auto",
     bipartite: bool = False,
     num_nodes: int | None = None,
@@ -94,7 +94,7 @@ def from_pandas(
         signal: Regular readings ``[T, N, C]``. A table has one row per time and columns named by
             label, or pairs of label and channel; times are the column called ``time`` or the
             index.
-        signal_t, signal_mask, signal_part, parts: See :class:`~graphkit.TemporalGraph`.
+        signal_t, signal_mask, signal_recording, recordings: See :class:`~graphkit.TemporalGraph`.
         ids: ``"auto"``: labels are looked up in ``node_names``; if instead ``num_nodes`` (or an
             array ``x``, ``y``, ``node_type``, ``signal``) says how many nodes there are, integers
             are the ids; otherwise labels of any kind, integers too, are numbered in sorted order
@@ -116,8 +116,8 @@ def from_pandas(
         float_dtype: Type for features, weights and labels that are float64 in the table; ``None``
             keeps float64. Times always stay float64.
         column_names: Names of columns that come as arrays; those of ``events`` are kept anyway.
-        class_names: Names of the classes of ``"edge_y"``, ``"y"`` or ``"parts.<column>"``, in the
-            order of their numbers.
+        class_names: Names of the classes of ``"edge_y"``, ``"y"`` or ``"recordings.<column>"``, in
+            the order of their numbers.
         sort: Sort unsorted events (stable) instead of raising.
         name: A name for tables and plots.
 
@@ -194,8 +194,8 @@ def from_pandas(
         signal=signal,
         signal_t=signal_t,
         signal_mask=signal_mask,
-        signal_part=signal_part,
-        parts=parts,
+        signal_recording=signal_recording,
+        recordings=recordings,
         num_nodes=_count(mapped, num_nodes, columns, signal, meta),
         node_names=mapped.names,
         node_space=mapped.space,
@@ -212,17 +212,17 @@ def from_pandas(
 
 def to_pandas(
     graph: TemporalGraph,
-    part: str = "events",
+    table: str = "events",
     *,
     labels: bool = True,
     dates: bool = False,
     source_names: bool = False,
 ) -> pd.DataFrame:
-    """One part of a graph as a table.
+    """One table of a graph.
 
     Args:
         graph: Any graph.
-        part: ``"events"``: columns ``src``, ``dst``, ``t`` and those of ``edge_weight``,
+        table: ``"events"``: columns ``src``, ``dst``, ``t`` and those of ``edge_weight``,
             ``edge_type``, ``edge_y``, ``edge_attr`` that the graph has. ``"nodes"``: ``x``, ``y``,
             ``node_type``, indexed by node. ``"node_events"``: ``node``, ``t``, ``x``, ``y``.
             A column of more than one axis becomes ``edge_attr_0``, ``edge_attr_1``, ...
@@ -233,7 +233,7 @@ def to_pandas(
             classes by name (``graph.class_names``).
 
     Raises:
-        GraphError: There is no such part, or the times are no dates.
+        GraphError: There is no such table, or the times are no dates.
     """
     names = graph.node_names if labels else None
 
@@ -250,21 +250,21 @@ def to_pandas(
             return found
         return pd.DatetimeIndex(found).tz_localize("UTC").tz_convert(graph.time_zone)
 
-    if part == "events":
+    if table == "events":
         lead = {"src": nodes(graph.src), "dst": nodes(graph.dst), "t": times(graph.t)}
         rest = {name: getattr(graph, name) for name in _COLUMNS}
         index = None
-    elif part == "nodes":
+    elif table == "nodes":
         lead, index = {}, nodes(torch.arange(graph.num_nodes))
         rest = {name: getattr(graph, name) for name in ("x", "y", "node_type")}
-    elif part == "node_events" and graph.node_events is not None:
+    elif table == "node_events" and graph.node_events is not None:
         changes = graph.node_events
         lead = {"node": nodes(changes.node), "t": times(changes.t)}
         rest, index = {"x": changes.x, "y": changes.y}, None
     else:
         raise GraphError(
-            "part", "this graph has no such table", expected="'events', 'nodes', 'node_events'",
-            got=repr(part),
+            "table", "this graph has no such table", expected="'events', 'nodes', 'node_events'",
+            got=repr(table),
         )  # fmt: skip
     called = graph.column_names if source_names else {}
     lead = {called.get(key, (key,))[0]: value for key, value in lead.items()}

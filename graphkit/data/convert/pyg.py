@@ -43,8 +43,8 @@ def from_pyg(
     signal: Any = None,
     signal_t: Any = None,
     signal_mask: Any = None,
-    signal_part: Any = None,
-    parts: Mapping[str, Any] | None = None,
+    signal_recording: Any = None,
+    recordings: Mapping[str, Any] | None = None,
     num_nodes: int | None = None,
     node_names: Any = None,
     node_space: Any = None,
@@ -66,9 +66,10 @@ def from_pyg(
         time: Attribute of a ``Data`` with the time of each edge, ``[E]``.
         times: Times of the steps of a sequence, increasing; by default ``0, 1, ...`` in steps.
         edge_attr, edge_y, edge_weight, edge_type, x, y, node_type, node_events, signal, signal_t, \
-            signal_mask, signal_part, parts, num_nodes, node_names, node_space, time_unit, dates, \
-            time_zone, sort, name, column_names, class_names: Columns and facts that PyG has no
-            place for, or instead of what is found there; see :class:`~graphkit.TemporalGraph`.
+            signal_mask, signal_recording, recordings, num_nodes, node_names, node_space, \
+            time_unit, dates, time_zone, sort, name, column_names, class_names: Columns and facts
+            that PyG has no place for, or instead of what is found there; see
+            :class:`~graphkit.TemporalGraph`.
 
     Attributes that have no place in a graph (masks, names) are left out with a warning.
 

@@ -53,8 +53,8 @@ class Cadence:
     def of(cls, graph: TemporalGraph) -> Cadence:
         """That of a graph's signal."""
         gaps = graph.signal_t.diff()
-        if graph.signal_part is not None:
-            gaps = gaps[graph.signal_part.diff() == 0]
+        if graph.signal_recording is not None:
+            gaps = gaps[graph.signal_recording.diff() == 0]
         if not gaps.numel():
             return cls(None, False)
         step = gaps.median().item()
@@ -77,8 +77,8 @@ class Cadence:
                 before it though all rows of training were.
         """
         gaps = graph.signal_t.diff()
-        gaps = gaps.masked_fill(graph.signal_part.diff() != 0, self.step or 0)
-        inside = gaps[graph.signal_part.diff() == 0]
+        gaps = gaps.masked_fill(graph.signal_recording.diff() != 0, self.step or 0)
+        inside = gaps[graph.signal_recording.diff() == 0]
         if self.step is None or not inside.numel():
             return
         off = _off(gaps, self.step)

@@ -17,6 +17,7 @@ from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
 
 __all__ = ["Appended", "ForecastPredictor"]
@@ -64,8 +65,8 @@ class ForecastPredictor(Predictor):
         if len(index):
             stop = int(task.windows.start[index].min())
         start = max(0, stop - self._input.history)
-        if graph.signal_part is not None and stop:
-            mine = graph.signal_part[start:stop] == graph.signal_part[stop - 1]
+        if graph.signal_recording is not None and stop:
+            mine = graph.signal_recording[start:stop] == graph.signal_recording[stop - 1]
             start = stop - int(mine.sum())
         t, values = graph.signal_t[start:stop].cpu(), graph.signal[start:stop].cpu()
         mask = torch.ones_like(values, dtype=torch.bool)
@@ -137,14 +138,18 @@ class ForecastPredictor(Predictor):
         if late not in _LATE:
             raise UnknownNameError("late", late, _LATE)
         readings = self._reader.readings(table, time_unit)
-        part = getattr(table, "signal_part", None)
-        part = torch.zeros(len(readings.t), dtype=torch.int64) if part is None else part.cpu()
+        recording = getattr(table, "signal_recording", None)
+        recording = (
+            torch.zeros(len(readings.t), dtype=torch.int64)
+            if recording is None
+            else recording.cpu()
+        )
         kept = self._in_time(readings.t, late)
-        readings, part = Readings(*(v[kept] for v in readings)), part[kept]
+        readings, recording = Readings(*(v[kept] for v in readings)), recording[kept]
         last, filled = self._last, 0
-        for number in part.unique().tolist():
-            mine = Readings(*(v[part == number] for v in readings))
-            before = last.t[-1].item() if number == part[0] and len(last.t) else None
+        for number in recording.unique().tolist():
+            mine = Readings(*(v[recording == number] for v in readings))
+            before = last.t[-1].item() if number == recording[0] and len(last.t) else None
             found = self._reader.cadence.stretches(
                 mine, gaps, self._reader.time, self._reader.written, before
             )
@@ -228,11 +233,15 @@ class ForecastPredictor(Predictor):
     ) -> pd.DataFrame:
         """Forecasts from every window of a table."""
         readings = self._reader.readings(table, time_unit)
-        part = getattr(table, "signal_part", None)
-        part = torch.zeros(len(readings.t), dtype=torch.int64) if part is None else part.cpu()
+        recording = getattr(table, "signal_recording", None)
+        recording = (
+            torch.zeros(len(readings.t), dtype=torch.int64)
+            if recording is None
+            else recording.cpu()
+        )
         rows = []
-        for number in part.unique().tolist():
-            mine = Readings(*(v[part == number] for v in readings))
+        for number in recording.unique().tolist():
+            mine = Readings(*(v[recording == number] for v in readings))
             found = self._reader.cadence.stretches(
                 mine, gaps, self._reader.time, self._reader.written
             )
@@ -268,7 +277,7 @@ class ForecastPredictor(Predictor):
         x = prepare.x(x, seen, covariates[:, : self.history])
         known = covariates if prepare.covariate_names else None
         given = [None if v is None else v.to(self.device) for v in (x, known, seen)]
-        ahead = prepare.original_units(self.model(*given).cpu(), known)
+        ahead = prepare.original_units(self.model(*model_inputs(self.model, *given)).cpu(), known)
         if bool(ahead.isnan().any()):
             raise GraphError("forecast", "a forecast is NaN", fix="Train with a lower lr.")
         return t[:, -self.horizon :], ahead

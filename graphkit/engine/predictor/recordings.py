@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import torch
 
-from graphkit.data.whole_parts import WholeParts
+from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.signal_classes import SignalClassPredictor
 
@@ -43,12 +43,12 @@ class RecordingPredictor(SignalClassPredictor):
         """
         graph = self._reader.recordings(table, time_unit)
         self._reader.mask(graph)  # a model of recordings is always told
-        recordings = WholeParts(graph)
+        recordings = WholeRecordings(graph)
         numbers = torch.arange(len(recordings))
         found = torch.cat([self._logits(*recordings[i]) for i in numbers.split(self.batch_size)])
         first = recordings.lengths.cumsum(0) - recordings.lengths
         keys = {
-            "recording": recordings.part.numpy(),
+            "recording": recordings.recording.numpy(),
             "start": self._starts(table, graph, first),
         }
         return class_table(found, self._classes, keys=keys)

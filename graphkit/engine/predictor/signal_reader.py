@@ -94,12 +94,12 @@ class SignalReader:
         """
         table = _frame(table)
         readings = self.schema.read(table, time_unit=time_unit)
-        part = torch.zeros(len(readings.t), dtype=torch.int64)
-        if isinstance(table, TemporalGraph) and table.signal_part is not None:
-            part = table.signal_part.cpu()
-        if not len(part):
+        recording = torch.zeros(len(readings.t), dtype=torch.int64)
+        if isinstance(table, TemporalGraph) and table.signal_recording is not None:
+            recording = table.signal_recording.cpu()
+        if not len(recording):
             raise GraphError("signal", "there are no readings", got="0 rows")
-        graph = signal_of(readings, part)
+        graph = signal_of(readings, recording)
         if self.timed(table):
             self.cadence.check(graph, self.time, self.written)
         return graph
@@ -123,7 +123,7 @@ def _frame(table: Any) -> Any:
     return table
 
 
-def signal_of(readings: Readings, part: Tensor) -> TemporalGraph:
+def signal_of(readings: Readings, recording: Tensor) -> TemporalGraph:
     """Readings as a graph of nothing but a signal."""
     return TemporalGraph(
         [],
@@ -133,5 +133,5 @@ def signal_of(readings: Readings, part: Tensor) -> TemporalGraph:
         signal=readings.values,
         signal_t=readings.t,
         signal_mask=None if bool(readings.mask.all()) else readings.mask,
-        signal_part=part,
+        signal_recording=recording,
     )

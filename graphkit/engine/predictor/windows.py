@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphkit.data import TemporalGraph
-from graphkit.data.parts import part_bounds
+from graphkit.data.recordings import recording_bounds
 from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.signal_classes import SignalClassPredictor
 from graphkit.tasks.vote import vote as vote_of
@@ -24,7 +24,8 @@ class WindowPredictor(SignalClassPredictor):
 
     Windows are as long as in training and start at the distance of validation and test, from the
     first row of each recording on. They are scaled as in training. With a scaler that has a scale
-    for each recording (``scale_per="part"``) there is none for a new recording, which is refused.
+    for each recording (``scale_per="recording"``) there is none for a new recording, which is
+    refused.
     """
 
     kind: ClassVar[str] = "windows"
@@ -84,7 +85,7 @@ class WindowPredictor(SignalClassPredictor):
         masked, logits = self._reader.mask(graph), []
         for w in windows.batches(self.batch_size):
             logits.append(self._logits(w.x, w.x_mask if masked else None))
-        found, recording, start = torch.cat(logits), windows.part, windows.start
+        found, recording, start = torch.cat(logits), windows.recording, windows.start
         if vote:
             number, found, row = vote_of(found, recording)
             first = torch.full_like(number, len(recording))
@@ -95,12 +96,12 @@ class WindowPredictor(SignalClassPredictor):
 
     def _name_short(self, graph: TemporalGraph) -> None:
         """Warn of recordings that have no window."""
-        part, bounds = part_bounds(graph.signal_part, graph.signal.shape[0])
-        short = part[bounds.diff() < self.history].tolist()
+        recording, bounds = recording_bounds(graph.signal_recording, graph.signal.shape[0])
+        short = recording[bounds.diff() < self.history].tolist()
         if short:
             more = ", ..." if len(short) > 5 else ""
             warnings.warn(
-                f"{len(short)} of {len(part)} recordings are shorter than a window of "
+                f"{len(short)} of {len(recording)} recordings are shorter than a window of "
                 f"{self.history} rows and are left out: {', '.join(map(str, short[:5]))}{more}",
                 stacklevel=3,
             )

@@ -1,4 +1,4 @@
-"""The mean of each node at that time of the day, or of the week, over the training part."""
+"""The mean of each node at that time of the day, or of the week, over the training subset."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class HistoricalAverage(nn.Module):
 
     @torch.no_grad()
     def fit(self, training: TrainingSignal) -> HistoricalAverage:
-        """Take the averages of a training part.
+        """Take the averages of a training subset.
 
         Args:
             training: Its rows, as a model sees them.
@@ -97,7 +97,7 @@ class HistoricalAverage(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, *, period: str | None = None) -> HistoricalAverage:
-        """The averages of a task's training part; over the day where there is a clock."""
+        """The averages of a task's training subset; over the day where there is a clock."""
         if period is None:
             timed = task.steps_per_day and "time_of_day" in task.covariate_names
             period = "day" if timed else "none"

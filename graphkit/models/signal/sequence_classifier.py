@@ -93,7 +93,7 @@ class SequenceClassifier(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> SequenceClassifier:
-        """A model for the parts and classes of ``task``."""
+        """A model for the recordings and classes of ``task``."""
         return cls(task.num_classes, task.num_nodes, task.in_channels, **settings)
 
     def reset_parameters(self) -> None:

@@ -251,7 +251,7 @@ class STLINK(nn.Module):
         seed: int = 0,
         **settings: Any,
     ) -> STLINK:
-        """A model for a task: coordinates from its graph, patterns from its training part.
+        """A model for a task: coordinates from its graph, patterns from its training subset.
 
         Args:
             task: A forecasting task.
@@ -295,7 +295,7 @@ class STLINK(nn.Module):
         return model
 
     def look_at(self, seen: Any, *, delay: int = 0, seed: int = 0) -> None:
-        """Take patterns of the memories, and statistics of the nodes, from a training part.
+        """Take patterns of the memories, and statistics of the nodes, from a training subset.
 
         Args:
             seen: A :class:`~graphkit.nn.signal.TrainingSignal`.

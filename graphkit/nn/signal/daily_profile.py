@@ -56,7 +56,7 @@ class DailyProfile(nn.Module):
 
     @torch.no_grad()
     def fit(self, seen: TrainingSignal) -> None:
-        """Take the means from a training part; missing readings do not count."""
+        """Take the means from a training subset; missing readings do not count."""
         x = seen.x.double()
         known = torch.ones_like(x) if seen.mask is None else seen.mask.to(x)
         if self.half_life is not None:

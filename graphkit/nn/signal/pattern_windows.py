@@ -1,4 +1,4 @@
-"""Windows of single sensors from a training part, normalised, for a memory of patterns."""
+"""Windows of single sensors from a training subset, normalised, for a memory of patterns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pattern_windows(
     """Windows of single sensors, in units of their own history's level and spread.
 
     Args:
-        seen: The training part.
+        seen: The training subset.
         history: Rows that come first.
         horizon: Rows that follow, 0 for none.
         delay: Rows between the two.

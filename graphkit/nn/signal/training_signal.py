@@ -10,7 +10,7 @@ __all__ = ["TrainingSignal"]
 
 
 class TrainingSignal(NamedTuple):
-    """The rows of the training part, as ``task.training_signal()`` gives them.
+    """The rows of the training subset, as ``task.training_signal()`` gives them.
 
     Attributes:
         x: ``[R, N, C]``, scaled, 0 where missing.

@@ -42,7 +42,7 @@ class FixedNegatives:
         sha256: refuse lists that have another one.
         graph: the graph; if given, lists are checked against its events and nodes. Default: the
             whole graph that ``train`` was cut from, if that is given.
-        train: the training part (only used in place of ``graph``).
+        train: the training subset (only used in place of ``graph``).
         seed: ignored; here so that every kind is made alike.
         allow_true: do not refuse a list that holds a true event of the same source and time.
 

@@ -119,10 +119,10 @@ class HistoricalNegatives(PastNegatives):
 
     Args:
         graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
-        train: the training part. Needed for ``history="train"``.
+        train: the training subset. Needed for ``history="train"``.
         seed: seed; the same pure draws as random negatives have.
         history: ``"past"`` (every event before the event's time) or ``"train"`` (pairs of the
-            training part only, as TGB; also before the event's time).
+            training subset only, as TGB; also before the event's time).
         pool: pool of the random negatives.
         allow_true: also draw what the source meets at that time.
     """
@@ -144,7 +144,7 @@ class HistoricalNegatives(PastNegatives):
             text = "distinct pairs of all events, each from its first event on"
         elif history == "train":
             chosen = in_training(truth, train, "history='train'")
-            text = "distinct pairs of the training part, each from its first event on"
+            text = "distinct pairs of the training subset, each from its first event on"
         else:
             raise GraphError(
                 "history", "not a history", expected="'past' or 'train'", got=repr(history)
@@ -153,9 +153,9 @@ class HistoricalNegatives(PastNegatives):
 
 
 def in_training(truth: TrueEvents, train: TemporalGraph | None, what: str) -> Tensor:
-    """bool ``[E]``: events in the period of the training part that join one of its pairs."""
+    """bool ``[E]``: events in the period of the training subset that join one of its pairs."""
     if train is None or len(train) == 0:
-        raise GraphError("train", f"{what} needs the training part", fix="Pass train=.")
+        raise GraphError("train", f"{what} needs the training subset", fix="Pass train=.")
     csr = truth.csr
     last = csr.position(train.t[-1:], right=True)
     early = torch.arange(csr.src.numel(), device=csr.src.device) < last
@@ -163,7 +163,7 @@ def in_training(truth: TrueEvents, train: TemporalGraph | None, what: str) -> Te
 
 
 def is_training_pair(truth: TrueEvents, train: TemporalGraph) -> Tensor:
-    """bool ``[E]``: events whose (source, destination) is one of the training part."""
+    """bool ``[E]``: events whose (source, destination) is one of the training subset."""
     csr = truth.csr
     known = pair_keys(train.src, train.dst, csr.num_nodes).unique()
     pair = pair_keys(csr.src, csr.dst, csr.num_nodes)

@@ -27,9 +27,9 @@ class InductiveNegatives(PastNegatives):
 
     For an event :math:`(u, v, t)` the candidates are the distinct :math:`w` with an event
     :math:`(u, w, t')`, where :math:`t'` lies after the last training event and before :math:`t`,
-    such that :math:`(u, w)` is no pair of the training part and :math:`(u, w, t)` is no event; each
-    is equally likely. Where there are none (always in training), the negatives are random ones, and
-    :attr:`pool` records for how many.
+    such that :math:`(u, w)` is no pair of the training subset and :math:`(u, w, t)` is no event;
+    each is equally likely. Where there are none (always in training), the negatives are random
+    ones, and :attr:`pool` records for how many.
 
     Source: Poursafaei et al., "Towards Better Evaluation for Dynamic Link Prediction" (NeurIPS
     2022): edges seen in the test period but not in training, and absent now. Departures (source
@@ -45,7 +45,7 @@ class InductiveNegatives(PastNegatives):
 
     Args:
         graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
-        train: the training part; required.
+        train: the training subset; required.
         seed: seed; the same pure draws as random negatives have.
         pool: pool of the random negatives.
         allow_true: also draw what the source meets at that time.
@@ -62,7 +62,7 @@ class InductiveNegatives(PastNegatives):
     ) -> None:
         if train is None or len(train) == 0:
             raise GraphError(
-                "train", "inductive negatives need the training part", fix="Pass train=."
+                "train", "inductive negatives need the training subset", fix="Pass train=."
             )
         fallback = RandomNegatives(graph, train=train, seed=seed, pool=pool, allow_true=allow_true)
         truth = fallback.truth

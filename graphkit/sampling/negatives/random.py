@@ -40,7 +40,7 @@ class RandomNegatives:
         graph: the events that are known to be true, and whose destinations form the pool. Every
             event that negatives are asked for must be one of them. Default: the whole graph that
             ``train`` was cut from.
-        train: the training part (only used in place of ``graph``).
+        train: the training subset (only used in place of ``graph``).
         seed: seed.
         pool: ``"destinations"`` of ``graph``, all ``"nodes"``, or an int64 tensor of node ids.
         allow_true: draw from the whole pool, true destinations included.

@@ -101,8 +101,8 @@ def _stretches(task: Any) -> list[Tensor]:
     """Rows that test windows look at, cut where one is left out or a recording ends."""
     rows = task.windows.covered(task.index[2]).nonzero().flatten()
     cut = rows.diff() != 1
-    if task.graph.signal_part is not None:
-        cut = cut | (task.graph.signal_part[rows].diff() != 0)
+    if task.graph.signal_recording is not None:
+        cut = cut | (task.graph.signal_recording[rows].diff() != 0)
     bounds = [0, *(cut.nonzero().flatten() + 1).tolist(), len(rows)]
     return [rows[a:b] for a, b in itertools.pairwise(bounds)]
 
@@ -110,8 +110,8 @@ def _stretches(task: Any) -> list[Tensor]:
 def _follows(graph: Any, rows: Tensor) -> bool:
     """Whether the state before the test ends right before these rows."""
     row = int(rows[0])
-    part = graph.signal_part
-    return row > 0 and (part is None or bool(part[row] == part[row - 1]))
+    recording = graph.signal_recording
+    return row > 0 and (recording is None or bool(recording[row] == recording[row - 1]))
 
 
 def _values(table: pd.DataFrame, task: Any, windows: int) -> Tensor:

@@ -27,14 +27,14 @@ def check_windows(
 ) -> None:
     """The recordings that test windows lie in, whole and one by one, cut on the task's grid."""
     metrics, expected = reference(model, task, batch_size)
-    part, asked = task.eval_windows.part, task.index[2]
+    recording, asked = task.eval_windows.recording, task.index[2]
     found = expected.prediction.new_full(expected.prediction.shape, torch.nan).double()
-    for number in part[asked].unique().tolist():
+    for number in recording[asked].unique().tolist():
         table, unit = _recording(task.graph, number, seed)
         answer = opened.call("predict", table, time_unit=unit)
-        first = int((part < number).sum())
-        assert len(answer) == int((part == number).sum()), f"windows of recording {number}"
-        mine = part[asked] == number
+        first = int((recording < number).sum())
+        assert len(answer) == int((recording == number).sum()), f"windows of recording {number}"
+        mine = recording[asked] == number
         found[mine] = _shares(answer)[asked[mine] - first]
     _compare(task, found, expected, metrics, tolerance)
 
@@ -60,8 +60,8 @@ def check_recordings(
 def _recording(graph: Any, number: int, seed: int) -> tuple[pd.DataFrame, str | None]:
     """One recording as a table, columns in another order and times in a finer unit."""
     rows = torch.arange(len(graph.signal_t))
-    if graph.signal_part is not None:
-        rows = (graph.signal_part == number).nonzero().flatten()
+    if graph.signal_recording is not None:
+        rows = (graph.signal_recording == number).nonzero().flatten()
     return readings_by_name(graph, rows, seed + number)
 
 

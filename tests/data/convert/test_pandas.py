@@ -347,7 +347,7 @@ def test_a_signal_alone_names_its_nodes() -> None:
         ({"x": pd.Series([1, 2], index=["b1", "b2"])}, "no row for the node 'a9'"),
         ({"x": pd.Series([1, 2, 3, 4], index=["b1", "b2", "a9", "c"])}, "row 3: a row belongs"),
         ({"x": pd.Series([1, 2, 3, 4], index=["b1", "b2", "a9", "b1"])}, "row 3: two rows have"),
-        ({"signal": READINGS.drop(columns="b2")}, "'signal': there is no row for the node 'b2'"),
+        ({"signal": READINGS.drop(columns="b2")}, "'signal': there is no column for the node 'b2'"),
         ({"signal": READINGS.assign(b2=["x", "y"])}, "readings of 'b2' are not numbers"),
         ({"signal": READINGS, "signal_t": [1, 2]}, "times are given twice"),
         ({"num_nodes": 5}, "'num_nodes': the number of labels differs"),

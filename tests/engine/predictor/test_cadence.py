@@ -20,9 +20,11 @@ def readings(t, kind=torch.int64):
     return Readings(t, values, values > 0)
 
 
-def graph(t, part=None, dtype=np.int64):
+def graph(t, recording=None, dtype=np.int64):
     signal = np.zeros((len(t), 2, 1), dtype=np.float32)
-    return TemporalGraph([], [], [], signal=signal, signal_t=np.array(t, dtype), signal_part=part)
+    return TemporalGraph(
+        [], [], [], signal=signal, signal_t=np.array(t, dtype), signal_recording=recording
+    )
 
 
 def call(cadence, rows, gaps, last=None):

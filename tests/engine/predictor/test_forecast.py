@@ -270,21 +270,21 @@ def test_gaps_that_begin_anew_or_are_joined():
 
 
 def test_recordings_of_a_graph_do_not_run_into_one_another():
-    frame, part = table(rows=40), np.repeat([0, 1], [29, 11])
-    graph = graph_of(frame, signal_part=part)
+    frame, recording = table(rows=40), np.repeat([0, 1], [29, 11])
+    graph = graph_of(frame, signal_recording=recording)
     task = Forecast(graph, history=HISTORY, horizon=HORIZON, horizons=(), split=(0.3, 0.3))
     predictor = Predictor(Mean(), task)
     found = predictor.forecast(1, frame=graph)
     assert len(found) == (29 - HISTORY + 1) + (11 - HISTORY + 1)
-    later = graph_of(table(rows=10, start=40), signal_part=np.repeat([0, 1], [2, 8]))
+    later = graph_of(table(rows=10, start=40), signal_recording=np.repeat([0, 1], [2, 8]))
     predictor.observe(later)
     assert predictor._last.t.tolist() == later.signal_t[-HISTORY:].tolist()
-    short = graph_of(table(rows=4, start=50), signal_part=np.repeat([0, 1], [2, 2]))
+    short = graph_of(table(rows=4, start=50), signal_recording=np.repeat([0, 1], [2, 2]))
     predictor.observe(short)
     with pytest.raises(GraphError, match="too few rows"):
         predictor.forecast()
     short = Forecast(
-        graph_of(frame, signal_part=np.repeat([0, 1], [37, 3])),
+        graph_of(frame, signal_recording=np.repeat([0, 1], [37, 3])),
         history=HISTORY, horizon=HORIZON, horizons=(), split=(0.3, 0.3),
     )  # fmt: skip
     assert len(Predictor(Mean(), short)._last.t) == 3
@@ -294,7 +294,7 @@ def test_recordings_of_a_graph_do_not_run_into_one_another():
 def test_what_does_not_fit():
     predictor, _ = build(table(rows=50))
     more = table(rows=10, start=50)
-    with pytest.raises(GraphError, match="no row for the node 'b'"):
+    with pytest.raises(GraphError, match="no column for the node 'b'"):
         predictor.observe(more.drop(columns="b", level=0))
     with pytest.raises(GraphError, match="the node 'b' has no channel 'flow'"):
         predictor.observe(more.drop(columns=[("b", "flow")]))

@@ -39,12 +39,12 @@ def graph(rows=(40, 33, 10, 64), missing=False, seed=0, step=4, unit="ms", **mor
     signal = draw.normal(size=(sum(rows), 3, 1)).astype(np.float32) * 4 + 1
     if missing:
         signal[draw.random(signal.shape) < 0.15] = np.nan
-    part = np.repeat(np.arange(len(rows)), rows)
-    t = (np.arange(sum(rows)) + 1000 * part) * step  # recordings lie apart
+    recording = np.repeat(np.arange(len(rows)), rows)
+    t = (np.arange(sum(rows)) + 1000 * recording) * step  # recordings lie apart
     labels = {"y": np.arange(len(rows)) % 2, "split": (["train", "val", "test"] * 9)[: len(rows)]}
     return TemporalGraph(
-        [], [], [], node_names=NAMES, signal=signal, signal_t=t, signal_part=part, time_unit=unit,
-        parts=labels, class_names={"parts.y": CLASSES}, **more,
+        [], [], [], node_names=NAMES, signal=signal, signal_t=t, signal_recording=recording,
+        time_unit=unit, recordings=labels, class_names={"recordings.y": CLASSES}, **more,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def build(model=None, rows=(100,) * 4, missing=False, **options):
 
 
 def frame_of(g, number):
-    rows = (g.signal_part == number).numpy()
+    rows = (g.signal_recording == number).numpy()
     frame = pd.DataFrame(g.signal[rows, :, 0].numpy(), index=g.signal_t[rows].numpy())
     if g.signal_mask is not None:
         frame = frame.where(g.signal_mask[rows, :, 0].numpy())
@@ -173,7 +173,7 @@ def test_times():
 def test_what_does_not_fit():
     predictor, _ = build()
     frame = frame_of(graph((40,)), 0)
-    with pytest.raises(GraphError, match="no row for the node 'Cz'"):
+    with pytest.raises(GraphError, match="no column for the node 'Cz'"):
         predictor.predict(frame.drop(columns="Cz"))
     with pytest.raises(GraphError, match="belongs to no node"):
         predictor.predict(frame.assign(Oz=1.0))
@@ -196,7 +196,7 @@ class Broken(Power):
 
 
 def test_a_scale_for_each_recording():
-    predictor, _ = build(scaler="standard", scale_per="part")
+    predictor, _ = build(scaler="standard", scale_per="recording")
     with pytest.raises(GraphError, match="no scale for a recording that the data of training lack"):
         predictor.predict(frame_of(graph((40,)), 0))
     with pytest.raises(GraphError, match="scale_per"):  # number 0 is not the recording of training
@@ -246,7 +246,7 @@ def test_recordings_of_any_length(missing):
 def test_recordings_that_do_not_fit():
     predictor, _ = recordings()
     frame = frame_of(graph((40,)), 0)
-    with pytest.raises(GraphError, match="no row for the node 'Cz'"):
+    with pytest.raises(GraphError, match="no column for the node 'Cz'"):
         predictor.predict(frame.drop(columns="Cz"))
     with pytest.raises(GraphError, match="the rows lie further apart or closer together"):
         predictor.predict(frame.set_axis(frame.index * 2))

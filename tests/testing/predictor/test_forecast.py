@@ -70,7 +70,7 @@ def test_recordings_and_rows_that_are_unevenly_spaced() -> None:
     asked = Forecast(apart, history=6, horizon=3, horizons=())
     check_predictor(registry.get("model", "gru").from_task(asked), asked, separate_process=False)
     days = TemporalGraph(
-        [], [], [], signal=signal, signal_t=hours, time_unit="h", signal_part=hours // 24
+        [], [], [], signal=signal, signal_t=hours, time_unit="h", signal_recording=hours // 24
     )
     asked = Forecast(days, history=6, horizon=3, horizons=(), split=(0.3, 0.3))
     check_predictor(registry.get("model", "gru").from_task(asked), asked, separate_process=False)

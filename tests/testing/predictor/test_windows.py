@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph, registry
-from graphkit.data.window_splits import BlockSplit, PartSplit
+from graphkit.data.window_splits import BlockSplit, RecordingSplit
 from graphkit.datasets.eeg_twin import eeg_twin
 from graphkit.tasks import RecordingClassification, WindowClassification
 from graphkit.testing.predictor import check_predictor
@@ -23,9 +23,9 @@ def eeg(missing: float = 0.0) -> TemporalGraph:
     signal[torch.rand(signal.shape, generator=draw) < missing] = torch.nan
     return TemporalGraph(
         [], [], [], node_names=graph.node_names, signal=signal, signal_t=graph.signal_t,
-        signal_part=graph.signal_part, time_unit="ns",
-        parts={"y": graph.parts["y"], "clip": graph.parts["clip"]},
-        class_names={"parts.y": ["calm", "alert"]},
+        signal_recording=graph.signal_recording, time_unit="ns",
+        recordings={"y": graph.recordings["y"], "clip": graph.recordings["clip"]},
+        class_names={"recordings.y": ["calm", "alert"]},
     )  # fmt: skip
 
 
@@ -44,8 +44,8 @@ def clips(missing: bool = False) -> RecordingClassification:
         signal[draw.random(signal.shape) < 0.1] = np.nan
     graph = TemporalGraph(
         [], [], [], node_names=["hip", "knee", "foot", "hand", "head"], signal=signal,
-        signal_part=np.repeat(np.arange(12), lengths), column_names={"signal": ["x", "y"]},
-        parts={"y": np.arange(12) % 3, "split": ["train"] * 6 + ["val"] * 3 + ["test"] * 3},
+        signal_recording=np.repeat(np.arange(12), lengths), column_names={"signal": ["x", "y"]},
+        recordings={"y": np.arange(12) % 3, "split": ["train"] * 6 + ["val"] * 3 + ["test"] * 3},
     )  # fmt: skip
     return RecordingClassification(graph)
 
@@ -69,7 +69,7 @@ def test_every_model_of_recordings(entry: registry.Entry, missing: bool) -> None
 @pytest.mark.parametrize(
     "options",
     [
-        {"split": PartSplit("clip", test=[1], val=[2])},
+        {"split": RecordingSplit("clip", test=[1], val=[2])},
         {"eval_stride": 11, "split": BlockSplit(3, 1)},
         {"scaler": "maxabs", "scale_per": "channel"},
     ],
@@ -86,7 +86,7 @@ def test_in_a_fresh_process() -> None:
 
 
 def test_a_scale_for_each_recording_is_refused_by_name() -> None:
-    asked = windows(scaler="standard", scale_per="part")
+    asked = windows(scaler="standard", scale_per="recording")
     model = registry.get("model", "csp_lda").from_task(asked)
-    with pytest.raises(Exception, match="scale_per='part' has no scale for a recording"):
+    with pytest.raises(Exception, match="scale_per='recording' has no scale for a recording"):
         check_predictor(model, asked, separate_process=False)

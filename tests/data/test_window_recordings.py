@@ -1,4 +1,4 @@
-"""Windows of a signal in parts: none crosses a border, and each knows where it is."""
+"""Windows of a signal in recordings: none crosses a border, and each knows where it is."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from graphkit import GraphError, TemporalGraph
 
 
 def build(lengths: list[int]) -> TemporalGraph:
-    part = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-    steps = len(part)
+    recording = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    steps = len(recording)
     signal = torch.arange(steps * 2 * 3).float().view(steps, 2, 3)
     mask = torch.arange(steps * 2 * 3).view(steps, 2, 3) % 7 != 0
-    return TemporalGraph([], [], [], signal=signal, signal_mask=mask, signal_part=part)
+    return TemporalGraph([], [], [], signal=signal, signal_mask=mask, signal_recording=recording)
 
 
 def naive(lengths: list[int], rows: int, stride: int) -> list[tuple[int, int]]:
-    """Part and first row of every window."""
+    """Recording and first row of every window."""
     found, at = [], 0
-    for part, length in enumerate(lengths):
+    for recording, length in enumerate(lengths):
         for j in range(0, length, stride):
             if j + rows <= length:
-                found.append((part, at + j))
+                found.append((recording, at + j))
         at += length
     return found
 
@@ -50,7 +50,7 @@ def test_no_window_crosses_a_border(
         return
     windows = g.windows(history, horizon, stride, delay=delay)
     expected = naive(lengths, rows, stride)
-    assert windows.part.tolist() == [p for p, _ in expected]
+    assert windows.recording.tolist() == [p for p, _ in expected]
     assert windows.start.tolist() == [s for _, s in expected]
     assert len(windows) == len(expected)
     everything, gathered = windows[:], windows[torch.arange(len(windows))]
@@ -58,9 +58,9 @@ def test_no_window_crosses_a_border(
     for i, (_, start) in enumerate(expected):
         for w in (
             windows[i],
-            type(everything)(*(part[i] for part in everything)),
-            type(everything)(*(part[i] for part in gathered)),
-            type(everything)(*(part[-1 - i] for part in backwards)),
+            type(everything)(*(recording[i] for recording in everything)),
+            type(everything)(*(recording[i] for recording in gathered)),
+            type(everything)(*(recording[-1 - i] for recording in backwards)),
         ):
             assert torch.equal(w.x, g.signal[start : start + history])
             assert torch.equal(w.x_mask, g.signal_mask[start : start + history])
@@ -69,10 +69,10 @@ def test_no_window_crosses_a_border(
             assert torch.equal(w.t, g.signal_t[start : start + rows])
 
 
-def test_slices_within_a_part_are_views() -> None:
+def test_slices_within_a_recording_are_views() -> None:
     g = build([10, 3, 10])
     windows = g.windows(3, 1, 2)
-    assert windows.part.tolist() == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert windows.recording.tolist() == [0, 0, 0, 0, 2, 2, 2, 2]
     for batch in (windows[0:4], windows[4:8:2], windows[5]):
         assert batch.x.untyped_storage().data_ptr() == g.signal.untyped_storage().data_ptr()
     across = windows[2:6]
@@ -83,15 +83,17 @@ def test_slices_within_a_part_are_views() -> None:
 def test_a_slice_of_the_graph_has_windows_of_what_is_left() -> None:
     g = build([10, 3, 10]).between(7, 20)
     windows = g.windows(3, 0)
-    assert windows.part.tolist() == [0, 1, 2, 2, 2, 2, 2]
+    assert windows.recording.tolist() == [0, 1, 2, 2, 2, 2, 2]
     assert windows.start.tolist() == [0, 3, 6, 7, 8, 9, 10]
     assert windows[0].t.tolist() == [7, 8, 9]
 
 
 def test_memory_does_not_grow_with_the_windows(plain_memory: None) -> None:
     resource = pytest.importorskip("resource")
-    part = torch.arange(20).repeat_interleave(1000)
-    g = TemporalGraph([], [], [], signal=torch.zeros(20_000, 50, 10), signal_part=part)  # 40 MB
+    recording = torch.arange(20).repeat_interleave(1000)
+    g = TemporalGraph(
+        [], [], [], signal=torch.zeros(20_000, 50, 10), signal_recording=recording
+    )  # 40 MB
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     windows = g.windows(100, 100)
     total = sum(len(windows[i : i + 801].x) for i in range(0, len(windows), 801))

@@ -8,9 +8,10 @@ from typing import Any
 
 from benchmarks import _settings
 from graphkit import fit, registry, renamed
+from graphkit.engine import fit_many
 from graphkit.errors import GraphError
 
-__all__ = ["Plans", "Row", "complete", "fit_names", "models_that", "sweep_rows"]
+__all__ = ["Plans", "Row", "can_stack", "complete", "fit_names", "models_that", "sweep_rows"]
 
 Row = tuple[str, dict[str, Any]]
 """A model, and what is set for this row alone: keys and values as of ``--set``."""
@@ -42,9 +43,22 @@ def models_that(models: list[str], otherwise: str, **facts: Any) -> dict[str, Ca
     return makers
 
 
-def fit_names() -> set[str]:
-    """Arguments of :func:`graphkit.fit` that are settings; the command gives the others."""
-    return set(inspect.signature(fit).parameters) - _BY_COMMAND
+def fit_names(*, checkpoints: bool = True) -> set[str]:
+    """Arguments of :func:`graphkit.fit` that are settings; the command gives the others.
+
+    Args:
+        checkpoints: Whether the command writes checkpoints while it trains.
+    """
+    without = _BY_COMMAND if checkpoints else _BY_COMMAND | {"checkpoint_every"}
+    return set(inspect.signature(fit).parameters) - without
+
+
+def can_stack(model: Any, settings: _settings.Settings) -> bool:
+    """Whether runs of a model with these settings can be trained as one stack."""
+    return (
+        hasattr(model, "stack")
+        and settings.fit.keys() <= inspect.signature(fit_many).parameters.keys()
+    )
 
 
 def complete(
@@ -53,7 +67,10 @@ def complete(
     values: dict[str, Any],
     options: dict[str, Any],
     known: dict[str, set[str] | None],
-    task_names: set[str],
+    task: Any,
+    *,
+    without: set[str] = frozenset(),
+    fit_settings: set[str] | None = None,
 ) -> _settings.Settings:
     """Put what the command line says over the settings of a model's file.
 
@@ -64,20 +81,24 @@ def complete(
         options: The command's arguments, of which ``--epochs``, ``--batch-size``, ``--device``
             and ``--threads`` have the last word.
         known: Names of the settings of every model of the command.
-        task_names: Names of the settings of the task.
+        task: The task's class.
+        without: Settings of the task that the command gives.
+        fit_settings: Names of the settings of :func:`graphkit.fit`; by default all.
 
     Raises:
-        UnknownNameError: Nothing takes one of the values.
+        UnknownNameError: Nothing takes one of the values; the message lists what is taken.
+        GraphError: A value is of a wrong type.
     """
     _settings.apply(
         found,
         model,
         values,
         model_names=known[model],
-        fit_names=fit_names(),
-        task_names=task_names,
+        fit_names=fit_names() if fit_settings is None else fit_settings,
+        task_names=_settings.task_settings(task) - without,
         others=known,
     )
+    _settings.check_types(found, registry.get("model", model), task)
     for name in _OWN_ARGUMENTS:
         if options.get(name) is not None:
             found.fit[name] = options[name]

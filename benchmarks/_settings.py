@@ -10,11 +10,12 @@ from typing import Any
 from graphkit import renamed
 from graphkit.cli.settings_text import (
     apply,
+    check_types,
     known_settings,
-    optional_parameters,
     parse,
     parse_sweep,
     scopes,
+    task_settings,
 )
 from graphkit.errors import GraphError, UnknownNameError
 
@@ -22,12 +23,13 @@ __all__ = [
     "CONFIGS",
     "Settings",
     "apply",
+    "check_types",
     "known_settings",
     "named",
-    "optional_parameters",
     "parse",
     "parse_sweep",
     "read",
+    "task_settings",
 ]
 
 CONFIGS = Path(__file__).parent / "configs"

@@ -57,8 +57,8 @@ def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> i
         folder = folder / "tuned"
     models = [_ALIASES.get(name, name) for name in _command.names(options["model"], "--model")]
     seeds = _command.seeds(options["seeds"])
-    graph = load(options["data"])
     plans = {m: _settings(m, options, task_class, folder, models) for m in models}
+    graph = load(options["data"])
     results = (
         _train(model, seed, graph, settings, task_class, job)
         for model, settings in plans.items()
@@ -73,28 +73,16 @@ def _settings(
 ) -> Any:
     """Settings of a model from its file, then from the command line; checks every name."""
     from benchmarks import _plans, _settings
-    from graphkit.tasks.snapshot_timeline import Timeline
-
-    def takes(*functions: Any) -> set[str]:
-        return {
-            p.name
-            for f in functions
-            for p in inspect.signature(f).parameters.values()
-            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        }
 
     makers = _plans.models_that(models, "does not do this over snapshots", tasks=task_class.name)
-    known = {}
-    for name, make in makers.items():
-        known[name] = takes(make, make.from_task) - {"in_channels", "task"}
+    known = {name: _settings.known_settings(make) for name, make in makers.items()}
     found = _settings.read(model, options["data"], folder)
     if options["settings"] == "pair_history":
         more = _settings.read("_pair_history", options["data"], folder)
         for part in ("model", "fit", "task"):
             getattr(found, part).update(getattr(more, part))
-    task_names = takes(task_class, Timeline) - {"graph", "labels"}
     values = _settings.parse(options["set"])
-    _plans.complete(found, model, values, options, known, task_names)
+    _plans.complete(found, model, values, options, known, task_class)
     if options.get("mode") is not None:
         found.task["mode"] = options["mode"]
     return found

@@ -60,6 +60,7 @@ def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any
     from benchmarks import _plans, _settings
     from graphkit import registry
     from graphkit.tasks import RecordingClassification
+    from graphkit.typed import check_values
 
     found = _settings.read(_MODEL, options["data"])
     own = _settings.read(f"action/{encoder}", options["data"])
@@ -78,12 +79,17 @@ def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any
         if owner == encoder:
             inner[name] = value
     model_names = _options(registry.get("model", _MODEL)) - {"encoder", "encoder_settings"}
-    task_names = set(inspect.signature(RecordingClassification).parameters) - {
-        "graph",
-        "split",
-        "seed",
-    }
-    _plans.complete(found, _MODEL, values, options, {_MODEL: model_names}, task_names)
+    _plans.complete(
+        found,
+        _MODEL,
+        values,
+        options,
+        {_MODEL: model_names},
+        RecordingClassification,
+        without={"split", "seed"},
+        fit_settings=_plans.fit_names(checkpoints=False),
+    )
+    inner = check_values(inner, [registry.get("sequence_encoder", encoder)], text=True)
     found.model["encoder_settings"] = inner
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import inspect
 import json
 import statistics
 import sys
@@ -96,22 +95,25 @@ def _plan(models: list[str], options: dict[str, Any], task: dict[str, Any]) -> P
     from graphkit.tasks import WindowClassification
 
     makers = _plans.models_that(models, "does not classify windows", tasks="window_classification")
-    known = {
-        name: _settings.optional_parameters(make.from_task, make.__init__) | {"hops", "super_hops"}
-        for name, make in makers.items()
-    }
-    fit_names = _plans.fit_names()
-    task_names = set(inspect.signature(WindowClassification).parameters) - {
-        "graph",
-        "split",
-        "seed",
-    }
+    known = {name: _settings.known_settings(make) or set() for name, make in makers.items()}
+    fit_names = _plans.fit_names(checkpoints=False)
+    without = {"split", "seed"}
+    task_names = _settings.task_settings(WindowClassification) - without
     values = _settings.parse(options["set"])
 
     def settings(model: str, changes: dict[str, Any]) -> Settings:
         found = _settings.read(model, options["data"], _FOLDER)
         found.task = {**task, **found.task}
-        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
+        return _plans.complete(
+            found,
+            model,
+            {**values, **changes},
+            options,
+            known,
+            WindowClassification,
+            without=without,
+            fit_settings=fit_names,
+        )
 
     def key_for(model: str, owner: str, name: str) -> str:
         if owner not in ("", model) or name not in known[model] | fit_names | task_names:
@@ -131,6 +133,7 @@ def _train(
     settings: Any,
 ) -> list[Result]:
     """All folds with all seeds: as one stack if the model can, else one after the other."""
+    from benchmarks._plans import can_stack
     from graphkit import registry, seed_everything
     from graphkit.engine import fit, fit_many
     from graphkit.tasks import WindowClassification
@@ -150,7 +153,7 @@ def _train(
     models = [build(seed, task) for (seed, _), task in zip(jobs, tasks)]
     fitting = {"threads": 1, **settings.fit}
     began = time.perf_counter()
-    if hasattr(kind, "stack") and len(jobs) > 1:
+    if can_stack(kind, settings) and len(jobs) > 1:
         results = fit_many(
             models, tasks, seeds=[seed for seed, _ in jobs], name=label, progress=True, **fitting
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,15 +71,17 @@ def _plan(options: dict[str, Any]) -> Plans:
 
     models = _command.names(options["model"], "--model")
     makers = _plans.models_that(models, "is no forecaster", tasks="forecast")
-    known = {name: _known(make) for name, make in makers.items()}
+    known = {name: _settings.known_settings(make) or set() for name, make in makers.items()}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()
-    task_names = set(inspect.signature(Forecast).parameters) - {"graph", "seed"}
+    task_names = _settings.task_settings(Forecast) - {"seed"}
 
     def settings(model: str, changes: dict[str, Any]) -> Settings:
         found = _settings.read(model, options["data"], _FOLDER)
         found.task = {**_settings.read("_task", options["data"], _FOLDER).task, **found.task}
-        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
+        return _plans.complete(
+            found, model, {**values, **changes}, options, known, Forecast, without={"seed"}
+        )
 
     def key_for(model: str, owner: str, name: str) -> str | None:
         if owner:
@@ -91,15 +92,6 @@ def _plan(options: dict[str, Any]) -> Plans:
     for model in models:  # all rows of a model, then the next
         rows |= _plans.sweep_rows([model], options["sweep"], key_for)
     return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
-
-
-def _known(make: Any) -> set[str]:
-    """Names of a model's settings."""
-    from benchmarks._settings import optional_parameters
-
-    names = optional_parameters(make.from_task, make.__init__)
-    names |= {"hidden_channels"} & set(inspect.signature(make.__init__).parameters)
-    return names - {"target_channels", "covariate_names"}
 
 
 def _train(label: str, model: str, seed: int, graph: Any, settings: Any, job: Any) -> Any:

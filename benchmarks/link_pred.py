@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +93,10 @@ def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
     known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
     fit_names = _plans.fit_names()
-    task_names = set(inspect.signature(LinkPrediction).parameters) - {"graph"}
 
     def settings(model: str, changes: dict[str, Any], dataset: str) -> _settings.Settings:
         found = _settings.read(model, dataset)
-        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
+        return _plans.complete(found, model, {**values, **changes}, options, known, LinkPrediction)
 
     def key_for(model: str, owner: str, name: str) -> str | None:
         takes = known[model] is None or name in known[model] | fit_names

@@ -76,20 +76,27 @@ def _plan(models: list[str], options: dict[str, Any]) -> Plans:
     """For each row of the table its model and its settings. Checks every name."""
     from benchmarks import _plans, _settings
     from graphkit.tasks import NodeClassification
-    from graphkit.tasks.node_splits import RANDOM_OPTIONS
 
     makers = _plans.models_that(
         models, "does not classify the nodes of a static graph", tasks="node_classification"
     )
     known = {name: _settings.known_settings(make) for name, make in makers.items()}
     values = _settings.parse(options["set"])
-    fit_names = _plans.fit_names()
-    task_names = set(inspect.signature(NodeClassification).parameters) | RANDOM_OPTIONS
-    task_names -= {"graph", "seed", "split", "random_options"}
+    # Nothing is done by halves (a run takes seconds), and a batch is the whole graph.
+    fit_names = _plans.fit_names(checkpoints=False) - {"batch_size"}
 
     def settings(model: str, changes: dict[str, Any]) -> Settings:
         found = _settings.read(model, options["data"])
-        return _plans.complete(found, model, {**values, **changes}, options, known, task_names)
+        return _plans.complete(
+            found,
+            model,
+            {**values, **changes},
+            options,
+            known,
+            NodeClassification,
+            without={"seed", "split"},
+            fit_settings=fit_names,
+        )
 
     def key_for(model: str, owner: str, name: str) -> str | None:
         if owner not in ("", model):
@@ -112,6 +119,7 @@ def _train(
 ) -> list[Result]:
     """A group of runs: as one stack if the model can, else one after the other."""
     from benchmarks._job import sign
+    from benchmarks._plans import can_stack
     from graphkit import registry, seed_everything
     from graphkit.engine import fit, fit_many
     from graphkit.tasks import NodeClassification
@@ -125,8 +133,7 @@ def _train(
         return kind.from_graph(graph, **settings.model)
 
     began = time.perf_counter()
-    if hasattr(kind, "stack") and len(seeds) > 1:
-        fitting.pop("batch_size", None)
+    if can_stack(kind, settings) and len(seeds) > 1:
         results = fit_many([build(s) for s in seeds], tasks, seeds=seeds, **fitting)
     else:
         fitting["progress"] = False

@@ -4,8 +4,8 @@ What is written goes to a hidden name beside the target and takes the target's n
 complete and on disk. A reader finds the old content or the new one. A process that is killed leaves
 its hidden file, which the next writer of the same target removes.
 
-Folders that one process alone may write to are made under a new name (:func:`new_folder`)
-and held while they are written to (:func:`held`).
+Folders that only one process may write to are made under a name that no other has
+(:func:`new_folder`) and held while they are written to (:func:`held`).
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         for file in hidden.rglob("*"):
             _sync(file)
         _sync(hidden)
-        if not path.exists():
-            os.replace(hidden, path)
-        elif not _exchange(hidden, path):
+        if not _takes_name(hidden, path) and not _exchange(hidden, path):
             os.replace(path, old)
             try:
                 os.replace(hidden, path)
@@ -197,6 +195,19 @@ def held(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
         yield
     finally:
         os.close(handle)
+
+
+def _takes_name(hidden: Path, path: Path) -> bool:
+    """Give a directory a name if nothing has it, also a moment later."""
+    if path.exists():
+        return False
+    try:
+        os.replace(hidden, path)
+    except OSError:
+        if path.exists():  # another writer came first
+            return False
+        raise
+    return True
 
 
 def _hidden(path: Path, role: str = "new") -> Path:

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from graphkit import files
-from graphkit.files import sweep, whole_directory, whole_file, write_atomically, write_text
+from graphkit.errors import GraphError
+from graphkit.files import (
+    held,
+    new_folder,
+    sweep,
+    sweep_folder,
+    whole_directory,
+    whole_file,
+    write_atomically,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -148,3 +158,90 @@ def test_killed_at_any_moment_a_whole_directory_is_there(tmp_path: Path) -> None
     with whole_directory(path):
         pass
     assert names(tmp_path) == ["d"]
+
+
+def test_a_folder_is_swept_of_what_killed_writers_left(tmp_path: Path) -> None:
+    dead, mine = 2**22 + 12345, f".{os.getpid()}@{files._host()}-newabc.tmp-c.txt"
+    elsewhere = f".{dead}@0a0a0a0a-newabc.tmp-d.txt"  # of a process of another machine
+    left = [f".{dead}-newabc.tmp-a.txt", f".{dead}@{files._host()}-newabc.tmp-b.txt"]
+    for name in (*left, mine, elsewhere, "e.txt"):
+        (tmp_path / name).write_text("half")
+    sweep_folder(tmp_path)
+    assert names(tmp_path) == sorted([mine, elsewhere, "e.txt"])
+    os.utime(tmp_path / elsewhere, (0, 0))
+    sweep_folder(tmp_path)
+    assert names(tmp_path) == sorted([mine, "e.txt"])
+
+
+def test_two_directories_of_one_name_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other writer comes between the look and the rename."""
+    path, real = tmp_path / "d", os.replace
+
+    def replace(a: Path, b: Path) -> None:
+        monkeypatch.setattr(os, "replace", real)
+        with whole_directory(path) as part:
+            (part / "other").write_text("")
+        real(a, b)
+
+    with whole_directory(path) as part:
+        (part / "own").write_text("")
+        monkeypatch.setattr(os, "replace", replace)
+    assert names(path) == ["own"]
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_new_folder_is_nobody_elses(tmp_path: Path) -> None:
+    made = [new_folder(tmp_path / "deep" / "run") for _ in range(3)]
+    assert [folder.name for folder in made] == ["run", "run-2", "run-3"]
+    assert all(folder.is_dir() for folder in made)
+    (tmp_path / "file").write_text("")
+    assert new_folder(tmp_path / "file").name == "file-2"
+
+
+def _holds(folder: Path, ready, seconds: float) -> None:
+    with held(folder):
+        ready.set()
+        time.sleep(seconds)
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="the system cannot lock folders")
+def test_a_held_folder_is_refused_until_its_process_ends(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_holds, args=(tmp_path / "d", ready, 600))
+    process.start()
+    assert ready.wait(100)
+    with pytest.raises(GraphError, match="another run is writing to"), held(tmp_path / "d"):
+        pass
+    process.kill()
+    process.join()
+    with held(tmp_path / "d"):
+        assert names(tmp_path / "d") == [], "nothing is left by it"
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="the system cannot lock folders")
+def test_a_held_folder_can_be_waited_for(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_holds, args=(tmp_path, ready, 0.5))
+    process.start()
+    assert ready.wait(100)
+    with held(tmp_path, wait=True):
+        process.join(10)
+        assert process.exitcode == 0
+
+
+def test_where_folders_cannot_be_locked_they_are_not_held(tmp_path, monkeypatch) -> None:
+    class Share:
+        LOCK_EX = LOCK_NB = 0
+
+        @staticmethod
+        def flock(handle: int, how: int) -> None:
+            raise OSError(errno.ENOTSUP, "not supported")
+
+    for system in (Share, None):
+        monkeypatch.setattr(files, "fcntl", system)
+        with held(tmp_path), held(tmp_path):
+            pass

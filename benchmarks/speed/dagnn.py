@@ -59,7 +59,7 @@ class OneRun:
         self.best = float("-inf")
 
     def epoch(self) -> None:
-        """One training step, then log likelihood and accuracy of every part."""
+        """One training step, then log likelihood and accuracy of every subset."""
         query = next(self.task.stream("train").start())
         self.model.train()
         self.optimizer.zero_grad()

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
+import textwrap
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from graphkit import renamed
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.typed import check_values
 
 __all__ = [
     "SettingGroups",
     "apply",
+    "check_types",
     "known_settings",
     "optional_parameters",
     "parse",
     "parse_sweep",
     "scopes",
+    "task_functions",
+    "task_settings",
 ]
 
 
@@ -71,18 +78,71 @@ def optional_parameters(*functions: Any) -> set[str]:
 def known_settings(make: Any) -> set[str] | None:
     """Names that a model's ``from_task`` or ``from_graph`` takes; ``None`` if it takes any.
 
-    Each of the two that takes any settings passes them on, at last to the constructor.
+    Each of the two that takes any settings passes them on, at last to the constructor; what it
+    passes of its own, such as sizes of the data, cannot be set.
     """
-    names: set[str] = set()
     makers = [getattr(make, name, None) for name in ("from_task", "from_graph", "__init__")]
-    for function in filter(None, makers):
-        names |= optional_parameters(function)
-        parameters = inspect.signature(function).parameters.values()
+    chain = [maker for maker in makers if maker is not None]
+    names: set[str] = set()
+    given: set[str] = set()
+    opaque = False
+    while chain:
+        function = chain.pop(0)
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if opaque:
+            named = [p for p in named if p.kind is p.KEYWORD_ONLY or p.default is not p.empty]
+        names |= {p.name for p in named} - given
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    else:
-        return None
+            return names
+        names |= _popped(function)
+        following, given = _passed(function, make)
+        opaque = following is None or _spreads(function)
+        if following in chain:
+            chain = chain[chain.index(following) :]
+    return None
+
+
+def task_functions(make: Any) -> list[Callable[..., Any]]:
+    """A task, and what it passes settings on to."""
+    from graphkit.tasks.node_splits import random_split
+    from graphkit.tasks.snapshot_timeline import Timeline
+
+    passed_on = {"timeline": Timeline, "random_options": random_split}
+    found = [make]
+    for parameter in inspect.signature(make).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD and parameter.name in passed_on:
+            found.append(passed_on[parameter.name])
+    return found
+
+
+def task_settings(make: Any) -> set[str]:
+    """Names of the settings of a task; those that it passes on too."""
+    first, *others = task_functions(make)
+    names = optional_parameters(first)
+    if others:
+        names |= optional_parameters(*others) - {"labels", "within", "graph"}
     return names
+
+
+def check_types(settings: SettingGroups, model: Any, task: Any) -> None:
+    """Refuse settings of a wrong type; in place.
+
+    Args:
+        settings: Those of one training.
+        model: The model's class.
+        task: The task's class.
+
+    Raises:
+        GraphError: A value is of another type than the argument that it is for.
+    """
+    from graphkit import fit
+
+    ways = [getattr(model, name, None) for name in ("from_task", "from_graph", "__init__")]
+    groups = {"fit": [fit], "task": task_functions(task), "model": [way for way in ways if way]}
+    for group, functions in groups.items():
+        values = getattr(settings, group)
+        values.update(check_values(values, functions, text=True))
 
 
 def apply(
@@ -149,6 +209,55 @@ def apply(
 def scopes(section: str, model: str) -> tuple[str, ...]:
     """Where an old name of a setting may be listed."""
     return (section, model) if section == "model" else (section,)
+
+
+def _passed(function: Any, make: Any) -> tuple[Any | None, set[str]]:
+    """Where a maker passes settings on to, and names of what it passes of its own."""
+    for call in _calls(function):
+        callee = call.func
+        if isinstance(callee, ast.Name) and callee.id == "cls":
+            takes, first = make.__init__, 1
+        elif isinstance(callee, ast.Attribute) and getattr(callee.value, "id", "") == "cls":
+            takes, first = getattr(make, callee.attr, None), 0
+        else:
+            continue
+        if takes is None or not any(k.arg is None for k in call.keywords):
+            continue
+        parameters = list(inspect.signature(takes).parameters)
+        given = set(parameters[first : first + len(call.args)])
+        return takes, given | {k.arg for k in call.keywords if k.arg is not None}
+    return None, set()
+
+
+def _spreads(function: Any) -> bool:
+    """Whether a maker passes on what another function returns, whose names are not to be seen."""
+    return any(
+        keyword.arg is None and isinstance(keyword.value, ast.Call)
+        for call in _calls(function)
+        for keyword in call.keywords
+    )
+
+
+def _popped(function: Any) -> set[str]:
+    """Names in ``{key: settings.pop(key) for key in ("a", "b") if key in settings}``."""
+    comprehensions = [n for n in ast.walk(_tree(function)) if isinstance(n, ast.DictComp)]
+    return {
+        name.value
+        for node in comprehensions
+        if ".pop(" in ast.unparse(node.value) and isinstance(node.generators[0].iter, ast.Tuple)
+        for name in node.generators[0].iter.elts
+    }
+
+
+def _calls(function: Any) -> list[ast.Call]:
+    return [node for node in ast.walk(_tree(function)) if isinstance(node, ast.Call)]
+
+
+def _tree(function: Any) -> ast.AST:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):  # no source at hand
+        return ast.Module([], [])
 
 
 def _value(text: str) -> Any:

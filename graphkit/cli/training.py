@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,27 +62,37 @@ class Training:
             )
         return cls(task, model, tasks[task].facts["view"])
 
-    def settle(self, assignments: Iterable[str], given: dict[str, dict[str, Any]]) -> None:
+    def settle(
+        self,
+        assignments: Iterable[str],
+        given: dict[str, dict[str, Any]],
+        *,
+        checkpoints: bool = True,
+    ) -> None:
         """Take the settings.
 
         Args:
             assignments: Of ``--set``.
             given: Those of other arguments, by group; they go before ``--set``.
+            checkpoints: Whether checkpoints are written, so that how often can be set.
 
         Raises:
             UnknownNameError: Nothing takes one of them.
+            GraphError: One is of a wrong type.
         """
         from graphkit import fit, registry
 
+        without = _BY_COMMAND if checkpoints else _BY_COMMAND | {"checkpoint_every"}
         make = registry.get("model", self.model_name)
         names = settings_text.known_settings(make)
-        task_names = self._task_names()
+        task = registry.get("task", self.task_name)
+        task_names = settings_text.task_settings(task)
         settings_text.apply(
             self,
             self.model_name,
             settings_text.parse(list(assignments)),
             model_names=names,
-            fit_names=settings_text.optional_parameters(fit) - _BY_COMMAND,
+            fit_names=settings_text.optional_parameters(fit) - without,
             task_names=task_names,
             others={self.model_name: names},
         )
@@ -99,6 +108,7 @@ class Training:
             if name not in task_names:
                 raise UnknownNameError(f"setting of {self.task_name}", name, task_names)
             self.task[name] = value
+        settings_text.check_types(self, make, task)
 
     def read(self, path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
         """The graph that a file or a folder holds.
@@ -141,21 +151,6 @@ class Training:
         )
         result.settings |= {"model": self.model, "task": self.task}
         return result
-
-    def _task_names(self) -> set[str]:
-        """Settings of the task; those that it passes on to its timeline too."""
-        from graphkit import registry
-        from graphkit.tasks.node_splits import RANDOM_OPTIONS
-        from graphkit.tasks.snapshot_timeline import Timeline
-
-        make = registry.get("task", self.task_name)
-        names = settings_text.optional_parameters(make)
-        passed_on = {"timeline": settings_text.optional_parameters(Timeline) - {"labels"},
-                     "random_options": set(RANDOM_OPTIONS)}  # fmt: skip
-        for parameter in inspect.signature(make).parameters.values():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                names |= passed_on.get(parameter.name, set())
-        return names
 
 
 def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> dict[str, Any]:

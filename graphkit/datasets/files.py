@@ -16,11 +16,20 @@ from typing import IO
 
 from graphkit.errors import GraphError
 
-__all__ = ["BROKEN", "compression_of", "is_archive", "members", "mend", "open_data", "stem"]
+__all__ = [
+    "BROKEN",
+    "OPENERS",
+    "compression_of",
+    "is_archive",
+    "members",
+    "mend",
+    "open_data",
+    "stem",
+]
 
 COMPRESSIONS = (".gz", ".xz", ".bz2")
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
-_OPENERS = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
+OPENERS = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
 
 # What the standard library raises when compressed bytes end early or are damaged.
 BROKEN = (
@@ -68,7 +77,7 @@ def open_data(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
             return
         raise GraphError(path.name, "the archive lacks a member", expected=member, fix=mend(path))
     with path.open("rb") as raw:
-        opener = _OPENERS.get(compression_of(raw.read(8)) or "")
+        opener = OPENERS.get(compression_of(raw.read(8)) or "")
     with opener(path, "rb") if opener else path.open("rb") as handle:
         yield handle
 

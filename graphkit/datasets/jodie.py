@@ -42,6 +42,7 @@ def _source(name: str, title: str, num_events: int, num_nodes: int, label: str) 
         home=_URL,
         licence="JODIE states none.",
         citation=_CITATION,
+        max_bytes=4 << 30,
         without_features=(f"{name}_nofeat.csv",),
         num_events=num_events,
         num_nodes=num_nodes,

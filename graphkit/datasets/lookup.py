@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphkit.datasets.download import DownloadError, fetch
+from graphkit.datasets.download import DownloadError, Limits, fetch
 from graphkit.datasets.files import COMPRESSIONS, stem
+from graphkit.datasets.known_files import KNOWN_FILES
 from graphkit.errors import DatasetNotFoundError
 
 if TYPE_CHECKING:
@@ -120,12 +121,15 @@ def locate(
         reason = "there is no address to download it from"
         for url in source.urls:
             try:
+                known = KNOWN_FILES.get(url)
+                size = source.max_bytes if known is None else known[0]
                 return fetch(
                     url,
                     cache / source.file,
-                    sha256=source.sha256,
+                    sha256=source.sha256 if known is None else known[1],
                     timeout=timeout,
                     progress=progress,
+                    limits=Limits() if size is None else Limits(max_bytes=size),
                 )
             except DownloadError as error:
                 reason = error.problem

@@ -33,6 +33,7 @@ class Source:
         licence: Its terms.
         citation: What its authors ask to cite.
         sha256: Hash of the official file, where that is known for certain.
+        max_bytes: More than the official file can have, where that is above a gibibyte.
         also: Other names under which the same rows are found (an unpacked archive).
         without_features: Names of copies that lack the feature columns.
         member: The member that holds the rows if the official file is an archive.
@@ -48,6 +49,7 @@ class Source:
     licence: str
     citation: str
     sha256: str | None = None
+    max_bytes: int | None = None
     also: tuple[str, ...] = ()
     without_features: tuple[str, ...] = ()
     member: str | None = None

@@ -1,4 +1,4 @@
-"""Wrong keyword arguments: an error that says the right one."""
+"""Wrong keyword arguments: an error that says the right one, or the right type."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from graphkit.typed import check_values
 
 __all__ = ["says_keywords"]
 
@@ -44,6 +46,7 @@ def says_keywords(function: F) -> F:
 
     Raises:
         TypeError: From the decorated function, before it runs.
+        GraphError: As well, if a number, text or list is given where another type is expected.
     """
     known = list(inspect.signature(function).parameters)
 
@@ -52,7 +55,7 @@ def says_keywords(function: F) -> F:
         for name in kwargs:
             if name not in known:
                 raise TypeError(_message(function.__name__, name, known))
-        return function(*args, **kwargs)
+        return function(*args, **check_values(kwargs, [function]))
 
     return call  # type: ignore[return-value]
 

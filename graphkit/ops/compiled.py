@@ -50,7 +50,7 @@ def compiled(
     """Decorator: compile on first call and keep the machine code on disk for the next process.
 
     Without numba, or with ``GRAPHKIT_COMPILED=0``, the function runs as plain Python (slowly):
-    callers ask :func:`use_compiled` first.
+    callers ask :func:`use_compiled` first. Ctrl-C while it runs is a ``KeyboardInterrupt``.
 
     Args:
         function: The loop; its arguments are positional.
@@ -73,6 +73,26 @@ def compiled(
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        return build()(*args)
+        try:
+            return build()(*args)
+        except SystemError as error:
+            if _interrupted(error):
+                raise KeyboardInterrupt from error
+            raise
 
     return call
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether an error stands for Ctrl-C.
+
+    Python calls the handler of the signal as soon as machine code calls Python again. If that code
+    then returns a result all the same, the interpreter raises a SystemError caused by what the
+    handler raised.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

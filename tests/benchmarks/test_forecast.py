@@ -42,7 +42,7 @@ def test_table_record_and_plot(small, tmp_path, capsys):
     assert "last_value" in out
     assert main(arguments) == 0  # all is done: nothing is trained again
     assert len(load_results(tmp_path / "r.json")) == 6
-    record = json.loads((tmp_path / "job" / "run.json").read_text())
+    record = json.loads((tmp_path / "job" / "run.json").read_text())["arguments"]
     assert record["data"] == "sensor_ring"
 
 

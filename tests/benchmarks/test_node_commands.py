@@ -96,3 +96,41 @@ def test_models_of_another_view_are_refused(main, capsys):
         said = capsys.readouterr().err
         assert said.startswith(f"run.py {command}: '--model': '{model}' does not")
         assert right in said
+
+
+@pytest.mark.parametrize("command", ["node_cls", "eeg", "action"])
+def test_settings_that_a_command_cannot_use_are_refused(main, capsys, command):
+    """No checkpoint is written inside these trainings: before any begins, and with what works."""
+    assert main([command, "--set", "checkpoint_every=1"]) == 2
+    said = capsys.readouterr().err
+    assert "named 'checkpoint_every'" in said
+    assert "clip_norm, " in said
+    assert main([command, "--set", "fit.checkpoint_every=1"]) == 2
+    assert "named 'checkpoint_every'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [
+        ("node_cls", "epochs"),
+        ("eeg", "epochs"),
+        ("action", "epochs"),
+        ("forecast", "epochs"),
+        ("link_pred", "epochs"),
+        ("snapshot_link", "epochs"),
+        ("snapshot_node", "epochs"),
+        ("edge_cls", "epochs"),
+    ],
+)
+def test_a_word_in_place_of_a_number_is_said(main, capsys, command, key):
+    assert main([command, "--set", f"{key}=two"]) == 2
+    assert f"'{key}': not a whole number; expected a whole number" in capsys.readouterr().err
+
+
+def test_what_a_stack_cannot_do_is_done_one_by_one(main, monkeypatch, tmp_path):
+    monkeypatch.setattr(graphkit, "load", papers, raising=False)
+    given = ["node_cls", "--model", "dagnn", "--runs", "2", *SMALL, "--json", "out.json"]
+    assert main([*given, "--set", "clip_norm=1"]) == 0
+    found = load_results(tmp_path / "out.json")
+    assert [(r.seed, r.settings["clip_norm"]) for r in found] == [(0, 1), (1, 1)]
+    assert all("stacked" not in r.settings for r in found)

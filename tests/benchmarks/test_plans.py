@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import _plans, _settings
-from graphkit import renamed
+from graphkit import LinkPrediction, renamed
 from graphkit.errors import GraphError, UnknownNameError
 
 
@@ -36,17 +36,54 @@ def test_settings_of_fit_are_those_the_command_does_not_give_itself():
     assert not names & {"model", "task", "seed", "progress", "name", "checkpoint_dir", "resume"}
 
 
+def test_a_command_without_checkpoints_has_no_cadence():
+    assert "checkpoint_every" in _plans.fit_names()
+    assert _plans.fit_names() - _plans.fit_names(checkpoints=False) == {"checkpoint_every"}
+
+
+def test_what_a_stack_cannot_is_trained_one_by_one():
+    from graphkit import registry
+
+    dagnn, nat = registry.get("model", "dagnn"), registry.get("model", "nat")
+    assert _plans.can_stack(dagnn, _settings.Settings(fit={"lr": 1, "epochs": 3, "threads": 1}))
+    assert not _plans.can_stack(nat, _settings.Settings())
+    for name in ("clip_norm", "schedule", "precision"):
+        assert not _plans.can_stack(dagnn, _settings.Settings(fit={name: 1}))
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "message"),
+    [
+        ("fit", "epochs", "two", "'epochs': not a whole number.*got 'two'"),
+        ("fit", "lr", "fast", "'lr': not a number.*got 'fast'"),
+        ("fit", "patience", 1.5, "'patience': not a whole number.*or none; got 1.5"),
+        ("task", "candidates", "many", "'candidates': not a whole number"),
+        ("task", "num_train_negatives", "many", "'num_train_negatives': not a whole number"),
+        ("task", "inductive", 1, "'inductive': not true or false"),
+        ("model", "dropout", "yes", "'dropout': not a number"),
+    ],
+)
+def test_values_of_a_wrong_type_are_named(group, name, value, message):
+    from graphkit import registry
+
+    found = _settings.Settings()
+    names = {"nat": _settings.known_settings(registry.get("model", "nat"))}
+    values = {f"{group}.{name}": value}
+    with pytest.raises(GraphError, match=message):
+        _plans.complete(found, "nat", values, {}, names, LinkPrediction)
+
+
 def test_the_command_line_has_the_last_word():
     found = _settings.Settings(fit={"lr": 1, "epochs": 9}, model={"dim": 8})
     known = {"nat": {"dim"}, "tgn": {"memory"}}
     values = {"lr": 2, "dim": 4, "memory": 3, "threads": 5, "val": 0.1}
     options = {"epochs": 1, "batch_size": 20, "threads": 2, "device": None, "set": ["unread"]}
-    assert _plans.complete(found, "nat", values, options, known, {"val"}) is found
+    assert _plans.complete(found, "nat", values, options, known, LinkPrediction) is found
     assert found.fit == {"lr": 2, "epochs": 1, "threads": 2, "batch_size": 20}
     assert found.model == {"dim": 4}
     assert found.task == {"val": 0.1}
     with pytest.raises(UnknownNameError, match="Did you mean 'memory'"):
-        _plans.complete(found, "tgn", {"tgn.memry": 1}, {}, known, set())
+        _plans.complete(found, "tgn", {"tgn.memry": 1}, {}, known, LinkPrediction)
 
 
 def key_for(model, owner, name):

@@ -110,7 +110,9 @@ def test_every_setting_in_the_files_is_one_that_exists(folder):
             options = {"data": data, "set": [], "settings": settings}
             found = _snapshot._settings(model, options, task, CONFIGS / folder, [model])
             again = [
-                f"{part}.{k}=0" for part in ("fit", "task", "model") for k in vars(found)[part]
+                f"{part}.{k}={json.dumps(value)}"
+                for part in ("fit", "task", "model")
+                for k, value in vars(found)[part].items()
             ]
             options["set"] = again  # a name that nothing takes is an error here
             _snapshot._settings(model, options, task, CONFIGS / folder, [model])

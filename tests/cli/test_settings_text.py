@@ -123,3 +123,54 @@ def test_a_sweep_splits_at_commas_outside_brackets():
         "num_slots": {"[16,8]": [16, 8], "[64,32]": [64, 32]},
         "clock": {"time": "time", "absolute": "absolute"},
     }
+
+
+class Sized(Model):
+    @classmethod
+    def from_task(cls, task, *, channels=4, **options):
+        return cls(task.num_nodes, readout="mean", channels=channels, **options)
+
+
+class Guessing(Model):
+    def __init__(self, num_nodes, hidden, *, channels=8):
+        pass
+
+    @classmethod
+    def from_graph(cls, graph, **options):
+        return cls(graph.num_nodes, **{"hidden": 3, **options})
+
+
+def test_what_a_maker_gives_itself_cannot_be_set():
+    assert known_settings(Sized) == {"channels"}
+    assert known_settings(Guessing) == {"hidden", "channels"}
+
+
+def questions():
+    """A small task of every kind whose models take settings from the command line."""
+    from graphkit import load, tasks
+    from graphkit.data.window_splits import block_folds
+
+    yield tasks.LinkPrediction(load("triadic", num_events=300, num_nodes=40))
+    yield tasks.Forecast(load("sensor_ring"))
+    yield tasks.WindowClassification(load("eeg_twin"), split=block_folds(3)[0])
+
+
+def test_every_setting_of_every_model_can_be_given():
+    """With its default: what clashes with what the maker gives itself is a TypeError."""
+    import inspect
+
+    from graphkit import registry
+
+    tried = 0
+    for task in questions():
+        for name in registry.names("model", tasks=task.name):
+            make = registry.get("model", name)
+            found = {}
+            for function in (make.__init__, getattr(make, "from_graph", None), make.from_task):
+                parameters = inspect.signature(function or (lambda: 0)).parameters.values()
+                found |= {p.name: p.default for p in parameters if p.default is not p.empty}
+            for key in known_settings(make):
+                if key in found:
+                    make.from_task(task, **{key: found[key]})
+                    tried += 1
+    assert tried > 100

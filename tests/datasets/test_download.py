@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
+import gzip
 import hashlib
 import http.server
+import lzma
 import os
 import signal
 import socket
@@ -20,7 +24,7 @@ import pytest
 import graphkit
 from graphkit.datasets import download as room
 from graphkit.datasets import load
-from graphkit.datasets.download import DownloadError, fetch
+from graphkit.datasets.download import DownloadError, Limits, fetch
 from graphkit.datasets.lookup import locate
 from graphkit.datasets.snap import SOURCES
 from graphkit.errors import DatasetNotFoundError, GraphError
@@ -36,6 +40,8 @@ class Site:
     answers: list[str] = field(default_factory=lambda: ["whole"])
     body: bytes = TEXT
     requests: list[str] = field(default_factory=list)
+    kind: str = "application/octet-stream"
+    sent: int = 0
 
     def next(self) -> str:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -58,7 +64,27 @@ def site(monkeypatch):
             if answer.isdigit():
                 self.send_error(int(answer))
                 return
+            if answer == "endless header":
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+                    for _ in range(600):
+                        self.wfile.write(b"a")
+                        time.sleep(0.02)
+                return
             self.send_response(200)
+            if answer in ("endless", "trickle"):
+                self.end_headers()
+                with contextlib.suppress(OSError):  # until the client has had enough
+                    for _ in range(600):
+                        self.wfile.write(b"1 2 3\n" * (20_000 if answer == "endless" else 1))
+                        state.sent += 1
+                        time.sleep(0 if answer == "endless" else 0.02)
+                return
+            self.send_header("Content-Type", state.kind)
+            if answer == "huge":
+                self.send_header("Content-Length", str(10**15))
+                self.end_headers()
+                return
             body = b"<!DOCTYPE html><p>Please log in</p>" if answer == "page" else state.body
             body = b"" if answer == "empty" else body
             if answer == "cut short, no length":  # chunked, without the last chunk
@@ -103,7 +129,9 @@ def site(monkeypatch):
 def naps(monkeypatch) -> list[float]:
     """The pauses between attempts, not waited for."""
     pauses: list[float] = []
-    monkeypatch.setattr(room, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
+    monkeypatch.setattr(
+        room, "time", SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic)
+    )
     return pauses
 
 
@@ -219,7 +247,7 @@ def test_interrupt_leaves_nothing(site, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(room, "_check_head", interrupt)
+    monkeypatch.setattr(room, "check_arrived", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fetch(site.url, tmp_path / "a.txt")
     assert os.listdir(tmp_path) == []
@@ -248,7 +276,7 @@ def test_killed_download_leaves_no_half_file(site, tmp_path):
     )
     try:
         deadline = time.monotonic() + 120
-        while not list(tmp_path.glob(".a.txt.*.part")):
+        while not list(tmp_path.glob(".*.tmp-a.txt")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -256,12 +284,9 @@ def test_killed_download_leaves_no_half_file(site, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not target.exists()
-    (part,) = tmp_path.glob(".a.txt.*.part")
+    assert len(list(tmp_path.glob(".*.tmp-a.txt"))) == 1
     assert fetch(site.url, target).read_bytes() == TEXT
-    assert part.exists()  # it might be another process's
-    os.utime(part, (0, 0))
-    fetch(site.url, target)
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert os.listdir(tmp_path) == ["a.txt"], "what a killed process left is swept"
 
 
 @pytest.mark.filterwarnings("ignore:.*not the published:UserWarning")
@@ -302,3 +327,147 @@ def test_offline_says_what_to_do(no_data, cache, monkeypatch, naps):
     assert "Get it from https://snap.stanford.edu/data/CollegeMsg.txt.gz" in message
     assert str(cache / "collegemsg") in message
     assert naps == []
+
+
+# ------------------------------------------------------------------ limits
+def test_an_endless_body_ends(site, tmp_path):
+    site.answers = ["endless"]
+    with pytest.raises(DownloadError, match=r"does not end, and 300,000 are .*_DOWNLOAD_BYTES"):
+        fetch(site.url, tmp_path / "a.txt", limits=Limits(max_bytes=300_000))
+    assert len(site.requests) == 1, "trying again is pointless"
+    assert site.sent < 200
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_body_that_is_announced_too_large_is_not_begun(site, tmp_path):
+    site.answers = ["huge"]
+    with pytest.raises(DownloadError, match=r"it has 1,000,000,000,000,000 bytes, and 1,073,741"):
+        fetch(site.url, tmp_path / "a.txt")
+    assert len(site.requests) == 1
+
+
+def test_the_largest_size_can_be_raised_and_is_not_lowered(site, tmp_path, monkeypatch):
+    limits = Limits(max_bytes=len(TEXT) - 1)
+    with pytest.raises(DownloadError, match="the most that are taken"):
+        fetch(site.url, tmp_path / "a.txt", limits=limits)
+    monkeypatch.setenv("GRAPHKIT_DOWNLOAD_BYTES", "1e6")
+    assert fetch(site.url, tmp_path / "a.txt", limits=limits).read_bytes() == TEXT
+    monkeypatch.setenv("GRAPHKIT_DOWNLOAD_BYTES", "10")
+    assert fetch(site.url, tmp_path / "a.txt").read_bytes() == TEXT
+    monkeypatch.setenv("GRAPHKIT_DOWNLOAD_BYTES", "much")
+    with pytest.raises(GraphError, match="GRAPHKIT_DOWNLOAD_BYTES': not a number"):
+        fetch(site.url, tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("answer", ["trickle", "endless header"])
+def test_a_download_that_takes_too_long_ends(site, tmp_path, answer):
+    """Bytes keep coming, so that no single wait is long."""
+    site.answers = [answer]
+    with pytest.raises(DownloadError, match=r"more than 0\.5 seconds.*_DOWNLOAD_SECONDS"):
+        fetch(site.url, tmp_path / "a.txt", limits=Limits(max_seconds=0.5))
+    assert len(site.requests) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_download_that_is_too_slow_ends(site, tmp_path):
+    site.answers = ["trickle"]
+    with pytest.raises(DownloadError, match=r"bytes a second came for 0 seconds"):
+        fetch(site.url, tmp_path / "a.txt", limits=Limits(min_speed=1e5, window=0.3))
+    assert len(site.requests) == 1
+
+
+# ------------------------------------------------------------------ what is no data
+HTML = b"<p>Please log in to the network of this house</p>" * 10
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 1\n" % 1 + b" " * 300
+PAGES = {
+    "html": HTML,
+    "html after blanks and a mark": b"\xef\xbb\xbf \r\n" + HTML,
+    "html of two bytes a letter": HTML.decode().encode("utf-16"),
+    "a comment": b"<!-- nothing -->" + HTML,
+    "json": b'{"message": "Not Found", "documentation_url": "https://docs.github.com/%s"}' % TEXT,
+    "a list": b'[{"error": 1}]' + b" " * 400,
+    "lfs": LFS,
+    "short": b"404: Not Found",
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.mat", "a.graph", "a.pkl", "a.txt.gz"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_a_page_is_no_data(site, tmp_path, page, name, pack):
+    site.body = pack(PAGES[page])
+    with pytest.raises(DownloadError, match="expected"):
+        fetch(site.url, tmp_path / name)
+    assert len(site.requests) == 1
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"message": "Not Found"}' + b" " * 300, b"{" + b"x" * 400, HTML]
+)
+def test_a_message_is_no_json_data(site, tmp_path, body):
+    site.body = body
+    with pytest.raises(DownloadError, match="expected data"):
+        fetch(site.url, tmp_path / "a.json")
+    site.body = b'{"edges": [%s]}' % b",".join([b"[1, 2]"] * 90)
+    assert fetch(site.url, tmp_path / "a.json").read_bytes() == site.body
+
+
+def test_what_the_server_calls_a_page_is_one(site, tmp_path):
+    site.kind = "text/html; charset=utf-8"
+    with pytest.raises(DownloadError, match="expected data and not text/html"):
+        fetch(site.url, tmp_path / "a.txt")
+    digest = hashlib.sha256(TEXT).hexdigest()  # a server that is wrong about the right file
+    assert fetch(site.url, tmp_path / "a.txt", sha256=digest).read_bytes() == TEXT
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.mat", "a.npz", "a.edf", "a.zip"])
+def test_data_are_data(site, tmp_path, name):
+    beginnings = {
+        ".mat": b"MATLAB 5.0",
+        ".npz": b"PK\x03\x04",
+        ".edf": b"0       ",
+        ".zip": b"PK\x03\x04",
+    }
+    site.body = beginnings.get(Path(name).suffix, b"") + TEXT
+    assert fetch(site.url, tmp_path / name).read_bytes() == site.body
+
+
+# ------------------------------------------------------------------ known files
+def test_known_files_are_those_of_registered_sets():
+    """Each lies where a loader gets its files, and the copy in the folder of data has its hash."""
+    from graphkit import registry
+    from graphkit.datasets import metr_la
+    from graphkit.datasets.known_files import KNOWN_FILES
+    from graphkit.datasets.lookup import accepted_names, find
+
+    loaders = [registry.get("dataset", name) for name in registry.names("dataset")]
+    folders = {u.rpartition("/")[0] for f in loaders if hasattr(f, "source") for u in f.source.urls}
+    folders.add(metr_la._URL.rstrip("/"))
+    assert len(KNOWN_FILES) == 27
+    assert {url.rpartition("/")[0] for url in KNOWN_FILES} <= folders
+    if not os.environ.get("GRAPHKIT_DATA"):
+        pytest.skip("GRAPHKIT_DATA is not set: no folder with the published files")
+    for url, (size, digest) in KNOWN_FILES.items():
+        parent, name = url.split("/")[-2:]
+        there = {"Hangzhou-data-set": "hangzhou-metro/", "NYC-data-set": "nyc-taxi-od/"}
+        names = accepted_names([there.get(parent, "") + name])
+        path = find(Path(os.environ["GRAPHKIT_DATA"]), names)
+        data = path.read_bytes()
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (size, digest), url
+
+
+def test_the_hash_of_a_known_file_is_checked(site, no_data, cache, monkeypatch):
+    from graphkit.datasets import lookup
+
+    source = replace(SOURCES[0], urls=(site.url,), file="a.txt", sha256=None)
+    monkeypatch.setitem(lookup.KNOWN_FILES, site.url, (len(TEXT), "0" * 64))
+    with pytest.raises(GraphError, match="not the published one"):
+        locate(source)
+    monkeypatch.setitem(lookup.KNOWN_FILES, site.url, (len(TEXT) - 1, "0" * 64))
+    with pytest.raises(DatasetNotFoundError, match="the most that are taken"):
+        locate(source)
+    digest = hashlib.sha256(TEXT).hexdigest()
+    monkeypatch.setitem(lookup.KNOWN_FILES, site.url, (len(TEXT), digest))
+    assert locate(source).read_bytes() == TEXT

@@ -46,8 +46,7 @@ def folder(toy, tmp_path_factory):
     with pytest.raises(Stop):
         run(toy, folder, stop_after=8)
     state = torch.load(folder / "last.pt", weights_only=True)
-    assert state["epoch"] == 1
-    assert state["batch"] == 2
+    assert (state["epoch"], state["batch"]) == (1, 2)
     assert sorted(p.name for p in folder.iterdir()) == ["best-0.pt", "last.pt"]
     return folder
 
@@ -98,13 +97,15 @@ def test_damage_is_refused_or_changes_nothing(folder, tmp_path, name, seed):
             continue
         (checkpoints.folder / name).write_bytes(damaged)
         tried += 1
+        said = ""
         try:
             found = checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error), what  # noqa: PT017 - it may also load
+            said = str(error)
             refused += 1
         else:
             assert same(found, whole), what
+        assert not said or name in said, what
     assert tried > 250
     assert refused > 0.99 * tried
     (checkpoints.folder / name).write_bytes(data)
@@ -165,10 +166,12 @@ def test_damage_of_an_older_checkpoint_is_no_traceback(folder, tmp_path, name):
     data = (tmp_path / "c" / name).read_bytes()
     for _, damaged in damages(data, 5):
         (tmp_path / "c" / name).write_bytes(damaged)
+        said = name
         try:
             checkpoints.load("cpu")
         except GraphError as error:
-            assert name in str(error)  # noqa: PT017 - it may also load
+            said = str(error)
+        assert name in said
 
 
 @pytest.mark.filterwarnings("ignore:.*without a checksum:UserWarning")
@@ -202,20 +205,3 @@ def test_what_killed_writers_left_is_swept(toy, tmp_path):
     left.write_bytes(b"half")
     run(toy, tmp_path, epochs=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["best-0.pt", "last.pt"]
-
-
-def test_old_words_of_a_task_are_the_same_settings(tmp_path):
-    def task(recordings, within, vote):
-        return {
-            "task": {
-                recordings: {"train": 3}, "split": {"within": within, "column": "subject"},
-                "computed": [f"mean log probability of the windows of a {vote}"],
-            }
-        }  # fmt: skip
-
-    Checkpoints(tmp_path, task("parts", "part", "part")).save({"epoch": 4})
-    today = task("recordings", "recording", "recording")
-    assert Checkpoints(tmp_path, today).load("cpu")["epoch"] == 4
-    today["task"]["split"]["within"] = "signal"
-    with pytest.raises(GraphError, match=r"'task': the checkpoint .* another setting"):
-        Checkpoints(tmp_path, today).load("cpu")

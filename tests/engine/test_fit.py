@@ -290,7 +290,7 @@ def test_progress_lines(toy, capsys):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lr": "1e-3"}, r"'lr'.*a number > 0.*got '1e-3'"),
+        ({"lr": "1e-3"}, r"'lr': not a number.*got '1e-3'"),
         ({"lr": float("nan")}, "'lr'"),
         ({"lr": True}, "'lr'"),
         ({"weight_decay": -1}, "'weight_decay'.*>= 0"),

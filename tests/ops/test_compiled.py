@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -98,3 +100,58 @@ def test_tensors_that_loops_can_take(fresh):
     assert not use_compiled(torch.zeros(1), torch.zeros(1, device="meta"))
     for dtype in (torch.bfloat16, torch.float16):
         assert not use_compiled(torch.zeros(1, dtype=dtype))
+
+
+def test_ctrl_c_inside_a_loop_is_a_keyboard_interrupt(fresh):
+    """What the interpreter makes of a handler that raised while machine code was running."""
+    fresh.setenv("GRAPHKIT_COMPILED", "1")
+    fresh.setattr(numba, "njit", lambda **options: lambda f: f)
+
+    def interrupted(a):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise SystemError("<Dispatcher> returned a result with an exception set") from error
+
+    with pytest.raises(KeyboardInterrupt):
+        compiled(interrupted)(1)
+
+    def broken(a):
+        raise SystemError("something else")
+
+    with pytest.raises(SystemError, match="something else"):
+        compiled(broken)(1)
+
+
+CHILD = """
+import numpy as np
+from graphkit.ops.compiled import compiled
+
+@compiled
+def loop(x, n):
+    total = 0.0
+    for k in range(n):
+        for i in range(len(x)):
+            total += x[i] * k
+    return total, x[: len(x) // 2]
+
+x = np.ones(1000)
+loop(x, 1)
+print("ready", flush=True)
+try:
+    while True:
+        loop(x, 20_000)
+except KeyboardInterrupt:
+    print("KeyboardInterrupt", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_in_a_running_loop(tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGINT)
+    said, _ = child.communicate(timeout=100)
+    assert (said, child.returncode) == ("KeyboardInterrupt\n", 0)

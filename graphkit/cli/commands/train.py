@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from graphkit.cli.training import Training
 
     training = Training.plan(args.task, args.model or _DEFAULT_MODELS.get(args.task))
-    training.settle(args.set, _given(args))
+    training.settle(args.set, _given(args), checkpoints=args.checkpoint_dir is not None)
     _check_folders(args)
     graph = training.read(args.input, _columns(args), args.edges)
     try:

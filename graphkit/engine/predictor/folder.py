@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError, MissingFileError
-from graphkit.files import sweep, write_atomically, write_text
+from graphkit.files import held, sweep_folder, write_atomically, write_text
 
 __all__ = ["SCHEMA", "check_target", "read_folder", "write_folder"]
 
@@ -41,13 +41,20 @@ def write_folder(
     Raises:
         GraphError: ``folder`` is a file, or holds something else than a saved predictor.
     """
+    folder = Path(folder)
+    check_target(folder)
+    with held(folder, wait=True):  # of two writers at once, one would delete the other's files
+        _write(folder, facts, tensors)
+    return folder
+
+
+def _write(
+    folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]
+) -> None:
     from safetensors.torch import save
 
     import graphkit
 
-    folder = Path(folder)
-    check_target(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for group, values in tensors.items():
         data = save({name: _own(value) for name, value in values.items()})
@@ -66,11 +73,9 @@ def write_folder(
     write_text(folder / _INDEX, json.dumps(index, indent=1, allow_nan=False) + "\n")
     named = {file["file"] for file in files.values()}
     for path in folder.iterdir():
-        if _is_hidden(path):
-            sweep(folder / path.name.partition(".tmp-")[2])
-        elif path.suffix == _SUFFIX and path.name not in named:
+        if path.suffix == _SUFFIX and path.name not in named and not _is_hidden(path):
             path.unlink(missing_ok=True)
-    return folder
+    sweep_folder(folder)
 
 
 def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:

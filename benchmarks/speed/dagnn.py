@@ -108,9 +108,9 @@ def _run(quick: bool) -> list[dict[str, Any]]:
     graph = citations(quick)
     if graph.name == "generated":
         sizes = {"train_per_class": 5, "num_val": 10, "num_test": 10}
-        task = NodeClassification(graph, split="random", **sizes)
+        task = NodeClassification(graph, split="random", normalize_features=True, **sizes)
     else:
-        task = NodeClassification(graph)
+        task = NodeClassification(graph, normalize_features=True)
     static, n = graph.static(), graph.num_nodes
     features = F.normalize(graph.x.float(), p=1, dim=1)
     model = PlainDAGNN(graph.x.shape[1], 64, 7, K=SETTINGS["K"], dropout=SETTINGS["dropout"])

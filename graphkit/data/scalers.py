@@ -156,7 +156,7 @@ class StandardScaler(Scaler):
         square = readings.fold("sum", lambda x, group: (x - mean[group]).square())
         variance = readings.filled(square / readings.count, square, _mean_of(readings))
         scale = variance.sqrt()
-        if bool((scale <= _ROUNDED * mean.abs()).any()):  # of constant readings, the mean's rounding
+        if bool((scale <= _ROUNDED * mean.abs()).any()):  # constant, but for the mean's rounding?
             low, high = _extent(readings)
             scale = torch.where(_steady(low, high), 0.0, scale)
         return mean, _positive(scale)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 __all__ = ["model_dtype", "model_inputs"]
 
 
-def model_dtype(model: nn.Module) -> torch.dtype | None:
+def model_dtype(model: Any) -> torch.dtype | None:
     """The type in which a model computes: that of its first trained parameter.
 
     Args:
@@ -27,8 +27,11 @@ def model_dtype(model: nn.Module) -> torch.dtype | None:
             stored in fewer bits, count only where none is trained; then buffers.
 
     Returns:
-        A floating point type; ``None`` where the model holds no floating point numbers.
+        A floating point type; ``None`` where the model holds no floating point numbers, or is a
+        plain function.
     """
+    if not isinstance(model, nn.Module):
+        return None
     frozen = None
     for parameter in model.parameters():
         if parameter.is_floating_point():
@@ -40,7 +43,7 @@ def model_dtype(model: nn.Module) -> torch.dtype | None:
     return next((b.dtype for b in model.buffers() if b.is_floating_point()), None)
 
 
-def model_inputs(model: nn.Module, *values: Any) -> list[Any]:
+def model_inputs(model: Any, *values: Any) -> list[Any]:
     """Arguments of a model in the type in which it computes.
 
     Args:

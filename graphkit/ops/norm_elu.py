@@ -48,9 +48,9 @@ def norm_elu(
     """
     if x.dtype != weight.dtype:  # autocast: sums over a batch want the parameters' own type
         wide = x.to(weight.dtype)
-        return norm_elu(
-            wide, weight, bias, running_mean, running_var, training, momentum, eps
-        ).to(x.dtype)
+        return norm_elu(wide, weight, bias, running_mean, running_var, training, momentum, eps).to(
+            x.dtype
+        )
     if training and use_compiled(x, weight, bias):
         return _NormELU.apply(x, weight, bias, running_mean, running_var, momentum, eps)
     normed = F.batch_norm(

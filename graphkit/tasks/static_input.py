@@ -74,7 +74,7 @@ class StaticInput(nn.Module):
         names: Sequence[str] | None = None,
         dtype: str = "float32",
         weight_dtype: str | None = None,
-        normalize_features: bool = True,
+        normalize_features: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels, self.names = int(in_channels), None if names is None else tuple(names)
@@ -82,7 +82,7 @@ class StaticInput(nn.Module):
         self.normalize_features = bool(normalize_features)
 
     @classmethod
-    def of(cls, graph: TemporalGraph, *, normalize_features: bool = True) -> StaticInput:
+    def of(cls, graph: TemporalGraph, *, normalize_features: bool = False) -> StaticInput:
         """The preparation for graphs that are like this one.
 
         Raises:

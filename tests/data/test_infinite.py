@@ -62,7 +62,7 @@ def test_a_reading():
     signal = np.zeros((5, 2, 3))
     signal[1, 0, 0] = np.nan  # missing
     signal[3, 1, 2] = -INF
-    with pytest.raises(GraphError, match="'signal', row 3: .*infinite.*-inf in column 1, 2"):
+    with pytest.raises(GraphError, match=r"'signal', row 3: .*infinite.*-inf in column 1, 2"):
         TemporalGraph([], [], [], signal=signal)
     mask = np.ones((5, 2, 3), dtype=bool)
     mask[3, 1, 2] = False  # said to be missing

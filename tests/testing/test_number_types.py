@@ -75,6 +75,7 @@ def test_a_broken_model_is_caught(broken, says):
 
 def test_the_type_of_a_model():
     assert model_dtype(nn.Identity()) is None
+    assert model_dtype(torch.sin) is None
     assert model_dtype(nn.Linear(1, 1).double()) == torch.float64
     model = nn.Sequential(nn.Linear(1, 1).bfloat16().requires_grad_(False), nn.Linear(1, 1))
     assert model_dtype(model) == torch.float32, "a frozen backbone does not count"
@@ -103,7 +104,8 @@ def test_what_is_cast():
 
 
 def test_default_dtype_is_given_back():
-    with pytest.raises(ZeroDivisionError), default_dtype(torch.float64):
+    with default_dtype(torch.float64):
         assert torch.zeros(1).dtype == torch.float64
+    with pytest.raises(ZeroDivisionError), default_dtype(torch.float64):
         1 / 0  # noqa: B018
     assert torch.get_default_dtype() == torch.float32

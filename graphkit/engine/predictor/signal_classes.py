@@ -26,7 +26,7 @@ class SignalClassPredictor(Predictor):
     def _adopt(self, task: Any, before: str | None) -> None:
         self._reader = SignalReader.of(task.graph)
         self._input: WindowInput = copy.deepcopy(task.input).cpu()
-        self._classes = task.graph.class_names.get(f"recordings.{task.label}")
+        self._classes = task.class_names
 
     def _facts(self) -> dict[str, Any]:
         return {

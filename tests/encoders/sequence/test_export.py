@@ -21,7 +21,8 @@ SMALL: dict[str, dict] = {
     "bilstm": {"num_layers": 2},
 }
 # How many steps these take turns on what the numbers are, with a mask and without.
-NOT_TRACED = {"universal_transformer", *(n for n in names("sequence_encoder") if n[:6] == "titans")}  # fmt: skip
+TITANS = [name for name in names("sequence_encoder") if name.startswith("titans")]
+NOT_TRACED = {"universal_transformer", *TITANS}
 TRACED = [name for name in names("sequence_encoder") if name not in NOT_TRACED]
 
 

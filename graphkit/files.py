@@ -4,8 +4,8 @@ What is written goes to a hidden name beside the target and takes the target's n
 complete and on disk. A reader finds the old content or the new one. A process that is killed leaves
 its hidden file, which the next writer of the same target removes.
 
-Folders that one process alone may write to are made under a new name (:func:`new_folder`)
-and held while they are written to (:func:`held`).
+Folders that only one process may write to are made under a name that no other has
+(:func:`new_folder`) and held while they are written to (:func:`held`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The structure of the authors' implementation, written anew: features are dense; every forward pass
 adds the self loops and normalises the graph; every hop makes one message per edge and adds them up;
 all K + 1 steps are stacked for the gate, and autograd keeps them. An epoch is one training step and
-one evaluation, with losses and accuracies of the three parts read off one by one.
+one evaluation, with losses and accuracies of the three subsets read off one by one.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class PlainRun:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Loss and accuracy of each part."""
+        """Loss and accuracy of each subset."""
         self.model.eval()
         out = self.model(self.x, self.edge_index)
         found = {}

@@ -59,7 +59,7 @@ class OneRun:
         self.best = float("-inf")
 
     def epoch(self) -> None:
-        """One training step, then log likelihood and accuracy of every part."""
+        """One training step, then log likelihood and accuracy of every subset."""
         query = next(self.task.stream("train").start())
         self.model.train()
         self.optimizer.zero_grad()
@@ -108,9 +108,9 @@ def _run(quick: bool) -> list[dict[str, Any]]:
     graph = citations(quick)
     if graph.name == "generated":
         sizes = {"train_per_class": 5, "num_val": 10, "num_test": 10}
-        task = NodeClassification(graph, split="random", **sizes)
+        task = NodeClassification(graph, split="random", normalize_features=True, **sizes)
     else:
-        task = NodeClassification(graph)
+        task = NodeClassification(graph, normalize_features=True)
     static, n = graph.static(), graph.num_nodes
     features = F.normalize(graph.x.float(), p=1, dim=1)
     model = PlainDAGNN(graph.x.shape[1], 64, 7, K=SETTINGS["K"], dropout=SETTINGS["dropout"])

@@ -18,6 +18,7 @@ from graphkit.data.inputs import (
     as_times,
     as_types,
     check_count,
+    check_finite,
     check_ids,
     check_length,
     first_row,
@@ -380,11 +381,14 @@ def _as_signal(
                 expected=list(signal.shape),
                 got=list(signal_mask.shape),
             )
-    if signal.is_floating_point():
+    if signal.is_floating_point() and not bool((finite := torch.isfinite(signal)).all()):
         missing = torch.isnan(signal)
         if bool(missing.any()):
             signal_mask = ~missing if signal_mask is None else signal_mask & ~missing
-            signal = signal.masked_fill(missing, 0)
+        if signal_mask is None or bool((~finite & signal_mask).any()):
+            valid = ~missing if signal_mask is None else signal_mask
+            check_finite(signal.masked_fill(~valid, 0), "signal")
+        signal = signal.masked_fill(~finite, 0)
     return dict(zip(SIGNAL_COLUMNS, (signal, signal_t, signal_mask, signal_recording)))
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "as_times",
     "as_types",
     "check_count",
+    "check_finite",
     "check_ids",
     "check_length",
     "first_row",
@@ -97,23 +98,39 @@ def as_times(value: Any, column: str, *, own: bool = False) -> Tensor:
 
 
 def as_features(value: Any, column: str, rows: int, like: str) -> Tensor | None:
-    """A feature or label column as a tensor of ``rows`` rows without NaN, or ``None``."""
+    """A feature or label column as a tensor of ``rows`` finite rows, or ``None``."""
     if value is None:
         return None
     value = as_tensor(value, column)
     check_length(column, value.shape[0] if value.dim() else 0, rows, like)
     if value.is_floating_point():
-        bad = torch.isnan(value)
-        if bool(bad.any()):
-            raise GraphError(
-                column,
-                "a value is NaN",
-                row=first_row(bad.reshape(rows, -1).any(dim=1)),
-                expected="numbers",
-                got="nan",
-                fix="Fill or drop missing values first.",
-            )
+        check_finite(value, column)
     return value.contiguous()
+
+
+def check_finite(value: Tensor, column: str) -> None:
+    """Raise if a number is NaN or infinite, saying the row and the place in it.
+
+    Args:
+        value: Floating point ``[rows, ...]``.
+        column: Name of the column, for the message.
+    """
+    bad = ~torch.isfinite(value)
+    if not bool(bad.any()):
+        return
+    row, *place = bad.nonzero()[0].tolist()
+    got = value[(row, *place)].item()
+    missing = got != got
+    raise GraphError(
+        column,
+        "a value is NaN" if missing else "a value is infinite",
+        row=row,
+        expected="finite numbers",
+        got=f"{got} in column {', '.join(map(str, place))}" if place else str(got),
+        fix="Fill or drop missing values first."
+        if missing
+        else "Clip or drop such rows: an overflow or a division by zero made them.",
+    )
 
 
 def as_types(value: Any, column: str, rows: int, like: str) -> Tensor | None:

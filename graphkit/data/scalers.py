@@ -28,6 +28,7 @@ __all__ = [
 
 _PER = ("all", "channel", "node", "recording")
 _CHUNK = 1 << 22  # readings that are looked at together
+_ROUNDED = 1e-7  # share of the mean up to which a deviation may be rounding
 
 
 class Scaler(nn.Module):
@@ -145,8 +146,8 @@ class Scaler(nn.Module):
 class StandardScaler(Scaler):
     r"""Mean 0 and standard deviation 1.
 
-    The standard deviation is that of the population, :math:`\sqrt{E[(x - \bar x)^2]}`. Where it is
-    0 (constant readings) the scale is 1.
+    The standard deviation is that of the population, :math:`\sqrt{E[(x - \bar x)^2]}`. Where
+    readings are constant, up to the rounding of float64, the scale is 1.
     """
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
@@ -154,18 +155,19 @@ class StandardScaler(Scaler):
         mean = readings.filled(total / readings.count, total, _mean_of(readings))
         square = readings.fold("sum", lambda x, group: (x - mean[group]).square())
         variance = readings.filled(square / readings.count, square, _mean_of(readings))
-        return mean, _positive(variance.sqrt())
+        scale = variance.sqrt()
+        if bool((scale <= _ROUNDED * mean.abs()).any()):  # constant, but for the mean's rounding?
+            low, high = _extent(readings)
+            scale = torch.where(_steady(low, high), 0.0, scale)
+        return mean, _positive(scale)
 
 
 class MinMaxScaler(Scaler):
     """Training readings between 0 and 1; where they are constant, only shifted."""
 
     def _from(self, readings: _Readings) -> tuple[Tensor, Tensor]:
-        low = readings.fold("amin", lambda x, _: x)
-        high = readings.fold("amax", lambda x, _: x)
-        low = readings.filled(low, low, lambda v: v.amin((0, 1), keepdim=True))
-        high = readings.filled(high, high, lambda v: v.amax((0, 1), keepdim=True))
-        return low, _positive(high - low)
+        low, high = _extent(readings)
+        return low, _positive(torch.where(_steady(low, high), 0.0, high - low))
 
 
 class MaxAbsScaler(Scaler):
@@ -277,5 +279,20 @@ def _mean_of(readings: _Readings) -> Callable[[Tensor], Tensor]:
     return lambda total: total.sum((0, 1), keepdim=True) / readings.count.sum((0, 1), keepdim=True)
 
 
+def _extent(readings: _Readings) -> tuple[Tensor, Tensor]:
+    """The least and the largest reading."""
+    low = readings.fold("amin", lambda x, _: x)
+    high = readings.fold("amax", lambda x, _: x)
+    low = readings.filled(low, low, lambda v: v.amin((0, 1), keepdim=True))
+    high = readings.filled(high, high, lambda v: v.amax((0, 1), keepdim=True))
+    return low, high
+
+
+def _steady(low: Tensor, high: Tensor) -> Tensor:
+    """Whether all readings are one number, but for the last bits of float64."""
+    return high - low <= 4 * torch.finfo(torch.float64).eps * torch.maximum(low.abs(), high.abs())
+
+
 def _positive(scale: Tensor) -> Tensor:
-    return torch.where(scale > 0, scale, 1.0)
+    """1 for a scale that is 0, or would be once it is a float32."""
+    return torch.where(scale > torch.finfo(torch.float32).tiny, scale, 1.0)

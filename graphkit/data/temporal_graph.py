@@ -82,7 +82,8 @@ class TemporalGraph:
     Raises:
         GraphError: NaN or infinite time, a negative id, an id not below ``num_nodes``, columns of
             different lengths, unsorted times with ``sort=False``, values that are not numbers,
-            NaN in features, or an empty graph. The message names column, first bad row and mend.
+            NaN or infinity in features, infinity in a reading, or an empty graph. The message
+            names column, first bad row and mend.
 
     Example:
         >>> g = TemporalGraph(src=[0, 1, 0], dst=[1, 2, 2], t=[10, 20, 20])

@@ -129,7 +129,7 @@ class Checkpoints:
                 f"{'other data' if key == 'data' else 'another setting'}",
                 expected=then,
                 got=now,
-                fix="Resume with the settings and data that it has, or start in another folder.",
+                fix="Resume with those of the checkpoint, or start in another folder.",
             )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.tasks.answer import Answer
 
 __all__ = ["node_importance"]
@@ -58,7 +59,7 @@ def node_importance(
             if group:
                 x = x.clone()
                 x[:, :, group] = 0
-            logits = model(x, None, query.x_mask)
+            logits = model(*model_inputs(model, x, None, query.x_mask))
             found[row].append(task.answer(logits, query))
     values = []
     for answers in found:

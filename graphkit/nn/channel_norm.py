@@ -57,17 +57,17 @@ class ChannelNorm(nn.Module):
         rows = x.reshape(self.weight.numel(), -1)
         given = [t.view(-1) for t in (self.weight, self.bias, self.running_mean, self.running_var)]
         weight, bias, mean, var = given
-        before = None if self.unbiased or not self.training else var.clone()
+        biased = self.training and not self.unbiased
+        moved = var.clone() if biased else var  # torch's backward pass keeps what it is given
         if self.elu:
-            y = norm_elu(rows, *given, self.training, self.momentum, self.eps)
+            y = norm_elu(rows, weight, bias, mean, moved, self.training, self.momentum, self.eps)
         else:
             y = F.batch_norm(
-                rows.unsqueeze(0), mean, var, weight, bias, self.training, self.momentum, self.eps
+                rows.unsqueeze(0), mean, moved, weight, bias, self.training, self.momentum, self.eps
             )
-        if before is not None:  # what the batch added, times (n - 1) / n
-            count = rows.shape[1]
-            before.mul_(1 - self.momentum)
-            var.sub_(before).mul_((count - 1) / count).add_(before)
+        if biased:  # what the batch added, times (n - 1) / n
+            count, before = rows.shape[1], var * (1 - self.momentum)
+            var.copy_((moved - before) * ((count - 1) / count) + before)
         return y.view(x.shape)
 
     def extra_repr(self) -> str:

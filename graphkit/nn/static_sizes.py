@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphkit.errors import GraphError
+from graphkit.nn.class_ids import check_class_ids
 
 __all__ = ["static_sizes"]
 
@@ -15,7 +16,8 @@ def static_sizes(graph: Any) -> dict[str, int]:
     ``out_channels`` is the number of classes, the largest label + 1 (negative: no label).
 
     Raises:
-        GraphError: There is no ``x`` or ``y``, or they have another shape.
+        GraphError: There is no ``x`` or ``y``, they have another shape, or ``y`` are no classes
+            (:func:`~graphkit.nn.class_ids.check_class_ids`).
     """
     for name, dim in (("x", 2), ("y", 1)):
         column = getattr(graph, name, None)
@@ -27,8 +29,8 @@ def static_sizes(graph: Any) -> dict[str, int]:
                 got=None if column is None else list(column.shape),
                 fix="Make the model with in_channels and out_channels instead.",
             )
-    if graph.y.is_floating_point() or graph.y.numel() == 0:
-        raise GraphError("y", "no classes", expected="integers", got=graph.y.dtype)
+    if check_class_ids(graph.y, "y").numel() == 0:
+        raise GraphError("y", "no classes", expected="integers", got="none")
     return {
         "in_channels": graph.x.shape[1],
         "out_channels": max(1, int(graph.y.max()) + 1),

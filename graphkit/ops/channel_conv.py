@@ -38,7 +38,10 @@ def channel_conv(x: Tensor, taps: Tensor, *, same: bool = False) -> Tensor:
     """
     size = taps.shape[-1]
     padding = ((size - 1) // 2, size // 2) if same else (0, 0)
-    if x.dtype == taps.dtype and use_compiled(x, taps):
+    if x.dtype != taps.dtype:  # autocast makes products of parameters bfloat16
+        wide = torch.promote_types(x.dtype, taps.dtype)
+        x, taps = x.to(wide), taps.to(wide)
+    if use_compiled(x, taps):
         return _LoopConv.apply(x, taps, padding)
     if size <= _SHORT:
         return _ShortConv.apply(x, taps, padding)

@@ -26,6 +26,9 @@ def node_mix_reference(matrix: Tensor, x: Tensor, add: Tensor | None = None) -> 
 def node_mix(matrix: CSR, transposed: CSR, x: Tensor, add: Tensor | None = None) -> Tensor:
     """Multiply every slice by a sparse matrix, from the left; differentiable in ``x`` and ``add``.
 
+    It is computed in the type of the matrix, which sparse kernels want: under autocast, which makes
+    ``x`` bfloat16, too.
+
     Args:
         matrix: ``[N, N]``.
         transposed: Its transposed matrix, for the backward pass.
@@ -33,9 +36,11 @@ def node_mix(matrix: CSR, transposed: CSR, x: Tensor, add: Tensor | None = None)
         add: ``[T, N, F]``, added to the product, or ``None``.
 
     Returns:
-        ``[T, N, F]``.
+        ``[T, N, F]``, of the type of ``x``.
     """
-    return _NodeMix.apply(x, add, matrix, transposed)
+    dtype = matrix.value.dtype
+    more = None if add is None else add.to(dtype)
+    return _NodeMix.apply(x.to(dtype), more, matrix, transposed).to(x.dtype)
 
 
 class _NodeMix(torch.autograd.Function):

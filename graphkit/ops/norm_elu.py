@@ -44,10 +44,14 @@ def norm_elu(
         eps: Added to the variance.
 
     Returns:
-        ``[C, M]``.
+        ``[C, M]``, of the type of ``x``; computed in that of ``weight``.
     """
-    alike = {t.dtype for t in (x, weight, bias)}
-    if training and len(alike) == 1 and use_compiled(x, weight):
+    if x.dtype != weight.dtype:  # autocast: sums over a batch want the parameters' own type
+        wide = x.to(weight.dtype)
+        return norm_elu(wide, weight, bias, running_mean, running_var, training, momentum, eps).to(
+            x.dtype
+        )
+    if training and use_compiled(x, weight, bias):
         return _NormELU.apply(x, weight, bias, running_mean, running_var, momentum, eps)
     normed = F.batch_norm(
         x.unsqueeze(0), running_mean, running_var, weight, bias, training, momentum, eps

@@ -74,7 +74,8 @@ def trajectory(
     if tolerance is None:
         tolerance = 1e-12 if x.dtype == torch.float64 else 1e-6
     plan = (newton, tolerance, max_iterations, report if report is not None else NewtonReport())
-    return _Trajectory.apply(cell, x, weight, start, mask, plan)
+    with torch.autocast(x.device.type, enabled=False):
+        return _Trajectory.apply(cell, x, weight, start, mask, plan)
 
 
 def sequential(

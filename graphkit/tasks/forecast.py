@@ -18,6 +18,7 @@ from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -238,7 +239,7 @@ class Forecast(SignalTask):
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's forecast in original units, ``[B, T, N, C']``."""
         _, prepare = self._on(query.x.device)
-        ahead = model(query.x, query.covariates, query.x_mask)
+        ahead = model(*model_inputs(model, query.x, query.covariates, query.x_mask))
         return prepare.original_units(ahead, query.covariates)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:

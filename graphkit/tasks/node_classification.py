@@ -13,8 +13,10 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.class_ids import check_class_ids
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.class_labels import check_width
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.node_splits import (
     RANDOM_OPTIONS,
@@ -97,7 +99,8 @@ class NodeClassification(GraphTask):
             node ids.
         component: ``"largest"`` takes the nodes of a random split from the largest connected
             component only. The graph stays whole: nothing travels between components.
-        normalize_features: Divide each node's features by the sum of their sizes.
+        normalize_features: Divide each node's features by the sum of their sizes, as is usual for
+            bags of words. Where the size of a feature tells the class, that is lost.
         selection: ``"log_likelihood"`` or ``"accuracy"``.
         seed: Of a random split.
         random_options: ``train_per_class``, ``val_per_class``, ``num_val``, ``num_test``: see
@@ -121,7 +124,7 @@ class NodeClassification(GraphTask):
         *,
         split: str | tuple[Tensor, Tensor, Tensor] = "public",
         component: str = "all",
-        normalize_features: bool = True,
+        normalize_features: bool = False,
         selection: str = "log_likelihood",
         seed: int = 0,
         **random_options: int | None,
@@ -139,6 +142,7 @@ class NodeClassification(GraphTask):
         self.seed = seed
         self.input = StaticInput.of(graph, normalize_features=normalize_features)
         self.component = component
+        self.num_classes = int(graph.y.max()) + 1
         self.split_name = split if isinstance(split, str) else "given"
         self.split = self._make_split(split, random_options)
         if len(self.split.train) == 0:
@@ -187,7 +191,7 @@ class NodeClassification(GraphTask):
 
     def answer(self, logits: Tensor, query: NodeQuery) -> Answer:
         """The answer to a query, from logits ``[N, C]`` of all nodes."""
-        return Answer(logits[query.node], query.y)
+        return Answer(check_width(logits, self.num_classes)[query.node], query.y)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the mean negative log likelihood of ``total`` rows."""
@@ -247,7 +251,7 @@ class NodeClassification(GraphTask):
     def _place(self, device: torch.device) -> dict[str, NodeQuery]:
         graph, y = self.input(self.graph, device), self.graph.y
         return {
-            subset: NodeQuery(ids.to(device), y[ids].to(device), graph)
+            subset: NodeQuery(ids.to(device), y[ids].long().to(device), graph)
             for subset, ids in zip(_SUBSETS, self.split)
         }
 
@@ -287,5 +291,4 @@ def _check_columns(graph: TemporalGraph) -> None:
                 expected="[N, C]" if dim == 2 else "[N] integers",
                 got=None if column is None else list(column.shape),
             )
-    if graph.y.is_floating_point():
-        raise GraphError("y", "not classes", expected="integers", got=graph.y.dtype)
+    check_class_ids(graph.y, "y")

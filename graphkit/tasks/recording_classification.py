@@ -13,11 +13,13 @@ from graphkit import renamed
 from graphkit.data import TemporalGraph
 from graphkit.data.given_split import GivenSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import WindowSplit, recording_values
+from graphkit.data.window_splits import WindowSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.class_labels import check_width, recording_classes
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.window_input import WindowInput
 from graphkit.tasks.window_stream import WindowQuery
@@ -41,7 +43,8 @@ class RecordingClassification(SignalTask):
     Args:
         graph: With a ``signal`` in recordings that have labels, such as ``load("jhmdb")``.
         split: ``GivenSplit()`` if ``None``; any split by recordings.
-        label: Column of ``graph.recordings`` that holds the classes.
+        label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
+            which is numbered in alphabetical order.
         stretch: In training, cut recordings at random: a stretch of at least this share of its
             frames.
         mirror: In training, turn every other recording round along its first channel.
@@ -50,6 +53,7 @@ class RecordingClassification(SignalTask):
         seed: Of orders and draws.
 
     Attributes:
+        class_names: How the classes are called, ``None`` where they have numbers only.
         input: Prepares recordings for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
@@ -84,12 +88,8 @@ class RecordingClassification(SignalTask):
         self.index = self.split.split(self.recordings)
         self.label, self.selection, self.seed = label, selection, int(seed)
         self.stretch, self.mirror, self.noise = stretch, mirror, noise
-        y = torch.as_tensor(recording_values(graph, label))
-        if y.is_floating_point() or y.numel() == 0 or int(y.min()) < 0:
-            raise GraphError(
-                f"recordings.{label}", "not classes", expected="integers from 0", got=y.dtype
-            )
-        self.labels = y.long()[self.recordings.recording]
+        y, self.class_names = recording_classes(graph, label)
+        self.labels = y[self.recordings.recording]
         self.num_classes = int(self.labels.max()) + 1
         self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
 
@@ -111,7 +111,8 @@ class RecordingClassification(SignalTask):
         """Some recordings as a model sees them; changed at random for training, as options say."""
         x, seen = self.recordings[index]
         if split == "train":
-            x, seen = self._changed(x.float(), seen, epoch * 1_000_003 + first)
+            x = x if x.is_floating_point() else x.float()
+            x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
         return WindowQuery(
             x=self.input.x(x, seen).to(device),
             y=self.labels[index].to(device),
@@ -123,7 +124,8 @@ class RecordingClassification(SignalTask):
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
         """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
-        return Answer(model(query.x, None, query.x_mask), query.y, group=query.recording)
+        logits = model(*model_inputs(model, query.x, None, query.x_mask))
+        return Answer(check_width(logits, self.num_classes), query.y, group=query.recording)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the mean cross entropy of ``total`` rows."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.class_labels import check_width
 from graphkit.tasks.snapshot_task import SnapshotTask
 from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
 
@@ -93,7 +94,8 @@ class SnapshotClassification(SnapshotTask):
     def score(self, model: nn.Module, query: SnapshotQuery) -> Answer:
         """Logits ``[M, num_classes]``, classes ``[M]``, and the step of each row as its group."""
         step = torch.full_like(query.label, query.step)
-        return Answer(self.logits(model, query), query.label, group=step)
+        logits = check_width(self.logits(model, query), self.num_classes)
+        return Answer(logits, query.label, group=step)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the loss of ``total`` rows."""

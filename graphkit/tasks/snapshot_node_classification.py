@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
+from graphkit.nn.class_ids import check_class_ids
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.snapshot_classification import SnapshotClassification
@@ -68,6 +69,8 @@ class SnapshotNodeClassification(SnapshotClassification):
                 expected="int64 [N], or node events with int64 y; negative where it is not known",
                 got="none" if not classes else classes[0].dtype,
             )
+        for y in classes:
+            check_class_ids(y, "y")
         self._asked = [_known(y, edges) for y, edges in zip(steps.node_labels, steps.edges)]
         if not any(len(node) for node, _ in self._asked):
             raise GraphError("y", "no node that has an edge has a class")
@@ -101,4 +104,4 @@ def _known(y: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
     active = torch.zeros(len(y), dtype=torch.bool)
     active[edge_index.reshape(-1)] = True
     node = (active & (y >= 0)).nonzero().squeeze(1)
-    return node, y[node]
+    return node, y[node].long()

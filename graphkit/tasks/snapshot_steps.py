@@ -14,6 +14,7 @@ from graphkit.data import TemporalGraph
 from graphkit.data.intervals import interval_bounds
 from graphkit.data.node_values import NodeValues
 from graphkit.errors import GraphError
+from graphkit.nn.class_ids import check_class_ids
 
 __all__ = ["Step", "StepBorders", "class_votes", "cut_steps"]
 
@@ -192,6 +193,8 @@ def class_votes(graph: TemporalGraph, num_classes: int | None = None) -> Tensor:
             expected="int64 [E]",
             got=None if y is None else f"{y.dtype} {list(y.shape)}",
         )
+    if num_classes is None:
+        check_class_ids(y, "edge_y")
     wrong = y < 0 if num_classes is None else (y < 0) | (y >= num_classes)
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])

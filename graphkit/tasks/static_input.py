@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
+from graphkit.nn.model_inputs import model_dtype, model_inputs
 
 __all__ = ["StaticGraph", "StaticInput"]
 
 _SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
 
 
-class StaticGraph(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class StaticGraph:
     """A graph as models are given it.
 
     Attributes:
@@ -31,12 +34,19 @@ class StaticGraph(NamedTuple):
     sparse_x: Tensor | None
     edge_index: Tensor
     edge_weight: Tensor | None
+    _cast: dict[Any, list[Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     def inputs(self, model: nn.Module) -> list[Tensor]:
-        """The arguments of a model's ``forward``: sparse features if it has ``accepts_sparse``."""
+        """The arguments of a model's ``forward``, in its own type
+        (:func:`~graphkit.nn.model_inputs.model_inputs`): sparse features if it has
+        ``accepts_sparse``."""
         sparse = self.sparse_x is not None and getattr(model, "accepts_sparse", False)
         inputs = [self.sparse_x if sparse else self.x, self.edge_index]
-        return inputs if self.edge_weight is None else [*inputs, self.edge_weight]
+        inputs += [] if self.edge_weight is None else [self.edge_weight]
+        key = sparse, model_dtype(model)  # cast once: layers keep what they make of a graph
+        if key not in self._cast:
+            self._cast[key] = model_inputs(model, *inputs)
+        return self._cast[key]
 
 
 class StaticInput(nn.Module):
@@ -64,7 +74,7 @@ class StaticInput(nn.Module):
         names: Sequence[str] | None = None,
         dtype: str = "float32",
         weight_dtype: str | None = None,
-        normalize_features: bool = True,
+        normalize_features: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels, self.names = int(in_channels), None if names is None else tuple(names)
@@ -72,7 +82,7 @@ class StaticInput(nn.Module):
         self.normalize_features = bool(normalize_features)
 
     @classmethod
-    def of(cls, graph: TemporalGraph, *, normalize_features: bool = True) -> StaticInput:
+    def of(cls, graph: TemporalGraph, *, normalize_features: bool = False) -> StaticInput:
         """The preparation for graphs that are like this one.
 
         Raises:

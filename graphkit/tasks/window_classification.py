@@ -15,9 +15,11 @@ from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.class_labels import check_width, recording_classes
 from graphkit.tasks.label_correction import modal_labels
 from graphkit.tasks.signal_task import SPLITS, SignalTask
 from graphkit.tasks.vote import vote
@@ -64,7 +66,8 @@ class WindowClassification(SignalTask):
         eval_stride: The same for validation and test; a window if ``None``.
         split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every
             recording, the first one tested, if ``None``.
-        label: Column of ``graph.recordings`` that holds the classes.
+        label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
+            which is numbered in alphabetical order.
         num_classes: Classes; the largest label plus one if ``None``.
         scaler: ``"window"`` takes each electrode's mean off a window and divides the window by its
             standard deviation over all electrodes: nothing outside the window is looked at. The
@@ -85,6 +88,7 @@ class WindowClassification(SignalTask):
         seed: Of orders and draws.
 
     Attributes:
+        class_names: How the classes are called, ``None`` where they have numbers only.
         input: Prepares windows for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
@@ -133,11 +137,12 @@ class WindowClassification(SignalTask):
             self.split.split(self.windows).train,
             *self.split.split(self.eval_windows)[1:],
         )
-        self.label, self.labels = label, _labels(graph, label)
+        self.label = label
+        self.labels, self.class_names = recording_classes(graph, label)
         self.num_classes = int(num_classes or self.labels.max() + 1)
         if int(self.labels.max()) >= self.num_classes:
             raise GraphError(
-                f"recordings.{label}", "a class out of range",
+                f"recordings.{label}", "a class out of range", row=int(self.labels.argmax()),
                 expected=f"0 to {self.num_classes - 1}", got=int(self.labels.max()),
             )  # fmt: skip
         self.selection, self.seed, self.vote = selection, int(seed), vote
@@ -211,7 +216,8 @@ class WindowClassification(SignalTask):
     # ---------------------------------------------------------------- answers
     def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
         """A model's logits, ``[B, C]``."""
-        return model(query.x, None, query.x_mask)
+        logits = model(*model_inputs(model, query.x, None, query.x_mask))
+        return check_width(logits, self.num_classes)
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[WindowQuery]) -> Tensor:
         """Logits ``[r, B, C]`` of a stack of models, each with windows of its own.
@@ -221,14 +227,15 @@ class WindowClassification(SignalTask):
         """
         sizes = [len(query) for query in queries]
         if min(sizes) == max(sizes):
-            return stack(torch.stack([query.x for query in queries]))
+            return stack(*model_inputs(stack, torch.stack([query.x for query in queries])))
         if stack.training:
             raise GraphError(
                 "windows_per_epoch", "the batches of these tasks differ in size",
                 expected="the same number for all", got=f"{min(sizes)} to {max(sizes)}",
             )  # fmt: skip
         short = [max(sizes) - size for size in sizes]
-        return stack(torch.stack([_longer(q.x, s) for q, s in zip(queries, short)]))
+        padded = torch.stack([_longer(q.x, s) for q, s in zip(queries, short)])
+        return stack(*model_inputs(stack, padded))
 
     def answer(self, logits: Tensor, query: WindowQuery) -> Answer:
         """The answer to a query, from logits of its windows (and of padding behind them)."""
@@ -371,15 +378,3 @@ class WindowClassification(SignalTask):
 def _longer(x: Tensor, rows: int) -> Tensor:
     """Windows with so many empty ones behind."""
     return torch.cat([x, x.new_zeros(rows, *x.shape[1:])]) if rows else x
-
-
-def _labels(graph: TemporalGraph, label: str) -> Tensor:
-    """One class per recording."""
-    values = torch.as_tensor(recording_values(graph, label))
-    if values.is_floating_point() or values.dim() != 1 or values.numel() == 0:
-        raise GraphError(
-            f"recordings.{label}", "not classes", expected="integers", got=values.dtype
-        )
-    if int(values.min()) < 0:
-        raise GraphError(f"recordings.{label}", "a class is negative", got=int(values.min()))
-    return values.long()

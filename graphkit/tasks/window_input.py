@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from graphkit.data.scalers import Scaler, make_scaler
@@ -104,8 +105,12 @@ class WindowInput(nn.Module):
         if self.scaler is not None:
             x = self.scaler(x, recording if self.scaler.per == "recording" else None)
         else:
-            x = x - x.mean(1, keepdim=True)
-            x = x / x.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-12)
+            mean = x.mean(1, keepdim=True)
+            x = x - mean
+            scale = x.square().mean((1, 2), keepdim=True).sqrt()
+            # Of constant readings, the rounding of the mean, which is no signal.
+            rounding = 4 * torch.finfo(x.dtype).eps * mean.abs().amax((1, 2), keepdim=True)
+            x = x / torch.where(scale > rounding, scale, 1.0).clamp_min(1e-12)
         return x if mask is None else x.masked_fill(~mask, 0)
 
     def _check(self, readings: Tensor, recording: Tensor | None) -> None:

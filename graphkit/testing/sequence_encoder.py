@@ -24,6 +24,8 @@ from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
 from graphkit.errors import GraphError
+from graphkit.nn.model_inputs import model_inputs
+from graphkit.testing.number_types import run_in_types
 
 __all__ = ["SEQUENCE_ENCODER_CHECKS", "check_sequence_encoder", "parameter_formula"]
 
@@ -364,6 +366,36 @@ def check_long_input(factory: Factory) -> None:
             assert value is None or bool(value.isfinite().all()), f"{form}: a gradient"
 
 
+def check_types(factory: Factory) -> None:
+    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+
+    def make() -> SequenceEncoder:
+        torch.manual_seed(0)
+        return factory(_CHANNELS)
+
+    (x, time), mask = _input(), _holes()
+    for form in _with_chunks(make(), (3,)):
+        for valid in (None, mask):
+
+            def call(
+                encoder: SequenceEncoder,
+                dtype: torch.dtype,
+                form: str = form,
+                valid: Tensor | None = valid,
+            ) -> Tensor:
+                (given,) = model_inputs(encoder, x.to(dtype))
+                return encoder(given, valid, time, form=form)
+
+            run_in_types(make, call, coarse=0.5)
+    encoder = make().eval()
+    if encoder.causal:
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+            state = encoder.init_state(_BATCH)
+            for t in range(3):
+                y, state = encoder.step(x[:, t].float(), state, mask[:, t], time[:, t])
+                assert bool(y.isfinite().all()), "bf16-mixed: an output of step is not finite"
+
+
 def check_devices(factory: Factory) -> None:
     """CPU and GPU agree closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -390,6 +422,7 @@ SEQUENCE_ENCODER_CHECKS: dict[str, Callable[[Factory], None]] = {
         check_state_dict,
         check_reset_parameters,
         check_long_input,
+        check_types,
         check_devices,
     )
 }

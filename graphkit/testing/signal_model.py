@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.signal import TrainingSignal
 from graphkit.testing.model_checks import (
     assert_close,
@@ -27,6 +28,7 @@ from graphkit.testing.model_checks import (
     check_reset_parameters,
     check_state_dict,
 )
+from graphkit.testing.number_types import run_in_types
 
 __all__ = [
     "SIGNAL_CASES",
@@ -254,6 +256,17 @@ def check_step(factory: Factory, case: SignalCase) -> None:
         assert_close(out, model(x, covariates, mask), "stepping and the whole window")
 
 
+def check_types(factory: Factory, case: SignalCase) -> None:
+    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+
+    def call(model: nn.Module, dtype: torch.dtype) -> Tensor:
+        x, covariates, mask = case.inputs()
+        covariates = None if covariates is None else covariates.to(dtype)
+        return model(*model_inputs(model, x.to(dtype), covariates, mask))
+
+    run_in_types(lambda: case.model(factory), call, device=case.device)
+
+
 def check_devices(factory: Factory, case: SignalCase) -> None:
     """CPU and GPU agree closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -278,6 +291,7 @@ SIGNAL_MODEL_CHECKS: dict[str, Callable[[Factory, SignalCase], None]] = {
         check_reset_parameters,
         check_deepcopy,
         check_step,
+        check_types,
         check_devices,
     )
 }

@@ -21,8 +21,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
+from graphkit.nn.model_inputs import model_dtype
 from graphkit.nn.snapshot import as_snapshot, out_degree
 from graphkit.testing.model_checks import assert_close, assert_draws
+from graphkit.testing.number_types import run_in_types
 
 __all__ = ["SNAPSHOT_MODEL_CHECKS", "check_snapshot_model", "random_snapshots"]
 
@@ -165,6 +167,18 @@ def check_reset_parameters(factory: Factory) -> None:
     assert moved or not drawn[0], "seed has no effect"
 
 
+def check_types(factory: Factory) -> None:
+    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+    for one_hot in (False, True):
+
+        def call(model: nn.Module, dtype: torch.dtype, one_hot: bool = one_hot) -> Tensor:
+            snapshots = [as_snapshot(s).cast(dtype) for s in random_snapshots(one_hot=one_hot)]
+            like = dtype if model_dtype(model) is None else model_dtype(model)
+            return model([s.cast(like) for s in snapshots])[0]
+
+        run_in_types(lambda: _model(factory), call)
+
+
 def check_devices(factory: Factory) -> None:
     """CPU and GPU agree closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -187,6 +201,7 @@ SNAPSHOT_MODEL_CHECKS: dict[str, Callable[[Factory], None]] = {
         check_gradients,
         check_state_dict,
         check_reset_parameters,
+        check_types,
         check_devices,
     )
 }

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.testing.model_checks import (
     assert_close,
     check_deepcopy,
@@ -27,6 +28,7 @@ from graphkit.testing.model_checks import (
     check_reset_parameters,
     check_state_dict,
 )
+from graphkit.testing.number_types import run_in_types
 
 __all__ = ["STATIC_CASES", "STATIC_MODEL_CHECKS", "StaticCase", "check_static_model"]
 
@@ -176,6 +178,17 @@ def check_compile(factory: Factory, case: StaticCase) -> None:
     torch._dynamo.reset()
 
 
+def check_types(factory: Factory, case: StaticCase) -> None:
+    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+
+    def call(model: nn.Module, dtype: torch.dtype) -> Tensor:
+        x, edge_index, *weight = case.inputs()
+        given = model_inputs(model, x.to(dtype), *(w.to(dtype) for w in weight))
+        return model(given[0], edge_index, *given[1:])
+
+    run_in_types(lambda: case.model(factory), call, device=case.device)
+
+
 def check_devices(factory: Factory, case: StaticCase) -> None:
     """CPU and GPU agree closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -200,6 +213,7 @@ STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {
         check_sparse,
         check_adj_t,
         check_compile,
+        check_types,
         check_devices,
     )
 }

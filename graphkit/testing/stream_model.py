@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from graphkit.data import EventBatch, TemporalGraph
 from graphkit.testing.model_checks import assert_close, assert_draws
+from graphkit.testing.number_types import run_in_types
 from graphkit.testing.stream_case import STREAM_CASES, Factory, StreamCase
 from graphkit.testing.stream_continuation import (
     check_edge_features,
@@ -295,6 +296,21 @@ def check_mixed_precision(factory: Factory, case: StreamCase) -> None:
         assert value.dtype == before[name].dtype, f"autocast changes the dtype of '{name}'"
 
 
+def check_types(factory: Factory, case: StreamCase) -> None:
+    """Float64, bf16-mixed and float64 features work (:mod:`graphkit.testing.number_types`)."""
+
+    def call(model: torch.nn.Module, dtype: torch.dtype) -> torch.Tensor:
+        batches = [
+            replace(b, edge_attr=None if b.edge_attr is None else b.edge_attr.to(dtype))
+            for b in case.batches()[:4]
+        ]
+        observe(model, batches[:3])
+        last = batches[3]
+        return model.score(last.src, case.candidates(last), last.t)
+
+    run_in_types(lambda: case.model(factory), call, device=case.device)
+
+
 def check_devices(factory: Factory, case: StreamCase) -> None:
     """CPU and GPU agree: integers exactly, numbers closely. Passes where there is no GPU."""
     if not torch.cuda.is_available():
@@ -337,6 +353,7 @@ STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
         check_late_events,
         check_growth,
         check_saved_states,
+        check_types,
         check_devices,
     )
 }

@@ -10,7 +10,9 @@ def task():
     from graphkit.tasks import NodeClassification
 
     sizes = {"train_per_class": 5, "num_val": 10, "num_test": 10}
-    return NodeClassification(citations(quick=True), split="random", **sizes)
+    return NodeClassification(
+        citations(quick=True), split="random", normalize_features=True, **sizes
+    )
 
 
 def plain_run(task):

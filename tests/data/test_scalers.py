@@ -7,12 +7,18 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphkit import GraphError
 from graphkit.data import scalers
-from graphkit.data.scalers import SCALERS, MaxAbsScaler, StandardScaler, make_scaler
+from graphkit.data.scalers import (
+    SCALERS,
+    MaxAbsScaler,
+    MinMaxScaler,
+    StandardScaler,
+    make_scaler,
+)
 
 T, N, C = 40, 4, 3
 RECORDING = torch.arange(T) // 10
@@ -151,3 +157,39 @@ def test_what_is_refused() -> None:
         StandardScaler("chanel")
     with pytest.raises(GraphError, match="standard"):
         make_scaler("standart")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(-1e9, 1e9).filter(lambda v: abs(v) > 1e-3),
+    st.integers(1, 700),
+    st.sampled_from(["all", "channel", "node", "recording"]),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.booleans(),
+)
+def test_a_constant_sensor_has_scale_1(value, steps, per, dtype, jitter) -> None:
+    signal = torch.full((steps, 1, 1), value, dtype=dtype)
+    if jitter and dtype == torch.float64:  # the last bit, as of 0.1 + 0.2 beside 0.3
+        signal[::2] = torch.nextafter(signal[::2], torch.full_like(signal[::2], torch.inf))
+    recording = torch.zeros(steps, dtype=torch.int64) if per == "recording" else None
+    for scaler in (StandardScaler(per), MinMaxScaler(per)):
+        scaler.fit(signal, recording=recording)
+        assert scaler.scale.tolist() == [[[1.0]]]
+        scaled = scaler(signal, 0 if per == "recording" else None)
+        assert float(scaled.abs().max()) <= 1e-6 * abs(value)
+
+
+def test_a_small_deviation_of_large_readings_is_a_deviation() -> None:
+    signal = 1e6 + torch.arange(100, dtype=torch.float64).view(-1, 1, 1) * 1e-8
+    scaler = StandardScaler().fit(signal)
+    assert float(scaler.scale) == pytest.approx(float(signal.std(correction=0)), rel=1e-3)
+    assert float(scaler.scale) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["standard", "minmax", "maxabs"])
+def test_a_scale_that_float32_does_not_hold_is_1(name: str) -> None:
+    signal = torch.tensor([0.0, 1e-300]).view(2, 1, 1)
+    tiny = torch.tensor([0.0, 1e-42]).view(2, 1, 1)
+    for values in (signal.double(), tiny):
+        scaler = make_scaler(name, "channel").fit(values)
+        assert bool(scaler(values.float()).isfinite().all())

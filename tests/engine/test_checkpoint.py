@@ -205,20 +205,3 @@ def test_what_killed_writers_left_is_swept(toy, tmp_path):
     left.write_bytes(b"half")
     run(toy, tmp_path, epochs=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["best-0.pt", "last.pt"]
-
-
-def test_old_words_of_a_task_are_the_same_settings(tmp_path):
-    def task(recordings, within, vote):
-        return {
-            "task": {
-                recordings: {"train": 3}, "split": {"within": within, "column": "subject"},
-                "computed": [f"mean log probability of the windows of a {vote}"],
-            }
-        }  # fmt: skip
-
-    Checkpoints(tmp_path, task("parts", "part", "part")).save({"epoch": 4})
-    today = task("recordings", "recording", "recording")
-    assert Checkpoints(tmp_path, today).load("cpu")["epoch"] == 4
-    today["task"]["split"]["within"] = "signal"
-    with pytest.raises(GraphError, match=r"'task': the checkpoint .* another setting"):
-        Checkpoints(tmp_path, today).load("cpu")

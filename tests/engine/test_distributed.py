@@ -102,8 +102,8 @@ def test_two_killed_processes_go_on_to_the_same_losses(ranks, tmp_path):
             process.kill()
             process.join()
     state = torch.load(folder / "last.pt", weights_only=True)
-    assert state["epoch"] == 0, "it was to be killed inside an epoch"
-    assert state["batch"] > 0
+    assert state["epoch"] == 0
+    assert state["batch"] > 0, "it was to be killed inside an epoch"
     assert len(state["random"]) == 2
     assert launch(ranks, tmp_path / "broken.json", options, 2) == unbroken
 

@@ -323,7 +323,7 @@ def test_what_is_refused() -> None:
     graph = build()
     for options, words in (
         ({"horizon": 0}, "nothing to forecast"),
-        ({"scale_per": "part"}, "no training reading"),
+        ({"scale_per": "recording"}, "no training reading"),
         ({"null_value": 3.0, "signal": torch.full((T, N, 1), 3.0)}, "no training window"),
         ({"history": 60, "horizon": 20}, "no window is left"),
     ):

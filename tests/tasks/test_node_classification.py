@@ -124,10 +124,10 @@ def test_what_the_model_is_given():
             seen["x"] = x
             return torch.zeros(graph.num_nodes, 3)
 
-    task = NodeClassification(graph, **SMALL)
+    task = NodeClassification(graph, normalize_features=True, **SMALL)
     task.score(Look(), next(task.stream("test").start()))
     torch.testing.assert_close(seen["x"].sum(1), torch.ones(graph.num_nodes))
-    raw = NodeClassification(graph, normalize_features=False, **SMALL)
+    raw = NodeClassification(graph, **SMALL)
     raw.score(Look(), next(raw.stream("test").start()))
     assert torch.equal(seen["x"], graph.x)
 
@@ -161,6 +161,63 @@ def test_graphs_without_features_or_labels():
         NodeClassification(TemporalGraph(graph.src, graph.dst, graph.t, y=graph.y))
     with pytest.raises(GraphError, match="'y'"):
         NodeClassification(TemporalGraph(graph.src, graph.dst, graph.t, x=graph.x))
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (torch.rand(60), r"'y': not classes; expected integers"),
+        (torch.full((60,), 10**12), r"'y', row 0: a class out of range.*fewer classes than rows"),
+        (torch.ones(60, 2, dtype=torch.int64), "'y'"),
+    ],
+)
+def test_labels_that_are_no_classes(y, says):
+    graph = blocks()
+    n = graph.num_nodes
+    y = y[:n] if n <= 60 else y.repeat(2, *[1] * (y.dim() - 1))[:n]
+    graph = TemporalGraph(graph.src, graph.dst, graph.t, x=graph.x, y=y)
+    with pytest.raises(GraphError, match=says):
+        NodeClassification(graph, **SMALL)
+    with pytest.raises(GraphError, match="'y'"):
+        GCN.from_graph(graph)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int8, torch.uint8])
+def test_labels_of_any_integer_type(dtype):
+    graph = blocks()
+    other = TemporalGraph(graph.src, graph.dst, graph.t, x=graph.x, y=graph.y.to(dtype))
+    found = []
+    for one in (graph, other):
+        seed_everything(0)
+        task = NodeClassification(one, **SMALL)
+        found.append(fit(GCN.from_graph(one), task, epochs=2, seed=0, **KEYS).metrics)
+    assert found[0] == found[1]
+
+
+def test_a_model_with_fewer_outputs_than_classes():
+    graph = blocks()
+    task = NodeClassification(graph, **SMALL)
+    with pytest.raises(GraphError, match="'model': it has fewer outputs than there are classes"):
+        fit(GCN(graph.x.shape[1], 4, 2), task, epochs=1, **KEYS)
+
+
+def test_the_size_of_a_feature_can_tell_the_class():
+    draw = torch.Generator().manual_seed(0)
+    n = 120
+    y = torch.arange(n) % 2
+    x = (1 + 2 * y).unsqueeze(1) * (1 + 0.1 * torch.rand(n, 4, generator=draw))
+    src = torch.arange(n)
+    graph = TemporalGraph(src, src, torch.zeros(n, dtype=torch.int64), x=x, y=y)
+    sizes = {"split": "random", "train_per_class": 20, "num_val": 20, "num_test": 50}
+    found = {}
+    for normalize in (None, True):
+        options = {} if normalize is None else {"normalize_features": normalize}
+        task = NodeClassification(graph, **sizes, **options)
+        seed_everything(0)
+        result = fit(GCN.from_graph(graph, dropout=0.0), task, epochs=100, seed=0, **KEYS)
+        found[normalize] = result.metrics["test"]["accuracy"]
+    assert found[None] > 0.95
+    assert found[True] < 0.75
 
 
 KEYS = {"lr": 0.02, "weight_decay": 5e-4, "patience": None, "device": "cpu", "progress": False}
@@ -227,7 +284,7 @@ def test_cora_smoke(graphkit_data):
     from graphkit import load
 
     graph = load("cora", download=False)
-    task = NodeClassification(graph)
+    task = NodeClassification(graph, normalize_features=True)
     models = []
     for seed in (0, 1):
         seed_everything(seed)

@@ -228,6 +228,11 @@ class ToleratesMissingFeatures(Sound):
         return EventColumns.of(batch, 0 if batch.edge_attr is None else self.edge_dim)
 
 
+class AnswersInSingle(Sound):
+    def score(self, src, dst, t):
+        return super().score(src, dst, t).float()
+
+
 class TakesLateEvents(Sound):
     def numbers(self, events, batch):
         number = torch.arange(len(events), device=events.t.device)
@@ -289,6 +294,7 @@ BROKEN = {
     "late_events": TakesLateEvents,
     "growth": GrowsWithNoise,
     "saved_states": KeepsItsSize,
+    "types": AnswersInSingle,
 }
 
 

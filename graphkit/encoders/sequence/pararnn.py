@@ -118,6 +118,8 @@ class _ParaRNN(SequenceEncoder):
         else:
             planes = torch.matmul(rows, self.weight_input).transpose(1, 2)
             planes = planes.reshape(gates, -1, self.out_channels) + self.bias.unsqueeze(1)
+        # Under autocast products are bfloat16; the recurrence is computed as the state is.
+        planes = planes.to(self.weight_state.dtype)
         return planes.view(gates, *x.shape[:-1], self.out_channels)
 
     def _start(self, batch: int, device: torch.device, dtype: torch.dtype) -> State:

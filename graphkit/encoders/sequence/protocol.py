@@ -112,7 +112,7 @@ class SequenceEncoder(nn.Module):
         if batch == 0 or length == 0:
             y = x.new_zeros(batch, length, self.out_channels)
             return (y, state) if return_state else y
-        if mask is not None and mask.device.type == "cpu" and bool(mask.all()):
+        if _known_full(mask):
             mask = None
         x, time = _clean(x, mask), None if time is None else _clean(time, mask)
         y, state = self._in_form(form, x, mask, time, state)
@@ -131,7 +131,7 @@ class SequenceEncoder(nn.Module):
         batch, length = self._check(x, mask, time, dims=3)
         if batch == 0 or length == 0:
             return x.new_zeros(batch, self.out_channels)
-        if mask is not None and mask.device.type == "cpu" and bool(mask.all()):
+        if _known_full(mask):
             mask = None
         x, time = _clean(x, mask), None if time is None else _clean(time, mask)
         return _clean(self._last(x, mask, time), None if mask is None else mask[:, -1])
@@ -279,6 +279,14 @@ def check_size(name: str, size: Any, *, at_least: int = 1) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or size < at_least:
         raise GraphError(name, "a wrong size", expected=f"an integer from {at_least}", got=size)
     return size
+
+
+def _known_full(mask: Tensor | None) -> bool:
+    """Whether a look at the mask shows that all is valid. On a GPU it would wait for the device,
+    and a graph of operations that is being traced cannot turn on what a mask holds."""
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return bool(mask.all())
 
 
 def _clean(values: Tensor, mask: Tensor | None) -> Tensor:

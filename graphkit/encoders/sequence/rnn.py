@@ -96,6 +96,8 @@ class _TorchRNN(SequenceEncoder):
         if mask is None:
             y, hidden = self.rnn(x, self._to_torch(state))
             return y, self._from_torch(hidden)
+        if torch.compiler.is_compiling():  # packing turns on what the mask holds
+            return super()._recurrent(x, mask, time, state)
         packed, order = _pack(x, mask)
         y, hidden = self.rnn(packed, self._to_torch(state))
         after = self._from_torch(hidden)
@@ -193,6 +195,8 @@ class _Bidirectional(_TorchRNN):
     ) -> tuple[Tensor, State]:
         if mask is None:
             return self.mix(self.rnn(x)[0]), state
+        if torch.compiler.is_compiling():  # packing turns on what the mask holds
+            return self.mix(_ragged(self.rnn, x, mask)), state
         packed, order = _pack(x, mask)
         return self.mix(_unpack(self.rnn(packed)[0], order)), state
 
@@ -237,6 +241,33 @@ class BiLSTM(_Bidirectional):
 
     _make = nn.LSTM
     _gates = 4
+
+
+def _ragged(rnn: nn.RNNBase, x: Tensor, mask: Tensor) -> Tensor:
+    """A bidirectional network on ragged rows, layer by layer and without packing: ``[B, L, 2C']``.
+
+    The backward direction is a forward one over the valid positions in reverse order.
+    """
+    run = torch.gru if isinstance(rnn, nn.GRU) else torch.lstm
+    values, order, lengths = compact(x, mask)
+    place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+    turned = torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
+    for layer, weights in enumerate(zip(rnn.all_weights[::2], rnn.all_weights[1::2])):
+        if layer and rnn.dropout and rnn.training:
+            values = nn.functional.dropout(values, rnn.dropout)
+        sides = []
+        for backward, own in enumerate(weights):
+            given = _turn(values, turned) if backward else values
+            first = given.new_zeros(1, len(given), rnn.hidden_size)
+            start = first if run is torch.gru else (first, first)
+            y = run(given, start, own, True, 1, 0.0, rnn.training, False, True)[0]
+            sides.append(_turn(y, turned) if backward else y)
+        values = torch.cat(sides, -1)
+    return spread(values, order)
+
+
+def _turn(values: Tensor, turned: Tensor) -> Tensor:
+    return values.gather(1, turned.unsqueeze(-1).expand_as(values))
 
 
 def _pack(x: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:

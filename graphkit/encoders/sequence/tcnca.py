@@ -324,7 +324,7 @@ class TCNCA(SequenceEncoder):
             return x + self.lin_out(weighted)
         u, r, g = rest
         h = F.silu(g + self.lin_out(F.silu(r) * weighted))
-        return torch.lerp(x, h, torch.sigmoid(u))
+        return torch.lerp(x, h.to(x.dtype), torch.sigmoid(u).to(x.dtype))
 
     def _attend_causal(
         self, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None, state: TCNCAState
@@ -376,7 +376,7 @@ class TCNCA(SequenceEncoder):
 
 
 def _place(into: Tensor, values: Tensor, at: Tensor) -> Tensor:
-    return into.scatter(1, at[..., None].expand_as(values), values)
+    return into.scatter(1, at[..., None].expand_as(values), values.to(into.dtype))
 
 
 def last_rows(read: Tensor, count: int, lengths: Tensor | None) -> Tensor:

@@ -17,6 +17,7 @@ from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
 
 __all__ = ["Appended", "ForecastPredictor"]
@@ -276,7 +277,7 @@ class ForecastPredictor(Predictor):
         x = prepare.x(x, seen, covariates[:, : self.history])
         known = covariates if prepare.covariate_names else None
         given = [None if v is None else v.to(self.device) for v in (x, known, seen)]
-        ahead = prepare.original_units(self.model(*given).cpu(), known)
+        ahead = prepare.original_units(self.model(*model_inputs(self.model, *given)).cpu(), known)
         if bool(ahead.isnan().any()):
             raise GraphError("forecast", "a forecast is NaN", fix="Train with a lower lr.")
         return t[:, -self.horizon :], ahead

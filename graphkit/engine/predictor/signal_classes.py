@@ -14,6 +14,7 @@ from graphkit.data.signal_schema import SignalSchema
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.tasks.window_input import WindowInput
 
 __all__ = ["SignalClassPredictor"]
@@ -25,7 +26,7 @@ class SignalClassPredictor(Predictor):
     def _adopt(self, task: Any, before: str | None) -> None:
         self._reader = SignalReader.of(task.graph)
         self._input: WindowInput = copy.deepcopy(task.input).cpu()
-        self._classes = task.graph.class_names.get(f"recordings.{task.label}")
+        self._classes = task.class_names
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -51,7 +52,7 @@ class SignalClassPredictor(Predictor):
         """``[B, C]``, of windows or recordings as they were read ``[B, T, N, C]``."""
         x = self._input.x(x, mask)
         given = None if mask is None else mask.to(self.device)
-        return self.model(x.to(self.device), None, given).cpu()
+        return self.model(*model_inputs(self.model, x.to(self.device), None, given)).cpu()
 
     def _starts(self, table: Any, graph: TemporalGraph, rows: Tensor) -> Any:
         """The times of some rows as the source has them; their numbers if it has no times."""

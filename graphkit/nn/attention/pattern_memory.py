@@ -183,15 +183,16 @@ class PatternMemory(nn.Module):
         if window is not None and self.embed_key is not None:
             told = (window != 0).any(dim=-1, keepdim=True)
             asked = asked + self.embed_key(window.to(u.dtype)) * told
-        query = F.normalize(asked.flatten(0, -2).to(wide), dim=1)
-        keys = self.slot_keys().to(wide)
-        scores = query @ keys.t()
-        best, slots = scores.topk(self.top_k, dim=1)
-        weights = (best / self.log_tau.exp()).softmax(dim=1)
-        values = self.slot_values().to(wide)
-        memory = F.embedding_bag(slots, values, per_sample_weights=weights, mode="sum")
-        if self.training:
-            self._note(query.detach(), slots)
+        with torch.autocast(u.device.type, enabled=False):
+            query = F.normalize(asked.flatten(0, -2).to(wide), dim=1)
+            keys = self.slot_keys().to(wide)
+            scores = query @ keys.t()
+            best, slots = scores.topk(self.top_k, dim=1)
+            weights = (best / self.log_tau.exp()).softmax(dim=1).to(wide)
+            values = self.slot_values().to(wide)
+            memory = F.embedding_bag(slots, values, per_sample_weights=weights, mode="sum")
+            if self.training:
+                self._note(query.detach(), slots)
         shape = u.shape[:-1]
         retrieval = Retrieval(*(part.unflatten(0, shape) for part in (slots, weights, scores)))
         return memory.unflatten(0, shape).to(u.dtype), retrieval

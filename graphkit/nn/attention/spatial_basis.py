@@ -41,7 +41,8 @@ class SpatialBasis(nn.Module):
             raise GraphError(
                 "fixed", "not one row per node", expected=f"[{num_nodes}, q]", got=list(fixed.shape)
             )
-        fixed = torch.zeros(num_nodes, 0) if fixed is None else fix_signs(fixed.float())
+        dtype = torch.get_default_dtype()
+        fixed = torch.zeros(num_nodes, 0) if fixed is None else fix_signs(fixed.to(dtype))
         self.num_nodes = num_nodes
         self.flip_signs = flip_signs
         self.register_buffer("fixed", fixed)

@@ -16,6 +16,7 @@ from graphkit.metrics.snapshot_ranking import (
     rank_all_pairs,
     rank_drawn,
 )
+from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.snapshot.heads import make_head
 from graphkit.nn.snapshot.pair_history import PairHistory
 from graphkit.nn.snapshot.snapshot import Snapshot
@@ -132,7 +133,7 @@ class SnapshotPredictor(nn.Module):
 
         Pure: only :meth:`observe` moves the carried state.
         """
-        return self.encoder(snapshots, self.state)[0]
+        return self.encoder(*model_inputs(self, snapshots), self.state)[0]
 
     def logits(
         self, snapshots: Sequence[Snapshot], src: Tensor, dst: Tensor | None = None
@@ -281,7 +282,7 @@ class SnapshotPredictor(nn.Module):
         """Move the carried state past a snapshot; ``None``, as in a window, moves nothing."""
         if not self.carries or snapshot is None:
             return
-        _, state = self.encoder([snapshot], self.state)
+        _, state = self.encoder(*model_inputs(self, [snapshot]), self.state)
         for i, leaf in enumerate(pytree.tree_leaves(state)):
             getattr(self, f"carried_{i}").copy_(leaf)
         self.begun.fill_(True)

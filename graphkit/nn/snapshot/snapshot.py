@@ -165,6 +165,22 @@ class Snapshot:
             **{k: v.to(device) if isinstance(v, Tensor) else v for k, v in moved.items()}
         )
 
+    def cast(self, dtype: torch.dtype) -> Snapshot:
+        """The snapshot with floating point numbers of a type; made once for each type."""
+        if self.self_coef.dtype == dtype and (self.one_hot or self.x.dtype == dtype):
+            return self
+        if dtype not in self._casts:
+            moved = {f.name: getattr(self, f.name) for f in fields(self)}
+            for name, value in moved.items():
+                if isinstance(value, Tensor) and value.is_floating_point():
+                    moved[name] = value.to(dtype)
+            self._casts[dtype] = Snapshot(**moved)
+        return self._casts[dtype]
+
+    @functools.cached_property
+    def _casts(self) -> dict[torch.dtype, Snapshot]:
+        return {}
+
     def shared(self) -> Snapshot:
         """The same snapshot with one row for all idle nodes of equal features.
 

@@ -35,7 +35,7 @@ def graph(n=12, seed=0, weighted=False, named=True, features=tuple(FEATURES), **
 
 def build(model=GCN, **options):
     g, ids = graph(**options), torch.arange(12)
-    task = NodeClassification(g, split=(ids[:4], ids[4:8], ids[8:]))
+    task = NodeClassification(g, split=(ids[:4], ids[4:8], ids[8:]), normalize_features=True)
     made = model.from_task(task, hidden_channels=5).eval()
     return Predictor(made, task), made
 
@@ -118,7 +118,7 @@ def test_embed():
             return self.lin(self.embed(x, edge_index))
 
     g, ids = graph(), torch.arange(12)
-    task = NodeClassification(g, split=(ids[:4], ids[4:8], ids[8:]))
+    task = NodeClassification(g, split=(ids[:4], ids[4:8], ids[8:]), normalize_features=True)
     predictor = Predictor(Embedding(), task)
     found = predictor.embed(g, ["n0-3", "n0-1"])
     want = 2 * g.x / g.x.sum(1, keepdim=True)
@@ -153,7 +153,7 @@ def test_what_does_not_fit():
     with pytest.raises(GraphError, match="'x', row 1: a value is NaN"):
         predictor.predict(Data(x=x, edge_index=edges))
     x[1, 2] = torch.inf
-    with pytest.raises(GraphError, match="row 1: a logit is NaN"):
+    with pytest.raises(GraphError, match="'x', row 1: a value is infinite"):
         predictor.predict(Data(x=x, edge_index=edges))
     for method in ("score", "recommend", "observe", "forecast", "close"):
         with pytest.raises(GraphError, match=r"expected predict\(\), embed\(\)"):

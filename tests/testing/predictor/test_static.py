@@ -57,7 +57,7 @@ def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     model = registry.get("model", "gcn").from_task(asked)
     settings = StaticInput.settings
     monkeypatch.setattr(
-        StaticInput, "settings", lambda self: settings(self) | {"normalize_features": False}
+        StaticInput, "settings", lambda self: settings(self) | {"normalize_features": True}
     )
     with pytest.raises(AssertionError, match=r"probabilities: .* values differ"):
         check_predictor(model, asked, separate_process=False)

@@ -24,7 +24,7 @@ def eeg(missing: float = 0.0) -> TemporalGraph:
     return TemporalGraph(
         [], [], [], node_names=graph.node_names, signal=signal, signal_t=graph.signal_t,
         signal_recording=graph.signal_recording, time_unit="ns",
-        parts={"y": graph.parts["y"], "clip": graph.parts["clip"]},
+        recordings={"y": graph.recordings["y"], "clip": graph.recordings["clip"]},
         class_names={"recordings.y": ["calm", "alert"]},
     )  # fmt: skip
 
@@ -45,7 +45,7 @@ def clips(missing: bool = False) -> RecordingClassification:
     graph = TemporalGraph(
         [], [], [], node_names=["hip", "knee", "foot", "hand", "head"], signal=signal,
         signal_recording=np.repeat(np.arange(12), lengths), column_names={"signal": ["x", "y"]},
-        parts={"y": np.arange(12) % 3, "split": ["train"] * 6 + ["val"] * 3 + ["test"] * 3},
+        recordings={"y": np.arange(12) % 3, "split": ["train"] * 6 + ["val"] * 3 + ["test"] * 3},
     )  # fmt: skip
     return RecordingClassification(graph)
 
@@ -86,7 +86,7 @@ def test_in_a_fresh_process() -> None:
 
 
 def test_a_scale_for_each_recording_is_refused_by_name() -> None:
-    asked = windows(scaler="standard", scale_per="part")
+    asked = windows(scaler="standard", scale_per="recording")
     model = registry.get("model", "csp_lda").from_task(asked)
-    with pytest.raises(Exception, match="scale_per='part' has no scale for a recording"):
+    with pytest.raises(Exception, match="scale_per='recording' has no scale for a recording"):
         check_predictor(model, asked, separate_process=False)

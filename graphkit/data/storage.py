@@ -1,15 +1,19 @@
-"""Graphs on disk: a directory of arrays that is opened without being read, or one table.
+"""Graphs on disk: a directory of arrays that is mapped, or one table.
 
-A directory holds one ``.npy`` file per column and ``graph.json``, which says what must be there.
-Opening it maps the files into memory: a graph larger than memory works, and pages are read when
-they are touched. Files ending in ``.parquet`` or ``.arrow`` hold the events as one table for other
-programs; see :mod:`graphkit.data.tables`.
+A directory holds one ``.npy`` file per column and ``graph.json``, which says what must be there,
+with checksums. Opening it maps the files into memory, so that a graph larger than memory works, and
+looks through them once, a piece at a time; with ``verify=False`` pages are read when they are
+touched. Files ending in ``.parquet`` or ``.arrow`` hold the events as one table for other programs;
+see :mod:`graphkit.data.tables`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +33,11 @@ from graphkit.data.columns import (
 )
 from graphkit.data.names import facts_from_json, facts_to_json, tuples
 from graphkit.data.time_unit import TimeUnit
+from graphkit.data.verify import named
+from graphkit.data.verify import verify as check_columns
 from graphkit.errors import GraphError
 from graphkit.files import whole_directory, whole_file
+from graphkit.json_record import opened, read_json, sealed
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
@@ -91,36 +98,58 @@ def save(graph: TemporalGraph, path: str | os.PathLike[str]) -> None:
         for key, value in arrays.items():
             _write(part / f"{key}.npy", value)
         _write_count(part / "event_id.npy", len(graph))
-        (part / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        for key, told in facts["arrays"].items():
+            told["sha256"] = _digest(part / f"{key}.npy")
+        text = json.dumps(sealed(facts), indent=1)
+        (part / _FACTS).write_text(text, encoding="utf-8")
 
 
-def open_graph(path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGraph:
+def open_graph(
+    path: str | os.PathLike[str], *, mmap: bool = True, verify: bool | None = None
+) -> TemporalGraph:
     """Open a graph that :func:`save` wrote.
 
     Args:
         path: The directory, or the ``.parquet`` or ``.arrow`` file.
         mmap: Map the files instead of reading them (a Parquet file is always read). Writing into
             a mapped column changes neither the file nor other processes.
+        verify: By default every column is read once and checked as when a graph is built: order,
+            ranges, finiteness. ``True`` compares checksums too, which notices every change;
+            ``False`` reads nothing, for files that are known to be whole.
+
+    Warns:
+        UserWarning: ``verify=True``, and the graph was written by a version without checksums.
 
     Raises:
         GraphError: There is no graph at ``path``, it was written by a newer version, or files are
-            missing or damaged.
+            missing, damaged or not those of a graph. The message names the file.
         MissingPackageError: The file is a table and pyarrow is missing.
     """
     path = Path(path)
     if path.is_file() and path.suffix in (".parquet", ".arrow"):
         from graphkit.data.tables import read_table
 
-        return read_table(path, mmap)
-    facts = renamed.stored("TemporalGraph", _read_facts(path))
-    found = {key: _read(path / f"{key}.npy", told, mmap) for key, told in facts["arrays"].items()}
-    return assemble(facts, renamed.stored("TemporalGraph", found))
+        return read_table(path, mmap, verify)
+    read = _read_facts(path)
+    with named(path / _FACTS):
+        told = _told_arrays(read)
+    found = {}
+    for key, one in told.items():
+        file = path / f"{key}.npy"
+        if verify:
+            check_digest(one, file, lambda file=file: _digest(file))
+        found[key] = _read(file, one, mmap)
+    with named(path / _FACTS):
+        facts = renamed.stored("TemporalGraph", read)
+        columns = assemble(facts, renamed.stored("TemporalGraph", found))
+    if verify is not False:
+        check_columns(columns, path)
+    return as_graph(columns)
 
 
-def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
-    """A graph from columns that were checked before they were written."""
+def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> Columns:
+    """Columns as they are in a file, and what describes them."""
     from graphkit.data.labels import labels_from_json
-    from graphkit.data.temporal_graph import TemporalGraph
 
     changes = {k.partition(".")[2]: found.pop(k) for k in [*found] if k.startswith("node_events.")}
     recordings = {
@@ -129,7 +158,7 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
     }
     events = {name: found.get(name) for name in EVENT_COLUMNS}
     told = facts_from_json(facts)
-    columns = Columns(
+    return Columns(
         num_nodes=facts["num_nodes"],
         time_unit=TimeUnit(facts["time_unit"]),
         name=facts["name"],
@@ -143,7 +172,32 @@ def assemble(facts: dict[str, Any], found: dict[str, Tensor]) -> TemporalGraph:
         tables=Tables(**events),
         **found,
     )
+
+
+def as_graph(columns: Columns) -> TemporalGraph:
+    """The graph of columns that need no check."""
+    from graphkit.data.temporal_graph import TemporalGraph
+
     return TemporalGraph._of(columns)
+
+
+def check_digest(told: dict[str, Any], path: Path, digest: Callable[[], str]) -> None:
+    """Compare a checksum with the one that was written.
+
+    Raises:
+        GraphError: They differ.
+    """
+    if "sha256" not in told:
+        warnings.warn(
+            f"'{path}' was written by a version without checksums: they are not compared",
+            stacklevel=4,
+        )
+    elif digest() != told["sha256"]:
+        raise GraphError(
+            path.stem,
+            f"the file '{path}' is damaged: its content is not what was written",
+            fix="Save it again.",
+        )
 
 
 def as_tensor(array: np.ndarray, dtype: str) -> Tensor:
@@ -184,11 +238,36 @@ def _write_count(path: Path, stop: int) -> None:
     file.flush()
 
 
+def _digest(path: Path) -> str:
+    hasher = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 22):
+                hasher.update(block)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return hasher.hexdigest()
+
+
+def _told_arrays(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What ``graph.json`` says of the files beside it, whose names are those of columns."""
+    arrays = facts["arrays"]
+    for key, told in arrays.items():
+        if not all(part.isidentifier() for part in key.split(".")):
+            raise ValueError(f"{key!r} is no column")
+        shape, dtype = told["shape"], told["dtype"]
+        if not isinstance(dtype, str) or not isinstance(getattr(torch, dtype, None), torch.dtype):
+            raise ValueError(f"{dtype!r} is no type of numbers")
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{shape!r} is no shape")
+    return arrays
+
+
 def _read_facts(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
+        facts = opened(read_json(path / _FACTS), path / _FACTS)
         schema = str(facts["schema"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, KeyError) as error:
         raise GraphError(
             "path",
             f"there is no graph at '{path}' ({type(error).__name__})",
@@ -215,10 +294,8 @@ def _read(path: Path, told: dict[str, Any], mmap: bool) -> Tensor:
     empty = 0 in told["shape"]  # nothing to map
     try:
         array = np.load(path, mmap_mode="c" if mmap and not empty else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise GraphError(
-            path.stem, f"the file '{path}' is missing or damaged ({error})", fix="Save it again."
-        ) from error
+    except Exception as error:  # numpy parses the header as Python
+        raise _unreadable(path, error) from error
     stored = "int16" if told["dtype"] == "bfloat16" else told["dtype"]
     if str(array.dtype) != stored or list(array.shape) != told["shape"]:
         raise GraphError(
@@ -229,3 +306,9 @@ def _read(path: Path, told: dict[str, Any], mmap: bool) -> Tensor:
             fix="Save it again.",
         )
     return as_tensor(array, told["dtype"])
+
+
+def _unreadable(path: Path, error: Exception) -> GraphError:
+    return GraphError(
+        path.stem, f"the file '{path}' is missing or damaged ({error})", fix="Save it again."
+    )

@@ -800,7 +800,9 @@ class TemporalGraph:
         save(self, **given)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, mmap: bool = True) -> TemporalGraph:
+    def open(
+        cls, path: str | os.PathLike[str], *, mmap: bool = True, verify: bool | None = None
+    ) -> TemporalGraph:
         """Open what :meth:`save` wrote; see :func:`graphkit.data.storage.open_graph`."""
         given = _arguments(locals())
         from graphkit.data.storage import open_graph

@@ -82,7 +82,7 @@ def test_opening_reads_next_to_nothing(tmp_path: Path) -> None:
         from graphkit import TemporalGraph
         TemporalGraph([0], [1], [0])
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        g = TemporalGraph.open({str(tmp_path / "g")!r})
+        g = TemporalGraph.open({str(tmp_path / "g")!r}, verify=False)
         assert len(g) == {rows}
         assert g.between(1000, 1200).edge_attr.sum() == 0
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -189,9 +189,11 @@ def test_what_cannot_be_opened(full: TemporalGraph, tmp_path: Path) -> None:
     full.save(tmp_path / "g")
     facts = tmp_path / "g" / "graph.json"
     good = json.loads(facts.read_text())
+    del good["sha256"]  # as an older version wrote it
     for broken, words in [
-        ("{", "there is no graph"),
-        ("[]", "there is no graph"),
+        ("{", "graph.json is damaged"),
+        ("[]", "graph.json is damaged"),
+        ("{}", "there is no graph"),
         (json.dumps(good | {"schema": "graphkit.graph/9"}), "got graphkit.graph/9"),
         (
             json.dumps(good | {"arrays": {"src": {"dtype": "int64", "shape": [7]}}}),
@@ -238,7 +240,7 @@ def test_time_to_open_does_not_grow(tmp_path: Path) -> None:
 
     def seconds(rows: int) -> float:
         began = time.perf_counter()
-        TemporalGraph.open(tmp_path / str(rows))
+        TemporalGraph.open(tmp_path / str(rows), verify=False)
         return time.perf_counter() - began
 
     spent = [min(seconds(rows) for _ in range(15)) for rows in (10, 1_000_000)]

@@ -52,3 +52,7 @@ mathjax_path = "mathjax/tex-chtml.js"  # in _static: formulas need no net
 
 html_theme = "furo"
 html_title = "graphkit"
+
+# Fields of small classes are called alike (src, dst, edge_weight): a type in a signature that could
+# link to several of them links to the first.
+suppress_warnings = ["ref.python"]

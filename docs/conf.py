@@ -54,6 +54,10 @@ mathjax_path = "mathjax/tex-chtml.js"  # in _static: formulas need no net
 html_theme = "furo"
 html_title = "graphkit"
 
+# Fields of small classes are called alike (src, dst, edge_weight): a type in a signature that could
+# link to several of them links to the first.
+suppress_warnings = ["ref.python"]
+
 
 def one_field_per_name(app, what, name, obj, options, lines):
     """Fields such as ``src, dst: Ends of the events.`` once for each name.

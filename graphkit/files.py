@@ -16,11 +16,13 @@ import errno
 import functools
 import hashlib
 import itertools
+import lzma
 import os
 import shutil
 import socket
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,7 @@ __all__ = [
     "replace",
     "sweep",
     "sweep_folder",
+    "unpacked",
     "whole_directory",
     "whole_file",
     "write_atomically",
@@ -97,6 +100,27 @@ def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def unpacked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Around the reading of a file that may be compressed: damage is an error that names the file.
+
+    Raises:
+        GraphError: The compressed data end early or are damaged.
+    """
+    try:
+        yield
+    except GraphError:
+        raise
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system: no right to read, and the like
+        raise GraphError(
+            str(path),
+            f"the compressed data end early or are damaged ({' '.join(str(error).split())})",
+            fix="Get the file again.",
+        ) from error
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> Path:

@@ -18,6 +18,7 @@ from graphkit.files import (
     new_folder,
     sweep,
     sweep_folder,
+    unpacked,
     whole_directory,
     whole_file,
     write_atomically,
@@ -245,3 +246,20 @@ def test_where_folders_cannot_be_locked_they_are_not_held(tmp_path, monkeypatch)
         monkeypatch.setattr(files, "fcntl", system)
         with held(tmp_path), held(tmp_path):
             pass
+
+
+def test_damage_of_compressed_data_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    import bz2
+    import gzip
+    import lzma
+
+    path = tmp_path / "a.gz"
+    for pack, opener in ((gzip, gzip.open), (bz2, bz2.open), (lzma, lzma.open)):
+        data = pack.compress(bytes(range(256)) * 40)
+        for damaged in (data[:-9], data[: len(data) // 2], data[:20] + b"\0" * 40 + data[60:]):
+            path.write_bytes(damaged)
+            with pytest.raises(GraphError, match=r"a\.gz'.*end early or are damaged"):
+                with unpacked(path), opener(path) as file:
+                    file.read()
+    with pytest.raises(FileNotFoundError), unpacked(path):
+        (tmp_path / "nothing").read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from graphkit.errors import GraphError, MissingFileError, require
+from graphkit.files import unpacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +63,10 @@ def read_table(
     if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1):
         options["float_precision"] = "round_trip"  # the default from 3.1 on
     try:
-        _check_width(path, sep)
-        frame = pd.read_csv(path, **options)
-        there = [name for name in text if name in frame.columns]
+        with unpacked(path):
+            _check_width(path, sep)
+            frame = pd.read_csv(path, **options)
+            there = [name for name in text if name in frame.columns]
         if there:  # NA, null and 007 are labels
             options |= {"dtype": str, "keep_default_na": False, "na_values": [""]}
             labels = pd.read_csv(path, **options | {"usecols": there})
@@ -106,9 +108,9 @@ def first_line(path: str | Path) -> str:
     if not path.is_file():
         raise MissingFileError(path)
     try:
-        with _opened(path) as file:
+        with unpacked(path), _opened(path) as file:
             return file.readline()
-    except (UnicodeDecodeError, EOFError) as error:
+    except UnicodeDecodeError as error:
         raise _no_table(path, error) from error
 
 

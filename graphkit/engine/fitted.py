@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 
@@ -45,7 +47,20 @@ class Fitted:
         return Predictor(self._model, self._task, self._batch_size)
 
 
-def _marks(model: nn.Module) -> list[tuple[str, int, int]]:
-    """Changes with every write to a parameter or a buffer."""
+def _marks(model: nn.Module) -> list[tuple[Any, ...]]:
+    """Changes with every write to a parameter or a buffer.
+
+    Writes through ``.data`` or NumPy, which torch does not count, show in the content. That of
+    frozen parameters, which may be those of a large backbone, is not read.
+    """
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     named = (*model.named_parameters(), *model.named_buffers())
-    return [(name, value.data_ptr(), value._version) for name, value in named]
+    return [
+        (name, value.data_ptr(), value._version, None if name in frozen else _checksum(value))
+        for name, value in named
+    ]
+
+
+def _checksum(value: Tensor) -> int:
+    content = value.detach().cpu().contiguous().reshape(-1)
+    return zlib.crc32(content.view(torch.uint8).numpy()) if content.numel() else 0

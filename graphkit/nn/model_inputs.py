@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["model_dtype", "model_inputs"]
+__all__ = ["at_least_float32", "model_dtype", "model_inputs"]
 
 
 def model_dtype(model: Any) -> torch.dtype | None:
@@ -54,6 +54,11 @@ def model_inputs(model: Any, *values: Any) -> list[Any]:
     """
     dtype = model_dtype(model)
     return list(values) if dtype is None else [_cast(value, dtype) for value in values]
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """An answer as losses take it: half types and integers as float32, float64 as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _cast(value: Any, dtype: torch.dtype) -> Any:

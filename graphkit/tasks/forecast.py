@@ -18,7 +18,7 @@ from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import forecast_errors
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.model_inputs import at_least_float32, model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -250,7 +250,8 @@ class Forecast(SignalTask):
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these windows to the masked mean absolute error of ``total`` ones."""
         # Contiguous: a sum is taken in one order, however the model lays out its output.
-        pred, truth = answer.prediction.float().contiguous(), answer.target.float()
+        pred = at_least_float32(answer.prediction).contiguous()
+        truth = answer.target.to(pred.dtype)
         valid = ~truth.isnan()
         if answer.mask is not None:
             valid = valid & answer.mask

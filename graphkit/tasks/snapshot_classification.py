@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
+from graphkit.nn.model_inputs import at_least_float32
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width
 from graphkit.tasks.snapshot_task import SnapshotTask
@@ -99,7 +100,7 @@ class SnapshotClassification(SnapshotTask):
 
     def loss(self, answer: Answer, total: int) -> Tensor:
         """The contribution of these rows to the loss of ``total`` rows."""
-        logits = answer.prediction.float()
+        logits = at_least_float32(answer.prediction)
         weight = logits.new_tensor(self.class_weights)
         return F.cross_entropy(logits, answer.target, weight=weight, reduction="sum") / total
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.model_inputs import at_least_float32
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
@@ -172,7 +173,8 @@ class SnapshotLinkPrediction(SnapshotTask):
         """The contribution of these rows to the loss of ``total`` rows."""
         if answer.target is None:
             return answer.prediction[:, self.columns.index("loss")].sum() / total
-        logit, label = answer.prediction.float(), answer.target.float()
+        logit = at_least_float32(answer.prediction)
+        label = answer.target.to(logit.dtype)
         none, edge = self.class_weights
         each = none + (edge - none) * label
         return F.binary_cross_entropy_with_logits(logit, label, each, reduction="sum") / total

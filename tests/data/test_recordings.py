@@ -97,6 +97,7 @@ def test_what_older_versions_wrote_is_opened(tmp_path) -> None:
     g.save(folder)
     facts = in_old_words(json.loads((folder / "graph.json").read_text()))
     facts |= {key: in_old_words(facts[key]) for key in ("arrays", "class_names")}
+    del facts["sha256"]  # they had no checksums
     (folder / "graph.json").write_text(json.dumps(facts))
     for file in [*folder.glob("*.npy")]:
         file.rename(folder / f"{next(iter(in_old_words({file.stem: 0})))}.npy")

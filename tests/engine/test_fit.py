@@ -322,3 +322,29 @@ def test_what_is_no_task():
             evaluate(model, wrong)
     with pytest.raises(GraphError, match=r"LinkPrediction\(graph\)"):
         fit(model, graph, **CPU)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda value: value.data.mul_(2),
+        lambda value: value.detach().numpy().fill(3),
+        lambda value: value.requires_grad_(False).mul_(2),
+    ],
+    ids=["data", "numpy", "in place"],
+)
+def test_a_predictor_of_a_run_whose_model_was_written_to_is_refused(write):
+    from graphkit import TemporalGraph
+    from graphkit.models.static import GCN
+    from graphkit.tasks import NodeClassification
+
+    ids = torch.arange(12)
+    graph = TemporalGraph(ids, ids.roll(1), 0 * ids, x=torch.rand(12, 3), y=ids % 2)
+    task = NodeClassification(graph, split=(ids[:4], ids[4:8], ids[8:]))
+    model = GCN.from_task(task)
+    result = fit(model, task, epochs=1, device="cpu", progress=False)
+    assert result.predictor is not None
+    result = fit(model, task, epochs=1, device="cpu", progress=False)
+    write(model.convs[1].bias)
+    with pytest.raises(GraphError, match="the model has changed since the run"):
+        _ = result.predictor

@@ -67,3 +67,30 @@ def test_which_variance_is_followed(unbiased, elu):
     norm.eval()(x)
     assert torch.equal(norm.running_var, before)
     assert ("unbiased=False" in repr(norm)) != unbiased
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("elu", [False, True])
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_gradients_on_every_path(unbiased, elu, compiled, mixed, monkeypatch):
+    """With loops and without, in float32 and from bfloat16, which a norm is not computed in."""
+    from graphkit.ops import norm_elu as file
+
+    if not compiled:
+        monkeypatch.setattr(file, "use_compiled", lambda *tensors: False)
+    norm = ChannelNorm(2, unbiased=unbiased, elu=elu)
+    x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    x = (x.bfloat16() if mixed else x).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+        y = norm(x)
+    (y.float() * torch.arange(24.0).view(2, 3, 4)).sum().backward()
+    wide = x.detach().double().requires_grad_()
+    scale = (wide.var((1, 2), correction=0, keepdim=True) + norm.eps).sqrt()
+    want = (wide - wide.mean((1, 2), keepdim=True)) / scale
+    want = nn.functional.elu(want) if elu else want
+    (want * torch.arange(24.0).view(2, 3, 4)).sum().backward()
+    tolerance = {"rtol": 3e-2, "atol": 0.3} if mixed else {"rtol": 1e-4, "atol": 1e-4}
+    torch.testing.assert_close(y.double(), want, rtol=2e-2 if mixed else 1e-5, atol=1e-2)
+    torch.testing.assert_close(x.grad.double(), wide.grad, **tolerance)
+    assert y.dtype == x.dtype

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphkit.nn.model_inputs import model_dtype, model_inputs
+from graphkit.nn.model_inputs import at_least_float32, model_dtype, model_inputs
 from graphkit.nn.snapshot import as_snapshot
 from graphkit.testing.number_types import default_dtype, run_in_types
 from graphkit.testing.snapshot_model import random_snapshots
@@ -109,3 +109,14 @@ def test_default_dtype_is_given_back():
     with pytest.raises(ZeroDivisionError), default_dtype(torch.float64):
         1 / 0  # noqa: B018
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_answers_as_losses_take_them():
+    for dtype, want in (
+        (torch.bfloat16, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.int64, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ):
+        assert at_least_float32(torch.ones(2).to(dtype)).dtype == want

@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,8 +24,10 @@ from graphkit.data.convert.labels import is_canonical
 from graphkit.data.convert.pandas import from_pandas, to_pandas
 from graphkit.data.label_values import label_values
 from graphkit.data.labels import labels_from_json
+from graphkit.data.verify import named
 from graphkit.errors import GraphError, MissingFileError
-from graphkit.files import whole_file
+from graphkit.files import unpacked, whole_file
+from graphkit.json_record import opened, sealed
 
 if TYPE_CHECKING:
     from graphkit.data.columns import NodeEvents
@@ -114,7 +116,8 @@ def from_csv(
     options = {key: value for key, value in locals().items() if key not in (*own, "own")}
     if not os.path.exists(path) or os.path.isdir(path):
         raise MissingFileError(path)
-    meta = _read_meta(path)
+    with unpacked(path):
+        meta = _read_meta(path)
     settings: dict[str, Any] = {"sep": sep, "header": header, "names": names}
     settings |= {"engine": "c", "low_memory": False} | _EXACT
     if meta is not None:
@@ -124,15 +127,18 @@ def from_csv(
     for chosen in (edge_attr, edge_y, edge_weight, edge_type):
         used += list(chosen) if isinstance(chosen, (list, pd.Index, np.ndarray)) else [chosen]
     numbers = ids == "as_is" or (meta is not None and not meta.get("labels", True))
-    _check_header(path, settings | (read or {}), used, meta is not None)
-    table = _read_table(path, settings, read or {}, [] if numbers else [src, dst], meta is not None)
-    if not numbers:
-        _type_labels(table, [end for end in (src, dst) if end in table.columns], meta)
-    if meta is not None:
-        table.attrs["graphkit"] = meta
-    if dates and time in table.columns:
-        table[time] = parse_dates(table[time], str(time))
-    return from_pandas(table, **options)
+    marked = meta is not None
+    with unpacked(path):
+        _check_header(path, settings | (read or {}), used, marked)
+        table = _read_table(path, settings, read or {}, [] if numbers else [src, dst], marked)
+    with named(path) if marked else nullcontext():
+        if not numbers:
+            _type_labels(table, [end for end in (src, dst) if end in table.columns], meta)
+        if marked:
+            table.attrs["graphkit"] = meta
+        if dates and time in table.columns:
+            table[time] = parse_dates(table[time], str(time))
+        return from_pandas(table, **options)
 
 
 def to_csv(
@@ -176,7 +182,7 @@ def to_csv(
             facts = dict(table.attrs["graphkit"], dates=dates)
             if labels and graph.node_names is not None:
                 _check_labels(graph.node_names)
-            file.write(f"{_MARK}{json.dumps(facts)}\n")
+            file.write(f"{_MARK}{json.dumps(sealed(facts))}\n")
         table.to_csv(file, **options)
 
 
@@ -339,9 +345,17 @@ def _read_meta(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         with _open(path, "rt") as file:
             if file.read(len(_MARK)) != _MARK:
                 return None
-            return json.loads(file.readline())
-    except (UnicodeDecodeError, ValueError):
+            line = file.readline()
+    except UnicodeDecodeError:
         return None  # another encoding, for which pandas has an option
+    try:
+        meta = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise GraphError(str(path), f"its first line is damaged ({error})") from error
+    meta = opened(meta, path)
+    if not isinstance(meta.get("dates", False), bool):
+        raise GraphError(str(path), "its first line is damaged", got=line[:40])
+    return meta
 
 
 def _check_labels(names: np.ndarray) -> None:

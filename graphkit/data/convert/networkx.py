@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -25,12 +26,39 @@ if TYPE_CHECKING:
 
 __all__ = ["from_networkx", "to_networkx"]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _EDGE = ("edge_attr", "edge_weight", "edge_type", "edge_y")
 _NODE = ("x", "y", "node_type")
 _META = "graphkit"  # graph attribute under which to_networkx keeps what networkx cannot hold
 _ORDER = "event"  # edge attribute: position in the stream, since networkx groups edges by node
 
 
+def _says_damage(function: F) -> F:
+    """Decorator: what is wrong with the attribute that :func:`to_networkx` keeps is said.
+
+    Raises:
+        GraphError: The decorated function stumbles over the attribute.
+    """
+
+    @functools.wraps(function)
+    def call(graph: nx.Graph, *args: Any, **kwargs: Any) -> TemporalGraph:
+        meta = graph.graph.get(_META, {})
+        if not isinstance(meta, dict):
+            raise _damaged(f"it is a {type(meta).__name__}")
+        try:
+            return function(graph, *args, **kwargs)
+        except GraphError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            if not meta:
+                raise
+            raise _damaged(f"{type(error).__name__}: {error}") from error
+
+    return call  # type: ignore[return-value]
+
+
+@_says_damage
 def from_networkx(
     graph: nx.Graph,
     time: str | None = "t",
@@ -155,6 +183,14 @@ def from_networkx(
         class_names=classes,
         sort=sort,
         name=facts.get("name") if name is None else name,
+    )
+
+
+def _damaged(problem: str) -> GraphError:
+    return GraphError(
+        _META,
+        f"the attribute of this name of the networkx graph is damaged ({problem})",
+        fix=f"Write the graph again, or delete graph.graph[{_META!r}] and name the attributes.",
     )
 
 

@@ -1,9 +1,10 @@
 """The folder of a fitted model: one JSON file that names the files of tensors beside it.
 
-``predictor.json`` holds every plain value and, for each file of tensors, its name, size and
-checksum. A file of tensors is named after its content and never changed; saving again writes new
-files, then replaces ``predictor.json`` by a rename, then deletes what that no longer names. Whoever
-is killed in between leaves the old state or the new one, whole. Nothing is pickled.
+``predictor.json`` holds every plain value with a checksum of all and, for each file of tensors, its
+name, size and checksum. A file of tensors is named after its content and never changed; saving
+again writes new files, then replaces ``predictor.json`` by a rename, then deletes what that no
+longer names. Whoever is killed in between leaves the old state or the new one, whole. Nothing is
+pickled.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from graphkit.errors import GraphError, MissingFileError
 from graphkit.files import held, sweep_folder, write_atomically, write_text
+from graphkit.json_record import opened, sealed
 
 __all__ = ["SCHEMA", "check_target", "read_folder", "write_folder"]
 
@@ -70,7 +72,7 @@ def _write(
         **facts,
         "files": files,
     }
-    write_text(folder / _INDEX, json.dumps(index, indent=1, allow_nan=False) + "\n")
+    write_text(folder / _INDEX, json.dumps(sealed(index), indent=1, allow_nan=False) + "\n")
     named = {file["file"] for file in files.values()}
     for path in folder.iterdir():
         if path.suffix == _SUFFIX and path.name not in named and not _is_hidden(path):
@@ -155,6 +157,10 @@ def _read_index(path: Path) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         got = facts.get("schema") if isinstance(facts, dict) else type(facts).__name__
         raise GraphError("folder", f"'{path}' is of another kind", expected=SCHEMA, got=got)
+    try:
+        facts = opened(facts, path)
+    except GraphError as error:
+        raise _damaged(path, "its content is not what was written") from error
     files = facts.get("files")
     whole = isinstance(files, dict) and all(
         isinstance(told, dict) and {"file", "bytes", "sha256"} <= set(told)

@@ -167,6 +167,8 @@ class PatternMemory(nn.Module):
     def slot_keys(self) -> Tensor:
         """Keys of length 1, ``[S, key_channels]``."""
         keys = self.keys
+        if self.training and self.ema_rate:
+            keys = keys.clone()  # they are moved before the backward pass
         if self.embed_key is not None:
             keys = keys + self.embed_key(self.patterns[:, : self.key_pattern])
         return F.normalize(keys, dim=1)

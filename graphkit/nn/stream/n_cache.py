@@ -161,9 +161,8 @@ class NCache(NodeTables):
         if any(not half_life > 0 for half_life in half_lives):
             raise GraphError("half_lives", "not positive", expected="> 0", got=tuple(half_lives))
         self.add_table("activity", 2, len(half_lives))
-        self.register_buffer(
-            "half_lives", torch.tensor(half_lives, dtype=torch.float32), persistent=False
-        )
+        lives = torch.tensor(half_lives, dtype=torch.get_default_dtype())  # as the activity
+        self.register_buffer("half_lives", lives, persistent=False)
         self.register_buffer("clock", torch.zeros((), dtype=torch.int64))
         self.register_buffer("num_superseded", torch.zeros((), dtype=torch.int64))
         signed = (self.seed + 2**63) % 2**64 - 2**63

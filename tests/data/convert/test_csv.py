@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,55 @@ def test_the_first_bad_time_is_named(
     with pytest.raises(GraphError, match=problem) as caught:
         TemporalGraph.from_csv(tmp_path / "g.csv")
     assert caught.value.row == row
+
+
+@pytest.mark.parametrize("meta", [True, False])
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "csv.xz", "csv.bz2"])
+def test_damaged_files_are_named(tmp_path: Path, suffix: str, meta: bool) -> None:
+    """Compressed data that end early or changed, and the line that ``meta=True`` writes."""
+    path = tmp_path / f"g.{suffix}"
+    n = torch.arange(300)
+    graph = TemporalGraph(n % 3, n % 5, n, node_names=list("abcde"))
+    graph.to_csv(path, meta=meta)
+    data, refused = path.read_bytes(), 0
+    draw = np.random.default_rng(0)
+    for place in draw.integers(0, len(data), 60).tolist():
+        mask = 1 << int(draw.integers(8))
+        for damaged in (
+            data[:place],
+            data[:place] + bytes([data[place] ^ mask]) + data[place + 1 :],
+            data[:place] + bytes(9) + data[place + 9 :],
+        ):
+            path.write_bytes(damaged)
+            said = str(path)
+            try:
+                TemporalGraph.from_csv(path)
+            except GraphError as error:
+                said = str(error)
+                refused += 1
+            assert suffix == "csv" or str(path) in said
+    assert refused > (10 if suffix == "csv" else 150)
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [], {"a": 1}, -5, [1.5]])
+def test_a_damaged_first_line_is_named(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "g.csv"
+    TemporalGraph([0, 1], [1, 0], [1, 2], node_names=["a", "b"]).to_csv(path, meta=True)
+    first, rest = path.read_text().split("\n", 1)
+    facts = json.loads(first.removeprefix("# graphkit "))
+    whole = TemporalGraph.from_csv(path)
+    path.write_text(path.read_text().replace('"num_nodes": 2', '"num_nodes": 3'))
+    with pytest.raises(GraphError, match=r"g\.csv is damaged \(its content is not what was"):
+        TemporalGraph.from_csv(path)
+    del facts["sha256"]  # as an older version wrote it
+    for line in (value, *[facts | {key: value} for key in facts]):
+        path.write_text(f"# graphkit {json.dumps(line)}\n{rest}")
+        try:
+            found = TemporalGraph.from_csv(path)
+        except GraphError as error:
+            assert str(path) in str(error), line  # noqa: PT017 - it may also open
+        else:
+            assert torch.equal(found.src, whole.src), line
+    path.write_text(f'# graphkit {{"num\n{rest}')
+    with pytest.raises(GraphError, match="its first line is damaged"):
+        TemporalGraph.from_csv(path)

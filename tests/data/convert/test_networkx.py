@@ -115,3 +115,22 @@ def test_what_is_refused() -> None:
     alone.add_edge(0, 1, t="monday")
     with pytest.raises(GraphError, match="neither numbers nor dates"):
         TemporalGraph.from_networkx(alone)
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [], {"a": 1}, -5, [1.5]])
+def test_a_damaged_attribute_is_named(events: TemporalGraph, value: object) -> None:
+    out = events.to_networkx()
+    meta = out.graph["graphkit"]
+    changed = [meta | {key: value} for key in meta]
+    changed += [{k: v for k, v in meta.items() if k != key} for key in meta]
+    refused = 0
+    for one in (value, *changed):
+        out.graph["graphkit"] = one
+        try:
+            TemporalGraph.from_networkx(out)
+        except GraphError:
+            refused += 1
+    assert refused > 1
+    out.graph["graphkit"] = [1]
+    with pytest.raises(GraphError, match=r"'graphkit': .*damaged.*delete graph\.graph"):
+        TemporalGraph.from_networkx(out)

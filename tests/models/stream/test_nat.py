@@ -54,6 +54,7 @@ from graphkit import TemporalGraph
 from graphkit.data import EventBatch
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.stream.nat import NAT
+from graphkit.nn.tensor_cache import tensors_unchanged
 from graphkit.registry import get
 from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS
 
@@ -867,3 +868,38 @@ def test_repr():
     text = repr(a_model(a_stream()))
     assert "NAT(11" in text
     assert "clock='events'" in text
+
+
+# ------------------------------------------------------------------ writes torch does not count
+@pytest.mark.parametrize("kind", ["data", "numpy"])
+@pytest.mark.parametrize("what", ["weight", "state"])
+def test_a_write_between_score_and_observe_that_torch_does_not_count(what: str, kind: str):
+    graph = a_stream(edge_channels=2)
+    first, second = list(graph.batches(size=30))[:2]
+    model = a_model(graph)
+    model.observe(first)
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        model.score(second.src, second.dst, second.t)
+    for one in (model, twin):
+        value = one.self_cell.in_weight if what == "weight" else one.self_vector
+        count = value._version
+        value.data.mul_(2) if kind == "data" else value.detach().numpy().__imul__(2)
+        assert value._version == count
+        one.observe(second)
+    assert_same(state_of(model), state_of(twin), 1e-6)
+
+
+def test_a_reading_is_used_again_inside_a_block_of_the_engine(monkeypatch: pytest.MonkeyPatch):
+    graph = a_stream(edge_channels=2)
+    batch = next(iter(graph.batches(size=30)))
+    reads = []
+    read = NAT._read
+    monkeypatch.setattr(NAT, "_read", lambda *a: reads.append(1) or read(*a))
+    for block, count in ((tensors_unchanged(), 1), (contextlib.nullcontext(), 2)):
+        model = a_model(graph)
+        reads.clear()
+        with block, torch.no_grad():
+            model.score(batch.src, batch.dst, batch.t)
+            model.observe(batch)
+        assert len(reads) == count

@@ -209,3 +209,15 @@ def test_a_token_without_a_window_asks_by_its_state():
     assert not torch.allclose(out[[0, 2]], alone[[0, 2]])
     blind = memory()
     assert torch.equal(blind(u, window)[0], blind(u)[0])
+
+
+def test_keys_that_are_moved_have_the_gradient_of_where_they_were():
+    u, found = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(1)), []
+    for rate in (0.0, 0.1):
+        torch.manual_seed(0)
+        m = PatternMemory(6, num_slots=8, top_k=3, key_channels=4, ema_rate=rate).train()
+        before = m.keys.detach().clone()
+        m(u)[0].square().sum().backward()
+        found.append(m.keys.grad)
+        assert torch.equal(before, m.keys) == (rate == 0)
+    assert torch.equal(*found)

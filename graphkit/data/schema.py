@@ -20,6 +20,7 @@ from torch import Tensor
 from graphkit.data.columns import EVENT_COLUMNS
 from graphkit.data.convert.classes import class_ids
 from graphkit.data.convert.table_columns import numeric_column
+from graphkit.data.inputs import check_finite
 from graphkit.data.labels import Labels
 from graphkit.data.schema_times import Clock
 from graphkit.data.source_table import SourceTable
@@ -258,6 +259,8 @@ def as_dtype(value: np.ndarray, dtype: torch.dtype, name: str) -> Tensor:
     """Numbers of a column in the type that the graph has; only floats may be rounded."""
     given = torch.from_numpy(np.ascontiguousarray(value))
     out = given.to(dtype)
+    if dtype.is_floating_point:
+        check_finite(out, name)  # a number may also be too large for the type
     if given.is_floating_point() and dtype.is_floating_point:
         return out
     limit = int(2 / torch.finfo(dtype).eps) if dtype.is_floating_point else None

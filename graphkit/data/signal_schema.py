@@ -121,16 +121,16 @@ class SignalSchema:
                 row=int(np.argmax(still)) + 1,
                 fix="Sort the rows (sort_index) and merge duplicates first.",
             )
-        values = torch.tensor(wide.values)
-        if values.is_floating_point() and bool(values.isinf().any()):
-            row = int(values.isinf().flatten(1).any(1).nonzero()[0])
+        values, dtype = torch.tensor(wide.values), getattr(torch, self.dtype)
+        if values.is_floating_point() and bool(values.to(dtype).isinf().any()):
+            row = int(values.to(dtype).isinf().flatten(1).any(1).nonzero()[0])
             raise GraphError(
                 "signal", "a reading is not finite", row=row, expected="a number, NaN if missing"
             )
         mask = (
             ~torch.isnan(values) if values.is_floating_point() else torch.ones_like(values).bool()
         )
-        values = values.masked_fill(~mask, 0).to(getattr(torch, self.dtype))
+        values = values.masked_fill(~mask, 0).to(dtype)
         return Readings(torch.from_numpy(t.copy()), values, mask)
 
     def frame(self, t: Any, values: Any, mask: Any = None) -> pd.DataFrame:

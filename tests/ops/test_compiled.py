@@ -137,8 +137,8 @@ def loop(x, n):
 
 x = np.ones(1000)
 loop(x, 1)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         loop(x, 20_000)
 except KeyboardInterrupt:
@@ -149,7 +149,12 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_in_a_running_loop(tmp_path):
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-c", CHILD],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        # Children of a shell's background job ignore the signal otherwise.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGINT)

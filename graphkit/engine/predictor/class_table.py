@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from graphkit.engine.predictor.ranked import check_names
 from graphkit.errors import GraphError
 
 __all__ = ["class_table"]
@@ -47,6 +48,7 @@ def class_table(
     probability = logits.double().softmax(1)
     classes = [*(names or ())[: logits.shape[1]], *range(len(names or ()), logits.shape[1])]
     columns: dict[Any, Any] = dict(keys or {})
+    check_names(columns, ("class",))
     best = np.empty(len(classes), dtype=object)
     best[:] = classes
     chosen = best[logits.argmax(1).cpu().numpy()] if classes else best

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +30,7 @@ __all__ = ["SCHEMA", "check_target", "read_folder", "write_folder"]
 SCHEMA = "graphkit.predictor/1"
 _INDEX = "predictor.json"
 _SUFFIX = ".safetensors"
+_OURS = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors")  # names of files of tensors
 
 
 def write_folder(
@@ -41,7 +44,8 @@ def write_folder(
         tensors: For each group (one file) its tensors by name.
 
     Raises:
-        GraphError: ``folder`` is a file, or holds something else than a saved predictor.
+        GraphError: ``folder`` is a file, holds something else than a saved predictor, or cannot be
+            written to.
     """
     folder = Path(folder)
     check_target(folder)
@@ -75,7 +79,7 @@ def _write(
     write_text(folder / _INDEX, json.dumps(sealed(index), indent=1, allow_nan=False) + "\n")
     named = {file["file"] for file in files.values()}
     for path in folder.iterdir():
-        if path.suffix == _SUFFIX and path.name not in named and not _is_hidden(path):
+        if _OURS.fullmatch(path.name) and path.name not in named:
             path.unlink(missing_ok=True)
     sweep_folder(folder)
 
@@ -118,17 +122,30 @@ def check_target(folder: str | Path) -> None:
     """Refuse a place where a predictor cannot be saved.
 
     Raises:
-        GraphError: ``folder`` is a file, or holds something else than a saved predictor.
+        GraphError: ``folder`` is a file, holds something else than a saved predictor, or lies where
+            nothing can be written.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise GraphError("folder", f"'{folder}' is a file", fix="Name a folder.")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise GraphError(
+            "folder",
+            f"'{folder}' cannot be made: "
+            + (
+                f"nothing can be written in '{there}'"
+                if there.is_dir()
+                else f"'{there}' is no folder"
+            ),
+            fix="Name a folder elsewhere.",
+        )
     if not folder.is_dir():
         return
     others = [
         path.name
         for path in folder.iterdir()
-        if path.name != _INDEX and path.suffix != _SUFFIX and not _is_hidden(path)
+        if path.name != _INDEX and not _OURS.fullmatch(path.name) and not _is_hidden(path)
     ]
     if others:
         raise GraphError(

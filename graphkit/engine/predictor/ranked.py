@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from graphkit.data.labels import Labels
+from graphkit.errors import GraphError
 
-__all__ = ["as_list", "best", "ranked_table", "with_new_ids"]
+__all__ = ["as_list", "best", "check_names", "ranked_table", "with_new_ids"]
 
 
 def best(candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -21,7 +22,17 @@ def best(candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         candidates: ``[C]``.
         scores: ``[C]``.
         k: How many, at most.
+
+    Raises:
+        GraphError: A score is NaN.
     """
+    if bool(scores.isnan().any()):
+        raise GraphError(
+            "score",
+            "the model gives NaN",
+            got=f"{int(scores.isnan().sum())} of {len(scores)} scores",
+            fix="Train with a lower lr; or go back to a state that was saved before.",
+        )
     place = scores.sort(descending=True, stable=True).indices[:k]
     return candidates[place], scores[place]
 
@@ -46,6 +57,7 @@ def ranked_table(
     """
     scores = torch.cat([score for _, score in found]).float() if found else torch.empty(0)
     sizes = [len(ids) for ids, _ in found]
+    check_names(names, ("rank", "score", "probability"))
     columns = {
         names[0]: [label for label, size in zip(asked, sizes) for _ in range(size)],
         "rank": [rank for size in sizes for rank in range(1, size + 1)],
@@ -54,6 +66,25 @@ def ranked_table(
         "probability": scores.sigmoid().numpy(),
     }
     return pd.DataFrame(columns)
+
+
+def check_names(asked: Iterable[Any], added: Iterable[Any]) -> None:
+    """Refuse a table whose columns are called as those that an answer adds.
+
+    Args:
+        asked: Names of the columns that say what is asked.
+        added: Names of the columns of the answer.
+
+    Raises:
+        GraphError: A name is in both.
+    """
+    both = [name for name in asked if name in set(added)]
+    if both:
+        raise GraphError(
+            str(both[0]),
+            "a column of the answer has this name too",
+            fix="Rename the column in the table that the graph is built from.",
+        )
 
 
 def with_new_ids(known: Tensor, ids: Tensor) -> Tensor:

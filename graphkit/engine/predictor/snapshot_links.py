@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphkit.data.inputs import check_count
 from graphkit.data.source_table import SourceTable
-from graphkit.engine.predictor.ranked import as_list, best, ranked_table
+from graphkit.engine.predictor.ranked import as_list, best, check_names, ranked_table
 from graphkit.engine.predictor.steps import StepPredictor
 from graphkit.errors import GraphError
 
@@ -64,6 +64,7 @@ class SnapshotLinkPredictor(StepPredictor):
             self._check_times(events.in_rows(events.t).numpy())
         scores = events.in_rows(self._scores(events.src, events.dst, tile))
         columns: dict[Any, Any] = self._state.asked(source)
+        check_names(columns, ("score", "probability"))
         columns["score"] = scores.numpy()
         columns["probability"] = scores.sigmoid().numpy()
         return pd.DataFrame(columns, index=source.frame.index)

@@ -21,6 +21,8 @@ from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = ["StepPredictor"]
 
+_MANY = 1_000_000  # steps to close at once, beyond which a wrong unit of time is more likely
+
 
 class StepPredictor(Predictor):
     """A predictor whose model sees a stream in steps.
@@ -126,12 +128,24 @@ class StepPredictor(Predictor):
         Returns:
             The number of steps that the model is shown for it; where the task leaves out steps
             without an event (``skip_empty``), these do not count.
+
+        Raises:
+            GraphError: ``at`` is not a time, or more than a million steps would close, which a
+                wrong unit of time makes likely.
         """
         steps = self._state.steps
         number = steps.number + 1
         if at is not None:
             ticks = self._state.schema.clock.read(pd.Series([at]), "at")
             number = steps.prepare.borders.number_of(ticks[0].item())
+            if not steps.prepare.skip_empty and number - steps.number > _MANY:
+                raise GraphError(
+                    "at",
+                    f"{number - steps.number:,} steps would close",
+                    expected=f"at most {_MANY:,} at once",
+                    got=str(at),
+                    fix="Is this the unit of its times? If so, close them in several calls.",
+                )
         return steps.close_until(number)
 
     def _nodes_of(self, table: Any, nodes: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -16,7 +16,7 @@ from graphkit.data.schema import EventSchema, EventTable
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.predictor.observed import Observed
 from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.ranked import as_list, best, ranked_table
+from graphkit.engine.predictor.ranked import as_list, best, check_names, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.tensor_cache import tensors_unchanged
@@ -166,9 +166,11 @@ class StreamPredictor(Predictor):
         found = torch.full((len(kept), scores.shape[1]), torch.nan)
         found[torch.from_numpy(kept)] = events.in_rows(scores)
         columns: dict[Any, Any] = self._state.asked(source)
+        more = [f"score_{c}" for c in range(1, scores.shape[1])]
+        check_names(columns, ("score", "probability", *more))
         columns["score"] = found[:, 0].numpy()
         columns["probability"] = found[:, 0].sigmoid().numpy()
-        columns |= {f"score_{c}": found[:, c].numpy() for c in range(1, scores.shape[1])}
+        columns |= {name: found[:, c].numpy() for c, name in enumerate(more, start=1)}
         return pd.DataFrame(columns, index=source.frame.index)
 
     # ---------------------------------------------------------------- observe

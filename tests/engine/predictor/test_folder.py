@@ -169,3 +169,20 @@ def test_a_killed_writer_leaves_a_whole_state(tmp_path: Path) -> None:
         writer.join()
         facts, groups = read_folder(folder)
         assert bool((groups["model"]["weight"] == facts["number"]).all())
+
+
+def test_tensors_of_others_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "llama.safetensors").write_text("mine")
+    with pytest.raises(GraphError, match="holds other things"):
+        write(tmp_path)
+    folder = write(tmp_path / "f")
+    (folder / "llama.safetensors").write_text("mine")
+    with pytest.raises(GraphError, match=r"holds other things.*got llama"):
+        write(folder, 2)
+    assert (folder / "llama.safetensors").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GraphError, match=r"'folder': .* cannot be made.*is no folder"):
+        write(tmp_path / "file" / "f")

@@ -121,3 +121,11 @@ def test_features_that_change(times: str) -> None:
 
 def shares_of(predictor: Predictor) -> np.ndarray:
     return predictor.predict().iloc[:, 1:].to_numpy()
+
+
+def test_a_time_in_a_wrong_unit_does_not_close_steps_for_hours() -> None:
+    predictor = fitted()
+    number = predictor.open_step.number
+    with pytest.raises(GraphError, match=r"'at': .* steps would close.*unit of its times"):
+        predictor.close(at=10**15)
+    assert predictor.open_step.number == number

@@ -351,3 +351,37 @@ def test_a_model_of_ones_own(tmp_path) -> None:
     with pytest.raises(GraphError, match="Toy cannot take in new nodes"):
         opened.observe(pd.DataFrame({"src": [1], "dst": [30], "t": [t]}))
     assert opened.observe(pd.DataFrame({"src": [1], "dst": [29], "t": [t]})).events == 1
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e300])
+def test_features_that_are_not_finite_change_nothing(wrong: float) -> None:
+    predictor = fitted("tgn")
+    events = later(5).assign(stars=[0.0, 1.0, wrong, 0.0, 0.0], user="eve")
+    for call in (predictor.observe, lambda table: predictor.score(table, observe=True)):
+        with pytest.raises(GraphError, match=r"'stars', row 2: a value is infinite"):
+            call(events)
+    assert predictor.num_nodes == 22
+    predictor.observe(later(5))
+
+
+def test_nan_is_no_recommendation() -> None:
+    predictor = fitted("tgn")
+    next(predictor.model.parameters()).data.fill_(np.nan)
+    with pytest.raises(GraphError, match="the model gives NaN"):
+        predictor.recommend("u1")
+
+
+@pytest.mark.parametrize("name", ["score", "probability", "rank"])
+def test_columns_that_are_called_as_those_of_the_answer(name: str) -> None:
+    table = ratings().rename(columns={"user": name})
+    graph = graphkit.TemporalGraph.from_pandas(table, name, "item", "when")
+    task = graphkit.LinkPrediction(graph)
+    predictor = Predictor(registry.get("model", "edgebank").from_task(task), task)
+    with pytest.raises(GraphError, match=f"'{name}': a column of the answer has this name"):
+        predictor.recommend("u1")
+    pairs = pd.DataFrame({name: ["u1"], "item": [101]})
+    if name == "rank":
+        assert len(predictor.score(pairs)) == 1
+    else:
+        with pytest.raises(GraphError, match=f"'{name}': a column of the answer has this name"):
+            predictor.score(pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,29 @@ class EventState:
             table, labels=self.labels, admit=True, need=need, time=time, time_unit=time_unit
         )
         try:
+            self._check_kinds(events.new)
             self._accept(events, known, nodes)
         except BaseException:
             self.labels.forget(known)
             raise
         return events
+
+    def _check_kinds(self, new: Sequence[Any]) -> None:
+        """Refuse new labels that are known ones of another type: ``"7"`` where 7 is known."""
+        for label in new:
+            twin = _of_other_kind(label)
+            if (
+                twin is not None
+                and max(*self.labels.places([twin], 0), *self.labels.places([twin], 1)) >= 0
+            ):
+                raise GraphError(
+                    "labels",
+                    f"a new node is called {label!r}, and {twin!r} is known",
+                    expected=f"labels of one type, such as {type(twin).__name__}",
+                    got=type(label).__name__,
+                    fix="Read the column in the type that it had in training, or name new nodes "
+                    "otherwise.",
+                )
 
     def _accept(self, events: EventTable, known: int, nodes: pd.DataFrame | None) -> None:
         """Refuse events or make room for their new nodes.
@@ -154,3 +173,12 @@ def device_of(model: nn.Module) -> torch.device:
     for value in (*model.parameters(), *model.buffers()):
         return value.device
     return torch.device("cpu")
+
+
+def _of_other_kind(label: Any) -> Any:
+    """The text of a whole number, the whole number that a text spells; ``None`` for others."""
+    if isinstance(label, int):
+        return str(label)
+    if isinstance(label, str) and label.lstrip("-").isdecimal() and str(int(label)) == label:
+        return int(label)
+    return None

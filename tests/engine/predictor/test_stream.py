@@ -385,3 +385,12 @@ def test_columns_that_are_called_as_those_of_the_answer(name: str) -> None:
     else:
         with pytest.raises(GraphError, match=f"'{name}': a column of the answer has this name"):
             predictor.score(pairs)
+
+
+def test_labels_of_another_type_are_no_new_nodes() -> None:
+    predictor = fitted()
+    text = later(3, item=["101", "102", "new"])
+    with pytest.raises(GraphError, match=r"a new node is called '101', and 101 is known"):
+        predictor.observe(text)
+    assert predictor.num_nodes == 22
+    assert predictor.observe(later(3, item=[101, 102, 7])).new_nodes == (7,)

@@ -44,6 +44,10 @@ class EventState:
             "labels": self.labels.to_json(),
         }
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors but the model's."""
+        raise NotImplementedError
+
     # ---------------------------------------------------------------- times
     def times(self, source: SourceTable, time_unit: str | None) -> np.ndarray:
         """The times of a table in ticks, in the order of its rows."""

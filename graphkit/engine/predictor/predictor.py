@@ -14,6 +14,7 @@ from graphkit import recipe
 from graphkit.data.inputs import check_count
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.model_name import model_name
+from graphkit.engine.predictor.event_state import device_of
 from graphkit.engine.predictor.folder import read_folder, write_folder
 from graphkit.engine.predictor.pretrained import frozen_elsewhere, own_state, restore_state
 from graphkit.errors import GraphError, UnknownNameError
@@ -142,9 +143,7 @@ class Predictor:
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        for value in (*self.model.parameters(), *self.model.buffers()):
-            return value.device
-        return torch.device("cpu")
+        return device_of(self.model)
 
     def to(self, device: torch.device | str) -> Predictor:
         """The same predictor with its model on another device; in place."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphkit.data.inputs import check_count
 from graphkit.data.source_table import SourceTable
-from graphkit.engine.predictor.ranked import as_list, best, check_names, ranked_table
+from graphkit.engine.predictor.ranked import best, check_names, ranked_table
 from graphkit.engine.predictor.steps import StepPredictor
 from graphkit.errors import GraphError
 
@@ -132,12 +132,8 @@ class SnapshotLinkPredictor(StepPredictor):
         Raises:
             GraphError: A node is not known, or ``k`` or ``tile`` is not positive.
         """
-        k, tile, state = check_count(k, "k"), check_count(tile, "tile"), self._state
-        asked, schema = as_list(nodes), state.schema
-        sources = state.labels.ids(asked, schema.src, side=0).tolist()
-        if among is not None:
-            ids = state.labels.ids(as_list(among), schema.dst, side=1)
-            among = torch.from_numpy(ids).unique()
+        state = self._state
+        asked, sources, among, k, tile = self._question(nodes, among, k, tile)
         found: list[tuple[Tensor, Tensor]] = []
         waiting: list[tuple[int, Tensor]] = []
         pairs = 0
@@ -147,7 +143,7 @@ class SnapshotLinkPredictor(StepPredictor):
             if place == len(sources) - 1 or pairs >= tile:
                 found += self._best(waiting, k, tile)
                 waiting, pairs = [], 0
-        return ranked_table((schema.src, schema.dst), asked, found, state.labels)
+        return ranked_table((state.schema.src, state.schema.dst), asked, found, state.labels)
 
     def _best(
         self, waiting: list[tuple[int, Tensor]], k: int, tile: int

@@ -57,7 +57,7 @@ class SnapshotNodePredictor(StepPredictor):
         Raises:
             GraphError: A node is not known.
         """
-        ids = self._ids(nodes, side)
+        ids = self._node_ids(nodes, side)
         logits = torch.empty(0, len(self.class_names))
         if len(ids):
             window = self._state.steps.window()

@@ -10,21 +10,18 @@ import torch
 from torch import Tensor
 
 from graphkit.data import TemporalGraph
-from graphkit.data.labels import Labels
-from graphkit.data.schema import EventSchema
 from graphkit.data.source_table import SourceTable
+from graphkit.engine.predictor.event_predictor import EventPredictor
 from graphkit.engine.predictor.observed import Observed
-from graphkit.engine.predictor.predictor import Predictor
-from graphkit.engine.predictor.ranked import as_list
 from graphkit.engine.predictor.snapshot_state import OpenStep, SnapshotState
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["StepPredictor"]
 
 _MANY = 1_000_000  # steps to close at once, beyond which a wrong unit of time is more likely
 
 
-class StepPredictor(Predictor):
+class StepPredictor(EventPredictor):
     """A predictor whose model sees a stream in steps.
 
     Steps are those of training and go on behind them: step 0 begins where the training data begins,
@@ -49,29 +46,8 @@ class StepPredictor(Predictor):
     def _adopt(self, task: Any, before: str | None) -> None:
         self._state = SnapshotState.of_task(self.model, task, before, self.recommends)
 
-    def _facts(self) -> dict[str, Any]:
-        return self._state.facts()
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return self._state.tensors()
-
     def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self._state = SnapshotState.restored(self.model, facts, tensors)
-
-    @property
-    def num_nodes(self) -> int:
-        """Number of nodes, those that were observed after training among them."""
-        return len(self._state.labels)
-
-    @property
-    def labels(self) -> Labels:
-        """The labels of the nodes; a copy."""
-        return self._state.labels.copy()
-
-    @property
-    def schema(self) -> EventSchema:
-        """Names and types of the columns of its tables, and their clock."""
-        return self._state.schema
 
     @property
     def open_step(self) -> OpenStep:
@@ -176,22 +152,5 @@ class StepPredictor(Predictor):
         Raises:
             GraphError: The model has no representation of a single node, or a node is not known.
         """
-        embed = getattr(self.model, "embed", None)
-        if embed is None:
-            raise GraphError("model", f"{self.model_name} has no representations of nodes")
-        ids = self._ids(nodes, side)
-        values = embed(self._state.steps.window(), ids.to(self.device)).float().cpu().numpy()
-        index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
-        return pd.DataFrame(values, index=index)
-
-    def _ids(self, nodes: Any, side: str) -> Tensor:
-        """Ids of asked nodes, all of them if ``None``."""
-        if side not in ("src", "dst"):
-            raise UnknownNameError("side", side, ("src", "dst"))
-        if nodes is None:
-            return torch.arange(len(self._state.labels))
-        if isinstance(nodes, pd.DataFrame):
-            raise GraphError("nodes", "a table is given", expected="labels of nodes",
-                             fix="Pass its index, or its column of labels.")  # fmt: skip
-        asked = as_list(nodes)
-        return torch.from_numpy(self._state.labels.ids(asked, "nodes", side=int(side == "dst")))
+        window = self._state.steps.window()
+        return self._embedded(nodes, side, lambda embed, ids: embed(window, ids.to(self.device)))

@@ -10,15 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
-from graphkit.data.labels import Labels
-from graphkit.data.schema import EventSchema, EventTable
+from graphkit.data.schema import EventTable
 from graphkit.data.source_table import SourceTable
+from graphkit.engine.predictor.event_predictor import EventPredictor
 from graphkit.engine.predictor.observed import Observed
-from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.ranked import as_list, best, check_names, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.tensor_cache import tensors_unchanged
 
 __all__ = ["StreamPredictor"]
@@ -27,7 +25,7 @@ _TILE = 1 << 16  # pairs of one source that are scored at a time
 _ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
 
 
-class StreamPredictor(Predictor):
+class StreamPredictor(EventPredictor):
     """Predictor of :class:`~graphkit.LinkPrediction`: who interacts with whom next.
 
     Tables have the columns of the table that the graph was built from, by name, in any order; of a
@@ -41,33 +39,14 @@ class StreamPredictor(Predictor):
     kind: ClassVar[str] = "stream"
     tasks: ClassVar[tuple[str, ...]] = ("link_prediction",)
 
+    _state: StreamState
+
     # ---------------------------------------------------------------- what is kept
     def _adopt(self, task: Any, before: str | None) -> None:
         self._state = StreamState.of_task(self.model, task, self.batch_size, before)
 
-    def _facts(self) -> dict[str, Any]:
-        return self._state.facts()
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return self._state.tensors()
-
     def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self._state = StreamState.restored(self.model, facts, tensors)
-
-    @property
-    def num_nodes(self) -> int:
-        """Number of nodes, those that were observed after training among them."""
-        return len(self._state.labels)
-
-    @property
-    def labels(self) -> Labels:
-        """The labels of the nodes; a copy."""
-        return self._state.labels.copy()
-
-    @property
-    def schema(self) -> EventSchema:
-        """Names and types of the columns of its tables, and their clock."""
-        return self._state.schema
 
     # ---------------------------------------------------------------- score
     @tensors_unchanged()
@@ -241,15 +220,10 @@ class StreamPredictor(Predictor):
             GraphError: A node is not known, ``k`` or ``tile`` is not positive, or ``at`` is earlier
                 than the last event observed.
         """
-        k, tile = check_count(k, "k"), check_count(tile, "tile")
-        asked = as_list(nodes)
-        src = torch.from_numpy(self._state.labels.ids(asked, self._state.schema.src, side=0))
-        if among is not None:
-            ids = self._state.labels.ids(as_list(among), self._state.schema.dst, side=1)
-            among = torch.from_numpy(ids).unique()
+        asked, sources, among, k, tile = self._question(nodes, among, k, tile)
         t = self._state.time_of(at)
         found = []
-        for node in src.tolist():
+        for node in sources:
             mine = self._state.met.candidates(node, among, met)
             found.append(best(mine, self._score_one(node, mine, t, tile), k))
         names = (self._state.schema.src, self._state.schema.dst)
@@ -282,21 +256,13 @@ class StreamPredictor(Predictor):
         Raises:
             GraphError: The model has no representation of a single node, or a node is not known.
         """
-        embed = getattr(self.model, "embed", None)
-        if embed is None:
-            raise GraphError("model", f"{self.model_name} has no representations of nodes")
-        if side not in ("src", "dst"):
-            raise UnknownNameError("side", side, ("src", "dst"))
-        if nodes is None:
-            ids = torch.arange(len(self._state.labels))
-        else:
-            ids = torch.from_numpy(
-                self._state.labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
-            )
         t = self._state.time_of(at)
-        parts = [
-            embed(part.to(self.device), t.expand(len(part)).to(self.device)).float().cpu()
-            for part in ids.split(_ROWS)
-        ]
-        index = pd.Index(self._state.labels.labels(ids), tupleize_cols=False)
-        return pd.DataFrame(torch.cat(parts).numpy(), index=index)
+
+        def in_parts(embed: Any, ids: Tensor) -> Tensor:
+            parts = [
+                embed(part.to(self.device), t.expand(len(part)).to(self.device)).float().cpu()
+                for part in ids.split(_ROWS)
+            ]
+            return torch.cat(parts)
+
+        return self._embedded(nodes, side, in_parts)

@@ -367,8 +367,8 @@ class NAT(NodeTables):
                 src_row, dst_row = row[:size], row[size::stride].contiguous()
                 if (
                     (reading.now is None or torch.equal(reading.now[:size], batch.t))
-                    and torch.equal(node[src_row], batch.src)
-                    and torch.equal(node[dst_row], batch.dst)
+                    and torch.equal(node.index_select(0, src_row), batch.src)
+                    and torch.equal(node.index_select(0, dst_row), batch.dst)
                 ):
                     return src_row, dst_row, reading
         reading = self._read(torch.cat([batch.src, batch.dst]), lambda: batch.t.repeat(2))
@@ -386,13 +386,14 @@ class NAT(NodeTables):
     # ---------------------------------------------------------------- read
     def _read(self, nodes: Tensor, now: Callable[[], Tensor]) -> _Reading:
         """The caches of ``nodes [Q]``; ``now`` gives the times ``[Q]``, where they matter."""
-        check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
+            check_node_ids(nodes, self.num_nodes)
             row_of = torch.arange(nodes.numel(), device=nodes.device)
             return self._read_dense(nodes, row_of, now())
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
+        check_node_ids(node[:: max(1, len(node) - 1)], self.num_nodes)  # node is sorted
         listed = (
             self.clock == "events"
             and not isinstance(self.readout, AttentionReadout)
@@ -422,8 +423,10 @@ class NAT(NodeTables):
         count = None if cache.count is None else cache.count.index_select(0, node)
         activity = cache.activity.index_select(0, node)
         rows = CacheRows(node, key, stamp, None, partner, None, count, activity)
-        events = (stamp.view(-1).index_select(0, cell) >> 1, None)
-        entry = self._apply_events(entry_key, entry_group, state, None, *events)
+        entry_stamp = None
+        if self.features is not None:
+            entry_stamp = stamp.view(-1).index_select(0, cell)
+        entry = self._apply_events(entry_key, entry_group, state, None, entry_stamp, None)
         owner = torch.div(cell, width, rounding_mode="floor").expand(channels, -1)
         return _Reading(
             rows=rows,
@@ -456,7 +459,7 @@ class NAT(NodeTables):
             group[:, pending].reshape(-1),
             stored[:, :, pending].reshape(channels, -1),
             valid[:, pending].reshape(-1),
-            rows.stamp[:, pending].reshape(-1) >> 1,
+            rows.stamp[:, pending].reshape(-1),
             None if rows.time is None else rows.time[:, pending].reshape(-1),
         ).view(channels, node.numel(), pending.stop)
         if vector.shape[2] < width:
@@ -481,12 +484,12 @@ class NAT(NodeTables):
         group: Tensor,
         state: Tensor,
         valid: Tensor | None,
-        event: Tensor,
+        stamp: Tensor | None,
         time: Tensor | None,
     ) -> Tensor:
         """``[F, E]``: the GRU step on entries with a pending event."""
         return self.neighbor_cell.look_up(
-            self.self_vector, key, group, state, valid, self._features(event), time
+            self.self_vector, key, group, state, valid, self._features(stamp), time
         )
 
     def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
@@ -496,12 +499,12 @@ class NAT(NodeTables):
         partner = self.self_vector.index_select(0, rows.partner.clamp(min=0)) * known.unsqueeze(1)
         age = torch.where(known, group, self.num_groups)
         time = None if rows.time is None else rows.time[:, 0]
-        feature = self._features(rows.stamp[:, 0] >> 1)
+        feature = self._features(rows.stamp[:, 0])
         return self.self_cell(partner, age, state, known, feature, time).t()
 
-    def _features(self, event: Tensor) -> Tensor | None:
-        """``[E, D_e]``, features of events by number."""
-        return None if self.features is None else self.features(event)
+    def _features(self, stamp: Tensor | None) -> Tensor | None:
+        """``[E, D_e]``, features of the events that the stamps name, where the model reads some."""
+        return None if self.features is None else self.features(stamp >> 1)
 
     def _referred(self) -> Tensor:
         """Numbers of the events whose features may still be read."""

@@ -21,7 +21,8 @@ For a query (u, v):
 events (negatives are never written).
 
 **Time.** The authors give the GRUs the absolute time of an event, and never use the time of the
-query (``clock="absolute"``). ``clock="time"`` gives them the age of the event in seconds, and
+query (``clock="absolute"``: one encoder for both GRUs, and time 0 for a node without an event, as
+in their code). ``clock="time"`` gives them the age of the event in seconds, and
 ``clock="events"`` (default) the number of events of the stream since then. Activity in a network
 rises and falls; an age in events keeps its meaning when it does, an age in seconds does not. The
 readouts that use ages count them in events, except with ``clock="time"``. docs/design.md gives the
@@ -67,6 +68,7 @@ from graphkit.nn.stream import (
     EventFeatures,
     NodeTables,
     StreamClock,
+    TimeEncoder,
     check_node_ids,
     check_pairs,
     feature_width,
@@ -222,6 +224,7 @@ class NAT(NodeTables):
         node_channels = self.add_node_features(x)
         feature_channels = min(node_channels, neighbor_channels)
         num_ages = 0 if clock == "absolute" else self.num_groups
+        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
         self.neighbor_cell = TimedGRU(
             self_channels, edge_dim, time_channels, neighbor_channels, num_ages
         )
@@ -489,7 +492,7 @@ class NAT(NodeTables):
     ) -> Tensor:
         """``[F, E]``: the GRU step on entries with a pending event."""
         return self.neighbor_cell.look_up(
-            self.self_vector, key, group, state, valid, self._features(stamp), time
+            self.self_vector, key, group, state, valid, self._features(stamp), self._encoded(time)
         )
 
     def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
@@ -500,11 +503,15 @@ class NAT(NodeTables):
         age = torch.where(known, group, self.num_groups)
         time = None if rows.time is None else rows.time[:, 0]
         feature = self._features(rows.stamp[:, 0])
-        return self.self_cell(partner, age, state, known, feature, time).t()
+        return self.self_cell(partner, age, state, known, feature, self._encoded(time)).t()
 
     def _features(self, stamp: Tensor | None) -> Tensor | None:
         """``[E, D_e]``, features of the events that the stamps name, where the model reads some."""
         return None if self.features is None else self.features(stamp >> 1)
+
+    def _encoded(self, time: Tensor | None) -> Tensor | None:
+        """``[E, T]``, encodings of absolute times, one encoder for both GRUs."""
+        return None if self.time_encoder is None else self.time_encoder(time)
 
     def _referred(self) -> Tensor:
         """Numbers of the events whose features may still be read."""

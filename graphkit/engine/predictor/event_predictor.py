@@ -87,13 +87,6 @@ class EventPredictor(Predictor):
             raise UnknownNameError("side", side, ("src", "dst"))
         if nodes is None:
             return torch.arange(len(self._state.labels))
-        if isinstance(nodes, pd.DataFrame):
-            raise GraphError(
-                "nodes",
-                "a table is given",
-                expected="labels of nodes",
-                fix="Pass its index, or its column of labels.",
-            )
         return torch.from_numpy(
             self._state.labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
         )

@@ -62,7 +62,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice, check_count, check_share
+from graphkit.errors import GraphError
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
@@ -186,20 +187,16 @@ class NAT(NodeTables):
     ) -> None:
         super().__init__(num_nodes)
         refuse_feature_table(edge_attr)
-        if clock not in _CLOCKS:
-            raise UnknownNameError("clock", clock, _CLOCKS)
-        if readout not in _READOUTS:
-            raise UnknownNameError("readout", readout, _READOUTS)
+        check_choice(clock, "clock", _CLOCKS)
+        check_choice(readout, "readout", _READOUTS)
         for name, size in {
             "neighbor_channels": neighbor_channels,
             "self_channels": self_channels,
             "time_channels": time_channels,
             "hidden_channels": hidden_channels,
         }.items():
-            if size < 1:
-                raise GraphError(name, "is too small", expected=">= 1", got=size)
-        if not 0 <= dropout < 1:
-            raise GraphError("dropout", "is a chance", expected="0 <= dropout < 1", got=dropout)
+            check_count(size, name)
+        check_share(dropout, "dropout")
         if not tick > 0:
             raise GraphError("tick", "is a span of time", expected="> 0", got=tick)
         self.clock, self.tick, self.edge_dim = clock, float(tick), edge_dim

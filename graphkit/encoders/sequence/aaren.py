@@ -22,8 +22,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.position_code import PositionCode
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -56,8 +57,8 @@ class AarenAttention(SequenceEncoder):
 
     def __init__(self, channels: int, *, heads: int = 4, chunk_size: int = 64) -> None:
         super().__init__(channels)
-        self.heads = check_size("heads", heads)
-        self.chunk_size = check_size("chunk_size", chunk_size)
+        self.heads = check_count(heads, "heads")
+        self.chunk_size = check_count(chunk_size, "chunk_size")
         if channels % heads:
             raise GraphError("heads", "they do not divide the channels", got=heads)
         self.query = nn.Parameter(torch.empty(heads, channels // heads))
@@ -149,9 +150,9 @@ class Aaren(SequenceStack):
         dropout: float = 0.0,
         chunk_size: int = 64,
     ) -> None:
-        check_size("in_channels", in_channels)
-        check_size("num_layers", num_layers)
-        hidden = check_size("hidden_channels", hidden_channels or in_channels)
+        in_channels = check_count(in_channels, "in_channels")
+        num_layers = check_count(num_layers, "num_layers")
+        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
         layers: list[SequenceEncoder] = [PositionCode(hidden)] if position else []
         for _ in range(num_layers):
             layers.append(AarenAttention(hidden, heads=heads, chunk_size=chunk_size))

@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.causal_conv import CausalConv
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -74,8 +75,8 @@ class GatedLinearAttention(SequenceEncoder):
         kernels: str = "torch",
     ) -> None:
         super().__init__(channels)
-        self.heads, self.tau, self.gate_bias = check_size("heads", heads), tau, gate_bias
-        self.chunk_size, self.kernels = check_size("chunk_size", chunk_size), kernels
+        self.heads, self.tau, self.gate_bias = check_count(heads, "heads"), tau, gate_bias
+        self.chunk_size, self.kernels = check_count(chunk_size, "chunk_size"), kernels
         self.key_channels = round(channels * expand_k)
         self.value_channels = round(channels * expand_v)
         for name, size in (("keys", self.key_channels), ("values", self.value_channels)):
@@ -183,11 +184,11 @@ class GLA(SequenceStack):
         dropout: float = 0.0,
         **options: float,
     ) -> None:
-        check_size("in_channels", in_channels)
-        check_size("num_layers", num_layers)
-        hidden = check_size("hidden_channels", hidden_channels or in_channels)
+        in_channels = check_count(in_channels, "in_channels")
+        num_layers = check_count(num_layers, "num_layers")
+        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
         layers: list[SequenceEncoder] = []
-        if check_size("conv_kernel", conv_kernel, at_least=0):
+        if check_count(conv_kernel, "conv_kernel", at_least=0):
             layers.append(CausalConv(hidden, conv_kernel))
         for _ in range(num_layers):
             layers.append(GatedLinearAttention(hidden, heads=heads, **options))

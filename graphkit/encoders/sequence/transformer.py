@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import align_end
 from graphkit.encoders.sequence.position_code import PositionCode
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward, SequenceStack, linear_if_needed
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -60,7 +61,7 @@ class SelfAttention(SequenceEncoder):
         self, in_channels: int, *, heads: int = 4, causal: bool = True, dropout: float = 0.0
     ) -> None:
         super().__init__(in_channels)
-        self.heads, self.causal, self.dropout = check_size("heads", heads), bool(causal), dropout
+        self.heads, self.causal, self.dropout = check_count(heads, "heads"), bool(causal), dropout
         if in_channels % heads:
             raise GraphError(
                 "heads", "the channels do not divide", expected=f"a divisor of {in_channels}"
@@ -179,16 +180,16 @@ class Transformer(SequenceStack):
         ratio: float = 4,
         dropout: float = 0.0,
     ) -> None:
-        check_size("in_channels", in_channels)
-        check_size("num_layers", num_layers)
-        causal = check_size("patch_size", patch_size) == 1 if causal is None else causal
+        in_channels = check_count(in_channels, "in_channels")
+        num_layers = check_count(num_layers, "num_layers")
+        causal = check_count(patch_size, "patch_size") == 1 if causal is None else causal
         if causal and patch_size > 1:
             raise GraphError(
                 "causal",
                 "positions of a patch see one another",
                 fix="Take patch_size=1, or causal=False.",
             )
-        hidden = check_size("hidden_channels", hidden_channels or in_channels)
+        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
         layers: list[SequenceEncoder] = [PositionCode(hidden)]
         for _ in range(num_layers):
             layers.append(SelfAttention(hidden, heads=heads, causal=causal, dropout=dropout))

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = ["FrameNorm", "ResidualCNN", "masked_mean"]
 
@@ -52,8 +53,7 @@ class FrameNorm(nn.Module):
         self, channels: int, kind: str = "batch", *, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
         super().__init__()
-        if kind not in _NORMS:
-            raise UnknownNameError("norm", kind, _NORMS)
+        check_choice(kind, "norm", _NORMS)
         self.kind, self.eps = kind, eps
         self.batch = nn.BatchNorm1d(channels, eps, momentum) if kind == "batch" else None
         if kind == "row":

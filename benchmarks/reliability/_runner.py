@@ -47,8 +47,8 @@ def try_class(name: str, seed: int, seconds: float, cases: int | None = None) ->
     counts = {k: dict.fromkeys(("cases", "right", "refused", "failures"), 0) for k in kinds}
     spent = dict.fromkeys(kinds, 0.0)
     failures: list[str] = []
-    began = time.monotonic()
     with _surroundings(module) as root:
+        began = time.monotonic()
         while True:
             open_kinds = [k for k in kinds if counts[k]["failures"] < _MOST]
             if cases is not None:

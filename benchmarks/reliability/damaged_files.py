@@ -31,11 +31,31 @@ def _graph(number: int) -> TemporalGraph:
     )  # fmt: skip
 
 
+def _with_everything(number: int) -> TemporalGraph:
+    """A graph with node data, changes and recordings beside its events."""
+    draw, events = torch.Generator().manual_seed(number), _graph(number)
+    changes = {"node": torch.arange(9), "t": torch.arange(9), "y": torch.arange(9) % 2}
+    return TemporalGraph(
+        events.src, events.dst, events.t, num_nodes=9, node_names=list(range(100, 109)),
+        x=torch.randn(9, 2, generator=draw), node_events=changes, node_type=torch.arange(9) % 3,
+        signal=torch.randn(20, 9, 1, generator=draw), signal_t=torch.arange(20) * 5,
+        signal_mask=torch.rand(20, 9, generator=draw) < 0.9,
+        signal_recording=torch.arange(20) // 10, recordings={"y": ["a", "b"], "size": [1, 2]},
+        time_unit="ms", dates=True, time_zone="Europe/Berlin", name="all",
+    )  # fmt: skip
+
+
 def _columns(graph: TemporalGraph) -> list[Any]:
-    names = ("src", "dst", "t", "edge_attr", "edge_weight", "edge_y")
+    names = ("src", "dst", "t", "edge_attr", "edge_weight", "edge_y", "x", "node_type", "signal")
+    names += ("signal_t", "signal_mask", "signal_recording")
     columns = [None if (v := getattr(graph, name)) is None else v.tolist() for name in names]
     labels = None if graph.node_names is None else graph.node_names.tolist()
-    return [*columns, labels, graph.num_nodes, str(graph.time_unit), graph.name]
+    changes = graph.node_events
+    if changes is not None:
+        columns += [changes.node.tolist(), changes.t.tolist(), changes.y.tolist()]
+    recordings = {name: column.tolist() for name, column in graph.recordings.items()}
+    facts = [graph.num_nodes, str(graph.time_unit), graph.name, graph.time_zone, graph.dates]
+    return [*columns, labels, recordings, *facts]
 
 
 @functools.cache
@@ -83,7 +103,7 @@ def _last(names: list[str]) -> list[str]:
 
 
 def save_graph(folder: Path, number: int) -> None:
-    _graph(number).save(folder / "graph")
+    _with_everything(number).save(folder / "graph")
 
 
 def open_graph(folder: Path) -> Any:
@@ -214,6 +234,14 @@ def open_lists(folder: Path) -> Any:
     graph = _graph(0)
     lists = FixedNegatives(folder / "negatives.npz", sha256=_lists(0).pool["sha256"], graph=graph)
     return [lists.sample(batch).tolist() for batch in graph.batches(size=30)]
+
+
+def begin() -> None:
+    """Write every kind of file once."""
+    for number in (0, 1):
+        whole(train, number)
+        whole(save_predictor, number)
+    _content(train, resume)
 
 
 KINDS = {

@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from benchmarks.reliability._case import REFUSED, RIGHT, Case, refused
+from benchmarks.reliability._converted import edited_frames, networkx_graphs, pyg_objects
 from benchmarks.reliability._graphs import LABELS, check_same, random_graph
 from graphkit import TemporalGraph
 
@@ -370,6 +371,9 @@ KINDS = {
     "frames": frames,
     "csv_files": csv_files,
     "round_trips": round_trips,
+    "edited_frames": edited_frames,
+    "networkx_graphs": networkx_graphs,
+    "pyg_objects": pyg_objects,
     "node_tables": node_tables,
     "features": features,
     "between": between,

@@ -107,7 +107,7 @@ def as_saved(value: Tensor, dtype: torch.dtype, name: str) -> Tensor:
     wrong = (found.to(value.dtype) != value).reshape(len(value), -1).any(1)
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
-        raise does_not_fit(name, row, dtype, value[row].tolist())
+        raise does_not_fit(name, row, dtype, value[row].squeeze().tolist())
     return found
 
 
@@ -119,7 +119,7 @@ def does_not_fit(name: str, row: int, dtype: torch.dtype, got: object) -> GraphE
         row=row,
         expected=str(dtype).removeprefix("torch."),
         got=got,
-        fix=f"Name the column, so that it is read anew: {name}=...",
+        fix=f"Change the value, or name the column, so that it is read anew: {name}=...",
     )
 
 

@@ -12,21 +12,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from benchmarks.reliability._case import REFUSED, RIGHT, Case, Fault
 from graphkit.datasets.download import Limits, fetch
 from graphkit.errors import GraphError
 
 _MOST = 200_000  # bytes
-_SECONDS = 0.6
-_LIMITS = Limits(max_bytes=_MOST, max_seconds=_SECONDS, min_speed=2000.0, window=0.2)
+_PATIENT = Limits(max_bytes=_MOST, max_seconds=120.0, window=120.0)  # a busy machine is no fault
+_HURRIED = Limits(max_bytes=_MOST, max_seconds=0.6, min_speed=2000.0, window=0.2)
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _SUFFIXES = (".txt", ".csv", ".csv.gz", ".npz", ".json", ".mat", ".edf")
 
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    requests = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.over = threading.Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that has had enough."""
@@ -41,7 +45,6 @@ def _serving(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> It
             pass
 
         def do_GET(self) -> None:
-            server.requests += 1
             with contextlib.suppress(OSError):
                 answer(self)
 
@@ -53,6 +56,7 @@ def _serving(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> It
         yield server
     finally:
         os.environ.update(kept)
+        server.over.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -82,16 +86,18 @@ def _fetched(
     answer: Callable[[http.server.BaseHTTPRequestHandler], None],
     sha256: str | None = None,
     attempts: int = 1,
+    limits: Limits = _PATIENT,
+    timeout: float = 60.0,
 ) -> str:
     """Fetch what the server answers: the expected bytes, or an error and nothing on disk."""
     target = case.folder / f"file{suffix}"
     case.tell(suffix=suffix, sha256=sha256)
     with _serving(answer) as server:
         url = f"http://127.0.0.1:{server.server_port}/file{suffix}"
-        options = {"attempts": attempts, "backoff": 0.0, "progress": False, "limits": _LIMITS}
+        options = {"attempts": attempts, "backoff": 0.0, "progress": False, "limits": limits}
         began = time.monotonic()
         try:
-            fetch(url, target, sha256=sha256, timeout=0.3, **options)
+            fetch(url, target, sha256=sha256, timeout=timeout, **options)
         except GraphError as error:
             named = str(server.server_port) in str(error) or target.name in str(error)
             left = [path.name for path in case.folder.iterdir()]
@@ -102,7 +108,7 @@ def _fetched(
             case.check(expected is not None, "it was taken")
             case.check(target.read_bytes() == expected, "other bytes")
         spent = time.monotonic() - began
-        case.check(spent < 20 * _SECONDS, f"it took {spent:.1f} s")
+        case.check(spent < 60, f"it took {spent:.1f} s")
     return RIGHT if expected is not None else REFUSED
 
 
@@ -233,21 +239,22 @@ def endless(case: Case) -> str:
     case.tell(way=way)
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 90
         if way == "header":
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
         elif way == "announced":
             return _sends(b"1,2,3\n", announced=10**15)(handler)
         else:
             _sends(b"1,2,3\n" * 100)(handler)
-        while time.monotonic() < until:
+        while time.monotonic() < until and not handler.server.over.is_set():
             if way != "silent":
                 handler.wfile.write(b"1,2,3\n" * (10_000 if way == "fast" else 1))
             if way != "fast":
-                time.sleep(0.02 if way != "silent" else 1.0)
+                handler.server.over.wait(0.02 if way != "silent" else 1.0)
         return None
 
-    return _fetched(case, case.draw.choice(_SUFFIXES[:2]), None, answer)
+    suffix = case.draw.choice(_SUFFIXES[:2])
+    return _fetched(case, suffix, None, answer, limits=_HURRIED, timeout=0.3)
 
 
 KINDS = {

@@ -116,6 +116,7 @@ TABLE: tuple[Renamed, ...] = (
     Renamed("argument", "TemporalGraph.to_pandas", "part", "table"),
     Renamed("argument", "Scaler", "part", "recording"),
     Renamed("value", "class_names", "parts", "recordings"),
+    Renamed("value", "gaps", "restart", "split"),
     Renamed("value", "per", "part", "recording"),
     Renamed("value", "scale_per", "part", "recording"),
     Renamed("value", "within", "part", "recording"),

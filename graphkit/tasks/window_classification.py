@@ -85,6 +85,8 @@ class WindowClassification(SignalTask):
             recording's label is the most frequent one among the training recordings with the same
             value there. Validation and test keep their own labels, and theirs are never counted.
         vote: Also report metrics of whole recordings.
+        gaps: What to do where rows of a recording are not one step apart, see
+            :meth:`TemporalGraph.windows`.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
 
@@ -119,6 +121,7 @@ class WindowClassification(SignalTask):
         class_weights: bool = False,
         correct_labels: str | None = None,
         vote: bool = False,
+        gaps: str | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
@@ -130,8 +133,10 @@ class WindowClassification(SignalTask):
             check_choice(value, what, known)
         scale_per = renamed.value("scale_per", scale_per)
         super().__init__(graph)
-        self.windows = graph.windows(history, 0, stride or max(1, history // 2))
-        self.eval_windows = graph.windows(history, 0, eval_stride or history)
+        self.windows = graph.windows(history, 0, stride or max(1, history // 2), gaps=gaps)
+        self.graph = graph = self.windows.graph
+        self.gaps = "split" if gaps is None else gaps
+        self.eval_windows = graph.windows(history, 0, eval_stride or history, gaps=self.gaps)
         self.split = split or BlockSplit()
         self.index = (
             self.split.split(self.windows).train,

@@ -186,7 +186,9 @@ def from_pandas(
         is_labelled(signal, columns=True) or isinstance(signal.columns, pd.MultiIndex)
     ):
         wide = wide_table(signal, labels_by_id(mapped, "signal"), time)
-        signal = as_float(torch.from_numpy(np.ascontiguousarray(wide.values)), float_dtype)
+        signal = as_float(
+            torch.from_numpy(np.require(wide.values, requirements=["C", "W"])), float_dtype
+        )
         if wide.channels is not None:
             names["signal"] = wide.channels
     times, signal_t = _all_times(events, time, time_unit, time_zone, wide, signal_t)
@@ -385,7 +387,7 @@ def _features(
             if found is not None:
                 return found
         value = numeric_column(events, chosen)
-    return as_float(torch.from_numpy(np.ascontiguousarray(value)), float_dtype), None
+    return as_float(torch.from_numpy(np.require(value, requirements=["C", "W"])), float_dtype), None
 
 
 def _is_list(chosen: Any) -> bool:

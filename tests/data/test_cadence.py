@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphkit import TemporalGraph
+from graphkit.data.cadence import Cadence
 from graphkit.data.signal_schema import Readings
-from graphkit.engine.predictor.cadence import Cadence
 from graphkit.errors import GraphError
 
 
@@ -68,7 +68,7 @@ def test_rows_put_in_and_cut(steps, clock, follows):
         if row == 0 or apart > 1:
             cuts.append([])
         cuts[-1].append(float(row + 1))
-    found = call(Cadence(step, True), rows, "restart", last)
+    found = call(Cadence(step, True), rows, "split", last)
     assert [r.values[:, 0, 0].tolist() for r in found.rows] == cuts
     assert found.continues is (follows and steps[0] == 1)
 
@@ -97,7 +97,7 @@ def test_times_between_steps():
         with pytest.raises(GraphError, match="row 1: this row is not a whole number of steps") as e:
             call(cadence, readings([0, 15]), gaps)
         assert (e.value.expected, e.value.got) == ("10", "15")
-    assert len(call(cadence, readings([0, 15]), "restart").rows) == 2
+    assert len(call(cadence, readings([0, 15]), "split").rows) == 2
     with pytest.raises(GraphError, match="not a whole number of steps"):
         call(cadence, readings([3]), "raise", 0)
     with pytest.raises(GraphError, match="as training did, whose rows were unevenly spaced"):

@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _data(folder: Path, name: str, split: str | None) -> tuple[dict[str, Any], Any]:
     """How a data set is loaded and asked about, and a function that makes its folds."""
-    from graphkit.data.window_splits import block_folds, leave_one_out
+    from graphkit.data.recording_splits import leave_one_out
+    from graphkit.data.window_splits import block_folds
     from graphkit.errors import UnknownNameError
 
     known = json.loads((folder / "_data.json").read_text(encoding="utf-8"))

@@ -12,9 +12,10 @@ import torch
 
 import graphkit.tasks
 from graphkit import TemporalGraph, registry, renamed
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.scalers import MaxAbsScaler, make_scaler
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, TimeSplit
+from graphkit.data.window_splits import BlockSplit, TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.renamed import Renamed

@@ -17,7 +17,8 @@ from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
 from graphkit.data.fill_gaps import mark_missing
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import TimeSplit, WindowSplit
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
@@ -57,7 +58,7 @@ class Forecast(SignalTask):
         stride: Rows between two windows.
         delay: Rows between the last one seen and the first one forecast.
         target_channels: Channels that are forecast; all if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; by time, 60 % / 20 % / 20 %,
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by time, 60 % / 20 % / 20 %,
             if ``None``. A tuple ``(val, test)`` of shares is a split by time.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.

@@ -14,7 +14,7 @@ from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
 from graphkit.data.given_split import GivenSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import WindowSplit
+from graphkit.data.window_index import WindowSplit
 from graphkit.metrics import ordinal
 from graphkit.nn.model_inputs import model_inputs
 from graphkit.registry import register

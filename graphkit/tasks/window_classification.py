@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
+from graphkit.data.recording_splits import recording_values
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import BlockSplit
 from graphkit.errors import GraphError, GraphWarning
 from graphkit.metrics import ordinal
 from graphkit.nn.model_inputs import model_inputs
@@ -66,7 +68,7 @@ class WindowClassification(SignalTask):
         history: Rows of a window.
         stride: Rows between two training windows; half a window if ``None``.
         eval_stride: The same for validation and test; a window if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; ten blocks within every
             recording, the first one tested, if ``None``.
         label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
             which is numbered in alphabetical order.

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import graphkit
-from graphkit.data.window_splits import RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.electrodes import DREAMER_ELECTRODES
 from graphkit.engine.importance import node_importance
 from graphkit.engine.scalp_plot import scalp_plot

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 import graphkit
 from graphkit.data import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, block_folds
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit, block_folds
 from graphkit.engine import evaluate, fit, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p

@@ -24,8 +24,8 @@ from graphkit.errors import GraphError
 from graphkit.metrics.binary import average_precision
 from graphkit.metrics.checks import refuse_nan
 from graphkit.metrics.ranking import ranks
-from graphkit.ops import rank_loops
 from graphkit.ops.compiled import use_compiled
+from graphkit.ops.ranks import loops as rank_loops
 
 __all__ = ["DrawnRanking", "PairRanking", "rank_all_pairs", "rank_drawn"]
 

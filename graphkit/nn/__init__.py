@@ -18,14 +18,14 @@ if TYPE_CHECKING:
         SERotary,
         SpatialBasis,
     )
-    from graphkit.nn.channel_norm import ChannelNorm
     from graphkit.nn.conv import DAGNNConv
     from graphkit.nn.decoder import Decoder, DecoderLayer
-    from graphkit.nn.max_norm import MaxNorm
+    from graphkit.nn.losses.ordinal import OrdinalSmoothing
     from graphkit.nn.memory import NeuralMemory
-    from graphkit.nn.ordinal_smooth import OrdinalSmoothing
+    from graphkit.nn.norm.channel_norm import ChannelNorm
+    from graphkit.nn.norm.max_norm import MaxNorm
+    from graphkit.nn.norm.reversible_norm import ReversibleInstanceNorm
     from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion
-    from graphkit.nn.reversible_norm import ReversibleInstanceNorm
     from graphkit.nn.signal import (
         DailyProfile,
         PerNodeForecaster,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         TopKSummary,
         as_snapshot,
     )
-    from graphkit.nn.sparse_linear import SparseLinear
+    from graphkit.nn.sparse.linear import SparseLinear
     from graphkit.nn.stacking import SeededDropout, Stack
     from graphkit.nn.stream import (
         AttentionReadout,

@@ -16,7 +16,7 @@ from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.data.window_splits import WindowSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes

@@ -15,8 +15,8 @@ from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
-from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
+from graphkit.nn.inputs.number_types import model_inputs
+from graphkit.nn.losses.ordinal import earth_mover_loss, ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes

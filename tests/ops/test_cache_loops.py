@@ -15,7 +15,7 @@ import torch
 
 import graphkit.nn.stream.n_cache as n_cache
 from graphkit.nn.stream import NCache, num_buckets, recency_bucket
-from graphkit.ops import cache_loops
+from graphkit.ops.n_cache import loops as cache_loops
 
 SLOTS = [(8, 4), (8, 5), (4, 0), (4, 8)]
 

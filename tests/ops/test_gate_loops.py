@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphkit.ops.gate_loops import add_gated, look, pull_back
+from graphkit.ops.propagate.loops import add_gated, look, pull_back
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5), (1, 1, 1), (3, 2, 9)])

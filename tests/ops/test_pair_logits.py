@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graphkit.ops import pair_logits as module
+from graphkit.ops.pair_logits import op as module
 from graphkit.ops.pair_logits import pair_logits, pair_logits_reference
 
 

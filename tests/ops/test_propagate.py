@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from graphkit.errors import GraphError
-from graphkit.ops import propagate
 from graphkit.ops.csr import CSR
 from graphkit.ops.propagate import (
     gated_propagation,
     gated_propagation_reference,
     normalized_adjacency,
 )
+from graphkit.ops.propagate import op as propagate
 
 
 def dense_adjacency(edge_index, n, weight=None):

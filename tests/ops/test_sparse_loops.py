@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphkit.ops.sparse_loops import kept_times, kept_transposed_times
+from graphkit.ops.kept_matmul.loops import kept_times, kept_transposed_times
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])

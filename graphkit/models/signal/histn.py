@@ -61,8 +61,8 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.channel_norm import ChannelNorm
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.norm.channel_norm import ChannelNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
 from graphkit.nn.stacking import SeededDropout, Stack
 from graphkit.ops.channel_conv import channel_conv

@@ -62,6 +62,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.caching.tensor_cache import unchanged_block
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
@@ -82,9 +83,8 @@ from graphkit.nn.stream.joint_readout import (
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.recency import num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
-from graphkit.nn.tensor_cache import unchanged_block
-from graphkit.ops.cache_loops import read_rows
 from graphkit.ops.compiled import use_compiled
+from graphkit.ops.n_cache.loops import read_rows
 from graphkit.registry import register
 
 __all__ = ["NAT"]

@@ -55,9 +55,9 @@ from torch import Tensor
 from graphkit.errors import GraphError
 from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.node_tables import NodeTables
-from graphkit.ops.cache_loops import write_records
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.counter_rng import hash64, uniform
+from graphkit.ops.n_cache.loops import write_records
 
 __all__ = ["CacheRows", "NCache"]
 

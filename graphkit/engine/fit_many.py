@@ -23,7 +23,7 @@ from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.errors import GraphError
-from graphkit.nn.caching.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.tasks.answer import Answer
 
 __all__ = ["fit_many"]

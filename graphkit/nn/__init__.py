@@ -7,7 +7,24 @@ from typing import TYPE_CHECKING
 from graphkit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from graphkit.nn import attention, conv, decoder, memory, regions, signal, snapshot, stream
+    from graphkit.nn import (
+        attention,
+        caching,
+        conv,
+        decoder,
+        dropout,
+        inputs,
+        losses,
+        memory,
+        norm,
+        regions,
+        signal,
+        snapshot,
+        sparse,
+        spectral,
+        stacking,
+        stream,
+    )
     from graphkit.nn.attention import (
         MRFFN,
         HeadProjections,
@@ -20,11 +37,10 @@ if TYPE_CHECKING:
     )
     from graphkit.nn.conv import DAGNNConv
     from graphkit.nn.decoder import Decoder, DecoderLayer
-    from graphkit.nn.losses.ordinal import OrdinalSmoothing
+    from graphkit.nn.dropout import SeededDropout
+    from graphkit.nn.losses import OrdinalSmoothing
     from graphkit.nn.memory import NeuralMemory
-    from graphkit.nn.norm.channel_norm import ChannelNorm
-    from graphkit.nn.norm.max_norm import MaxNorm
-    from graphkit.nn.norm.reversible_norm import ReversibleInstanceNorm
+    from graphkit.nn.norm import ChannelNorm, MaxNorm, ReversibleInstanceNorm
     from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion
     from graphkit.nn.signal import (
         DailyProfile,
@@ -59,8 +75,8 @@ if TYPE_CHECKING:
         TopKSummary,
         as_snapshot,
     )
-    from graphkit.nn.sparse.linear import SparseLinear
-    from graphkit.nn.stacking import SeededDropout, Stack
+    from graphkit.nn.sparse import SparseLinear
+    from graphkit.nn.stacking import Stack
     from graphkit.nn.stream import (
         AttentionReadout,
         CodeReadout,
@@ -152,12 +168,20 @@ __all__ = [
     "TwoStreamNet",
     "as_snapshot",
     "attention",
+    "caching",
     "conv",
     "decoder",
+    "dropout",
+    "inputs",
+    "losses",
     "memory",
+    "norm",
     "regions",
     "signal",
     "snapshot",
+    "sparse",
+    "spectral",
+    "stacking",
     "stream",
 ]
 

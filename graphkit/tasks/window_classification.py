@@ -16,7 +16,8 @@ from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_value
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import ordinal
 from graphkit.nn.inputs.number_types import model_inputs
-from graphkit.nn.losses.ordinal import earth_mover_loss, ordinal_smooth
+from graphkit.nn.losses.earth_mover import earth_mover_loss
+from graphkit.nn.losses.ordinal import ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes

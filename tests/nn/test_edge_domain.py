@@ -12,7 +12,7 @@ from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, MetBefore
 from graphkit.models.snapshot.gcn import SnapshotGCN as SnapshotGCN
 from graphkit.models.static import APPNP, DAGNN, GCN
 from graphkit.nn.attention.masks import hop_mask
-from graphkit.nn.caching.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.nn.conv import DAGNNConv
 from graphkit.nn.regions import ChebyshevFilter, RegionHierarchy
 from graphkit.nn.signal import Transition

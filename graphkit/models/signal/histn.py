@@ -61,10 +61,11 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
+from graphkit.nn.dropout import SeededDropout
 from graphkit.nn.norm.channel_norm import ChannelNorm
 from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
-from graphkit.nn.stacking import SeededDropout, Stack
+from graphkit.nn.stacking import Stack
 from graphkit.ops.channel_conv import channel_conv
 from graphkit.ops.pair_mean import pair_mean
 from graphkit.registry import register

@@ -62,7 +62,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.caching.tensor_cache import unchanged_block
+from graphkit.nn.caching.unchanged import unchanged_block
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,

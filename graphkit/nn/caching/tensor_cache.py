@@ -1,48 +1,26 @@
 """What is made from tensors that rarely change, such as a graph's normalised adjacency.
 
 torch counts writes to a tensor, but not those through ``.data`` or NumPy. Inside
-:func:`tensors_unchanged`, which the engine enters where the tensors are its own, a tensor is
-recognised by its identity and that count. Elsewhere its content is compared with a copy.
+:func:`~graphkit.nn.caching.tensors_unchanged`, which the engine enters where the tensors are its
+own, a tensor is recognised by its identity and that count. Elsewhere its content is compared with a
+copy.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["TensorCache", "tensors_unchanged", "unchanged_block"]
+from graphkit.nn.caching.unchanged import unchanged_block
+
+__all__ = ["TensorCache"]
 
 T = TypeVar("T")
-
-_block: ContextVar[object | None] = ContextVar("tensors_unchanged", default=None)
-
-
-@contextmanager
-def tensors_unchanged() -> Iterator[None]:
-    """Say that inside the block nobody writes to a tensor in a way that torch does not count.
-
-    :func:`graphkit.fit`, :func:`graphkit.evaluate`, :func:`graphkit.engine.fit_many.fit_many` and
-    :class:`graphkit.Predictor` are such blocks. A loop of your own may be one if nothing in it
-    writes to edges, features or parameters through ``.data`` or NumPy. What was made in one block
-    is not taken over into the next without a look at the content. Also a decorator.
-    """
-    before = _block.set(object() if _block.get() is None else _block.get())
-    try:
-        yield
-    finally:
-        _block.reset(before)
-
-
-def unchanged_block() -> object | None:
-    """The block of :func:`tensors_unchanged` that runs, the outermost one; ``None`` outside."""
-    return _block.get()
 
 
 @dataclass
@@ -69,10 +47,10 @@ class TensorCache:
     """Keeps the last few things that were made from tensors, as long as these are the same.
 
     The same means: the same tensor objects with the same content. A write in place makes the thing
-    anew, through ``.data`` or NumPy too: outside of :func:`tensors_unchanged` the content is
-    compared with a copy that is kept beside the thing, at the cost of reading both. A tensor that
-    is gone, or another tensor with the same content, makes it anew. A copy or a pickle of the cache
-    is empty.
+    anew, through ``.data`` or NumPy too: outside of :func:`~graphkit.nn.caching.tensors_unchanged`
+    the content is compared with a copy that is kept beside the thing, at the cost of reading both.
+    A tensor that is gone, or another tensor with the same content, makes it anew. A copy or a
+    pickle of the cache is empty.
 
     Args:
         size: How many things are kept.

@@ -1,15 +1,14 @@
-r"""Losses for classes that have an order: Gaussian label smoothing, earth mover's distance.
+r"""Gaussian label smoothing for classes that have an order.
 
-Gaussian smoothing (Kuang, Song, Michoski 2024, arXiv 2408.15255): the target of class y is
+Kuang, Song, Michoski 2024, arXiv 2408.15255: the target of class y is
 
 .. math:: q_j(y) \propto \exp\!\left(-\frac{(j - y)^2}{2 s^2}\right)
 
 normalised over the classes, so that near misses cost less than far ones. With s = 0.5 the target of
 a middle class of five is (0.0003, 0.1064, 0.7866, 0.1064, 0.0003).
 
-Ours, not theirs: the width can be learnt (:class:`OrdinalSmoothing`), and the squared earth mover's
-distance between cumulative distributions is there as an alternative (Hou, Yu, Samaras 2016, arXiv
-1611.05916).
+Ours, not theirs: the width can be learnt (:class:`OrdinalSmoothing`). An alternative that also
+counts how far mass lies from the class is :func:`~graphkit.nn.losses.earth_mover_loss`.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
+from graphkit.nn.losses.levels import check_levels
 
-__all__ = ["OrdinalSmoothing", "earth_mover_loss", "ordinal_loss", "ordinal_smooth"]
+__all__ = ["OrdinalSmoothing", "ordinal_loss", "ordinal_smooth"]
 
 
 def ordinal_smooth(
@@ -41,7 +41,7 @@ def ordinal_smooth(
     Raises:
         GraphError: A class out of range, or a width that is not positive.
     """
-    _check_classes(y, num_classes)
+    check_levels(y, num_classes)
     dtype = dtype or torch.get_default_dtype()
     if isinstance(s, Tensor):
         width = s.to(dtype)
@@ -65,25 +65,6 @@ def ordinal_loss(logits: Tensor, y: Tensor, s: float | Tensor = 0.5) -> Tensor:
     """
     target = ordinal_smooth(y, logits.shape[1], s, dtype=logits.dtype)
     return -(target * F.log_softmax(logits, dim=1)).sum(1).mean()
-
-
-def earth_mover_loss(logits: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
-    r"""Squared earth mover's distance to the class, the mean over rows.
-
-    .. math:: \sum_j (P_j - [j \ge y])^2
-
-    with P the cumulative softmax: the further mass lies from the class, the more it costs.
-
-    Args:
-        logits: ``[B, C]``.
-        y: Classes, ``[B]``.
-        reduction: ``"mean"``, or ``"none"`` for a number per row.
-    """
-    _check_classes(y, logits.shape[1])
-    cumulative = logits.softmax(1).cumsum(1)
-    level = torch.arange(logits.shape[1], device=y.device)
-    each = (cumulative - (level >= y.unsqueeze(1)).to(logits.dtype)).square().sum(1)
-    return each.mean() if reduction == "mean" else each
 
 
 class OrdinalSmoothing(nn.Module):
@@ -139,19 +120,3 @@ class OrdinalSmoothing(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_classes}, s={self.initial:g}"
-
-
-def _check_classes(y: Tensor, num_classes: int) -> None:
-    if y.is_floating_point() or y.dim() != 1:
-        raise GraphError(
-            "y", "not classes", expected="integers [B]", got=f"{y.dtype} {list(y.shape)}"
-        )
-    if y.numel() and not torch.compiler.is_compiling():
-        low, high = (int(v) for v in y.aminmax())
-        if low < 0 or high >= num_classes:
-            raise GraphError(
-                "y",
-                "a class is out of range",
-                expected=f"0 to {num_classes - 1}",
-                got=low if low < 0 else high,
-            )

@@ -1,10 +1,5 @@
 """Layers for features of which most are zero."""
 
-from graphkit.nn.sparse.linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
+from graphkit.nn.sparse.linear import SparseLinear, sparse_linear
 
-__all__ = [
-    "SparseLinear",
-    "fast_dropout",
-    "relu_dropout",
-    "sparse_linear",
-]
+__all__ = ["SparseLinear", "sparse_linear"]

@@ -10,12 +10,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphkit.nn.caching.tensor_cache import TensorCache
+from graphkit.nn.dropout.fast import fast_dropout
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
 from graphkit.ops.kept_matmul import loops as sparse_loops
 from graphkit.ops.random_mask import keep_scale, random_mask
 
-__all__ = ["SparseLinear", "fast_dropout", "relu_dropout", "sparse_linear"]
+__all__ = ["SparseLinear", "sparse_linear"]
 
 
 class SparseLinear(nn.Linear):
@@ -80,38 +81,6 @@ def sparse_linear(
     with torch.autocast(weight.device.type, enabled=False):
         out = _SparseTimes.apply(weight.t(), x, kept, keep_scale(p))
     return out if bias is None else out + bias
-
-
-def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
-    """Dropout with a mask from :func:`~graphkit.ops.random_mask.random_mask`."""
-    if p == 0:
-        return x
-    if torch.compiler.is_compiling():
-        return F.dropout(x, p)
-    return x * random_mask(x.shape, p, x.device, generator) * keep_scale(p)
-
-
-def relu_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
-    """``fast_dropout(x.relu(), p, generator)``, which keeps for its gradient only what it gives."""
-    if p == 0 or torch.compiler.is_compiling():
-        return fast_dropout(x.relu(), p)
-    return _ReluDropout.apply(x, random_mask(x.shape, p, x.device, generator), keep_scale(p))
-
-
-class _ReluDropout(torch.autograd.Function):
-    """What is above zero and kept, scaled; the gradient goes where the result is above zero."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
-        out = x.relu().mul_(kept).mul_(scale)
-        ctx.scale = scale
-        ctx.save_for_backward(out)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor, None, None]:
-        (out,) = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(dout * ctx.scale, out, 0), None, None
 
 
 class _SparseTimes(torch.autograd.Function):

@@ -1,8 +1,5 @@
 """Many models of one shape as one."""
 
-from graphkit.nn.stacking.stack import SeededDropout, Stack
+from graphkit.nn.stacking.stack import Stack
 
-__all__ = [
-    "SeededDropout",
-    "Stack",
-]
+__all__ = ["Stack"]

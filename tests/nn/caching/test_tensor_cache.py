@@ -8,7 +8,8 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from graphkit.nn.caching.tensor_cache import TensorCache, tensors_unchanged, unchanged_block
+from graphkit.nn.caching.tensor_cache import TensorCache
+from graphkit.nn.caching.unchanged import tensors_unchanged, unchanged_block
 
 
 def test_same_tensor_same_thing_until_it_is_written():

@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 
 from graphkit.errors import GraphError
 from graphkit.metrics.ordinal import seq2hr
-from graphkit.nn.losses.ordinal import (
-    OrdinalSmoothing,
-    earth_mover_loss,
-    ordinal_loss,
-    ordinal_smooth,
-)
+from graphkit.nn.losses.ordinal import OrdinalSmoothing, ordinal_loss, ordinal_smooth
 
 
 def test_the_published_values():
@@ -51,12 +46,6 @@ def test_the_loss_is_the_cross_entropy_with_these_targets():
         log_p = row - row.exp().sum().log()
         total -= sum(w / sum(weight) * float(p) for w, p in zip(weight, log_p))
     assert float(ordinal_loss(logits, y, 0.7)) == pytest.approx(total / 6, rel=1e-5)
-
-
-def test_earth_mover_is_zero_at_the_truth_and_grows_with_distance():
-    y = torch.tensor([0])
-    losses = [float(earth_mover_loss(100.0 * torch.eye(5)[k : k + 1], y)) for k in range(5)]
-    assert losses == pytest.approx([0, 1, 2, 3, 4], abs=1e-5)
 
 
 def test_width_per_class_and_learnt_width():

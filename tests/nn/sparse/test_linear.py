@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from graphkit.nn.sparse import linear as module
-from graphkit.nn.sparse.linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
+from graphkit.nn.sparse.linear import SparseLinear, sparse_linear
 from graphkit.ops.csr import CSR
 
 
@@ -57,26 +57,3 @@ def test_dropout_only_in_training_and_reproducible():
     layer.eval()
     assert torch.equal(layer(x), layer(x))
     assert "dropout=0.5" in repr(layer)
-
-
-def test_fast_dropout():
-    x = torch.ones(100, 100, requires_grad=True)
-    assert fast_dropout(x, 0) is x
-    out = fast_dropout(x, 0.25)
-    assert sorted(out.unique().tolist()) == pytest.approx([0, 4 / 3], rel=1e-4)
-    out.sum().backward()
-    assert torch.equal(x.grad, out.detach())
-    assert not bool(fast_dropout(torch.ones(9), 1.0).any())
-
-
-@pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
-def test_relu_dropout(p):
-    """What the two say one after the other, and its gradient."""
-    x = torch.randn(40, 30, requires_grad=True)
-    out = relu_dropout(x, p, torch.Generator().manual_seed(4))
-    g = torch.randn(40, 30)
-    (found,) = torch.autograd.grad((out * g).sum(), x)
-    apart = fast_dropout(x.relu(), p, torch.Generator().manual_seed(4))
-    (expected,) = torch.autograd.grad((apart * g).sum(), x)
-    torch.testing.assert_close(out, apart)
-    torch.testing.assert_close(found, expected)

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from graphkit.errors import GraphError
-from graphkit.nn.spectral import correlation_basis, fix_signs, laplacian_basis
-from graphkit.nn.spectral import laplacian as spectral
+from graphkit.nn.spectral import correlation_basis, eigenvectors, fix_signs, laplacian_basis
 
 
 def dense_laplacian(edge_index, num_nodes, weight):
@@ -23,7 +22,7 @@ def dense_laplacian(edge_index, num_nodes, weight):
 @pytest.mark.parametrize("lanczos", [False, True])
 def test_eigenvectors_of_the_laplacian(lanczos, monkeypatch):
     if lanczos:
-        monkeypatch.setattr(spectral, "_DENSE", 4)
+        monkeypatch.setattr(eigenvectors, "_DENSE", 4)
     edge_index = torch.cat([torch.randint(30, (2, 90)), torch.arange(30).expand(2, -1)], dim=1)
     weight = torch.rand(120) + 0.1
     vectors, values = laplacian_basis(edge_index, 30, weight, num_vectors=6)
@@ -51,19 +50,6 @@ def test_small_graphs_are_padded_and_lone_nodes_are_fine():
     assert values[2:].tolist() == [2.0, 2.0, 2.0]
     vectors, _ = laplacian_basis(torch.empty(2, 0, dtype=torch.long), 1, num_vectors=2)
     assert vectors.tolist() == [[0.0, 0.0]]
-
-
-def test_correlation():
-    common = torch.randn(200, 2).double()
-    signal = torch.stack([common[:, 0], 3 * common[:, 0] + 1, common[:, 1], -common[:, 1]], dim=1)
-    signal = torch.cat([signal, torch.full((200, 1), 7.0).double()], dim=1)
-    vectors, values = correlation_basis(signal, num_vectors=2)
-    r = torch.corrcoef(signal[:, :4].t())
-    expected = torch.linalg.eigvalsh(r).flip(0)[:2]
-    torch.testing.assert_close(values.double(), expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(vectors[0], vectors[1], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(vectors[2], -vectors[3], rtol=1e-4, atol=1e-4)
-    assert bool((vectors[4].abs() < 1e-6).all())
 
 
 def test_signs():

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.stacking import SeededDropout, Stack
+from graphkit.nn.dropout import SeededDropout
+from graphkit.nn.stacking import Stack
 
 
 class Small(nn.Module):

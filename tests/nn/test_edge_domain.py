@@ -18,7 +18,7 @@ from graphkit.nn.regions import ChebyshevFilter, RegionHierarchy
 from graphkit.nn.signal import Transition
 from graphkit.nn.snapshot import as_snapshot
 from graphkit.nn.spectral import laplacian_basis
-from graphkit.ops.propagate import normalized_adjacency, normalized_edges
+from graphkit.ops.normalize import normalized_adjacency, normalized_edges
 
 EDGES = torch.tensor([[0, 1, 2, 3, 1], [1, 2, 3, 0, 0]])
 X = torch.arange(20.0).view(5, 4) / 20

@@ -81,7 +81,7 @@ from graphkit.nn.stream.joint_readout import (
     strength,
 )
 from graphkit.nn.stream.n_cache import CacheRows, NCache
-from graphkit.nn.stream.recency import num_buckets, recency_bucket
+from graphkit.nn.stream.time_encoding import num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.n_cache.loops import read_rows

@@ -13,7 +13,7 @@ from graphkit.nn.caching.tensor_cache import TensorCache
 from graphkit.nn.dropout.fast import fast_dropout
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
-from graphkit.ops.kept_matmul import loops as sparse_loops
+from graphkit.ops.kept_matmul import loops
 from graphkit.ops.random_mask import keep_scale, random_mask
 
 __all__ = ["SparseLinear", "sparse_linear"]
@@ -95,7 +95,7 @@ class _SparseTimes(torch.autograd.Function):
         if not use_compiled(x.value, dense):
             return x.with_value(x.value * kept * scale).matmul(dense)
         out = dense.new_empty(x.shape[0], dense.shape[1])
-        sparse_loops.kept_times(*_views(x, kept, scale, dense, out))
+        loops.kept_times(*_views(x, kept, scale, dense, out))
         return out
 
     @staticmethod
@@ -109,7 +109,7 @@ class _SparseTimes(torch.autograd.Function):
             matrix = x.transposed_with(x.value * kept * scale)
             return matrix.matmul(dout), None, None, None
         out = dout.new_empty(x.shape[1], dout.shape[1])
-        sparse_loops.kept_transposed_times(*_views(x, kept, scale, dout, out))
+        loops.kept_transposed_times(*_views(x, kept, scale, dout, out))
         return out, None, None, None
 
 

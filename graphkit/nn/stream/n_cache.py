@@ -53,8 +53,8 @@ import torch
 from torch import Tensor
 
 from graphkit.errors import GraphError
-from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.node_tables import NodeTables
+from graphkit.nn.stream.table_rows import grow_rows
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.counter_rng import hash64, uniform
 from graphkit.ops.n_cache.loops import write_records

@@ -2,6 +2,4 @@
 
 from graphkit.ops.absent_targets.op import absent_targets
 
-__all__ = [
-    "absent_targets",
-]
+__all__ = ["absent_targets"]

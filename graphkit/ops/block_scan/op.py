@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from graphkit.ops.block_scan.loops import scan_loop
+from graphkit.ops.block_scan.reference import block_scan_reference
 from graphkit.ops.compiled import use_compiled
 
-__all__ = ["block_scan", "block_scan_reference"]
+__all__ = ["block_scan"]
 
 _SHORT = 4  # below this length the levels cost more than a loop
 
@@ -42,17 +43,6 @@ def block_scan(A: Tensor, b: Tensor, reverse: bool = False) -> Tensor:
     if reverse:
         return _scan(A.flip(-2), b.flip(-2)).flip(-2)
     return _scan(A, b)
-
-
-def block_scan_reference(A: Tensor, b: Tensor, reverse: bool = False) -> Tensor:
-    """The recurrence as written, one position after the other; see :func:`block_scan`."""
-    length = b.shape[-2]
-    h = b.new_zeros(*b.shape[:-2], b.shape[-1])
-    out = [h] * length
-    for t in reversed(range(length)) if reverse else range(length):
-        h = torch.einsum("ijbd,jbd->ibd", A[..., t, :], h) + b[..., t, :]
-        out[t] = h
-    return torch.stack(out, -2) if length else b.clone()
 
 
 def _scan(A: Tensor, b: Tensor) -> Tensor:

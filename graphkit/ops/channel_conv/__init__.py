@@ -2,9 +2,4 @@
 
 from graphkit.ops.channel_conv.op import band_matrix, blocks, channel_conv, shared_conv
 
-__all__ = [
-    "band_matrix",
-    "blocks",
-    "channel_conv",
-    "shared_conv",
-]
+__all__ = ["band_matrix", "blocks", "channel_conv", "shared_conv"]

@@ -1,7 +1,7 @@
 """Correlation of every channel with taps of its own, for long and for short filters.
 
 ``torch.nn.functional.conv1d`` with as many groups as channels is slow on a CPU: nine times slower
-than this for 64 taps. On a CPU with numba it is a loop (``conv_loops.py``). Otherwise long filters
+than this for 64 taps. On a CPU with numba it is a loop (``loops.py``). Otherwise long filters
 go through one matrix product per channel (blocks of the signal times a band matrix of the taps),
 short ones through one pass per tap.
 """

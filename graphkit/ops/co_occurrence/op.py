@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.co_occurrence import loops
+from graphkit.ops.compiled import use_compiled
 
-__all__ = ["co_occurrence", "co_occurrence_reference"]
+__all__ = ["co_occurrence"]
 
 _CELLS = 1 << 22  # comparisons at a time, on the torch path
 
@@ -31,7 +32,7 @@ def co_occurrence(key: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     if use_compiled(key, u, v):
         of_u, of_v = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.int64)
         tensors = (key.contiguous(), u.contiguous(), v.contiguous(), of_u, of_v)
-        _loop(*(tensor.numpy() for tensor in tensors))
+        loops.count_shared(*(tensor.numpy() for tensor in tensors))
         return of_u, of_v
     if not key.numel() or not u.numel():
         return key.new_zeros(shape), key.new_zeros(shape)
@@ -43,36 +44,3 @@ def co_occurrence(key: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         parts.append((same.sum(2), same.sum(1)))
     of_u, of_v = zip(*parts)
     return torch.cat(of_u), torch.cat(of_v)
-
-
-@compiled
-def _loop(key, u, v, of_u, of_v):  # type: ignore[no-untyped-def]
-    width = key.shape[1]
-    for p in range(u.shape[0]):
-        a, b = u[p], v[p]
-        # Padding is mostly on the left: begin where the keys do.
-        first = 0
-        while first < width and key[b, first] < 0:
-            first += 1
-        for i in range(width):
-            k = key[a, i]
-            if k >= 0:
-                for j in range(first, width):
-                    if key[b, j] == k:
-                        of_u[p, i] += 1
-                        of_v[p, j] += 1
-
-
-def co_occurrence_reference(key: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """The same by counting in lists: the slow truth that the tests compare with."""
-    rows = key.tolist()
-
-    def look(mine: list[int], theirs: list[int]) -> list[int]:
-        return [theirs.count(k) if k >= 0 else 0 for k in mine]
-
-    pairs = [(rows[a], rows[b]) for a, b in zip(u.tolist(), v.tolist(), strict=True)]
-    shape = (u.numel(), key.shape[1])
-    return (
-        torch.tensor([look(a, b) for a, b in pairs], dtype=torch.int64).view(shape),
-        torch.tensor([look(b, a) for a, b in pairs], dtype=torch.int64).view(shape),
-    )

@@ -2,8 +2,4 @@
 
 from graphkit.ops.counter_rng.op import hash64, integers, uniform
 
-__all__ = [
-    "hash64",
-    "integers",
-    "uniform",
-]
+__all__ = ["hash64", "integers", "uniform"]

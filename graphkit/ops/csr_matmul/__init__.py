@@ -2,6 +2,4 @@
 
 from graphkit.ops.csr_matmul.op import csr_matmul
 
-__all__ = [
-    "csr_matmul",
-]
+__all__ = ["csr_matmul"]

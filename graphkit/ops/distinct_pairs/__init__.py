@@ -2,6 +2,4 @@
 
 from graphkit.ops.distinct_pairs.op import distinct_pairs
 
-__all__ = [
-    "distinct_pairs",
-]
+__all__ = ["distinct_pairs"]

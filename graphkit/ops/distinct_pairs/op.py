@@ -9,18 +9,17 @@ occurs and a node, stops when it has enough, and returns the same pairs.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from graphkit.ops import counter_rng
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.distinct_pairs import loops
 
 __all__ = ["distinct_pairs"]
 
 _ATTEMPTS = 64  # draws per pair that is wanted, at most
 _MOST_BITS = 1 << 31
-_BLOCK = 256  # draws at once, by vector instructions
 
 
 def distinct_pairs(
@@ -92,7 +91,7 @@ def _by_loop(
     cells = (row * num_nodes + forbidden % num_nodes)[different[row] == source].contiguous()
     out = torch.empty(2, wanted, dtype=torch.int64)
     starts = torch.stack([counter_rng.hash64(*at, 0), counter_rng.hash64(*at, 1)])
-    number = _loop(
+    number = loops.draw_pairs(
         different.numpy(),
         place.contiguous().numpy(),
         targets.contiguous().numpy(),
@@ -104,46 +103,3 @@ def _by_loop(
         out.numpy(),
     )
     return out[:, :number]
-
-
-@compiled
-def _loop(different, place, targets, cells, taken, starts, num_nodes, most, out):  # type: ignore[no-untyped-def]
-    one, low, word = np.uint64(1), np.uint64(63), np.uint64(6)
-    for cell in cells:
-        taken[cell >> 6] |= one << (np.uint64(cell) & low)
-    sizes = (place.shape[0], targets.shape[0])
-    drawn = np.empty((2, _BLOCK), np.int64)
-    number = 0
-    for begin in range(0, most, _BLOCK):
-        for which in range(2):  # counter_rng.integers, all but i being absorbed
-            start, size, found = starts[which], sizes[which], drawn[which]
-            inverse = 1.0 / size
-            for i in range(_BLOCK):
-                h = (start ^ np.uint64(begin + i)) + np.uint64(0x9E3779B97F4A7C15)
-                h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-                h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-                rest = np.int64((h ^ (h >> np.uint64(31))) >> one)
-                # The rest of a division by size: integers of 64 bits have no vector instruction
-                # for it. Products with 1 / size in float64 leave less than size + 2^12, then less
-                # than size, or size itself, of either sign.
-                rest -= np.int64(rest * inverse) * size
-                rest -= np.int64(rest * inverse) * size
-                rest += size if rest < 0 else 0
-                rest -= size if rest >= size else 0
-                found[i] = rest
-        for i in range(min(_BLOCK, most - begin)):
-            row, dst = place[drawn[0, i]], targets[drawn[1, i]]
-            src = different[row]
-            if src == dst:
-                continue
-            cell = np.uint64(row * num_nodes + dst)
-            bit = one << (cell & low)
-            if taken[cell >> word] & bit:
-                continue
-            taken[cell >> word] |= bit
-            out[0, number] = src
-            out[1, number] = dst
-            number += 1
-            if number == out.shape[1]:
-                return number
-    return number

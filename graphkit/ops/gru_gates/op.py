@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["gru_gates", "gru_gates_reference", "gru_lookup", "gru_lookup_reference"]
+__all__ = ["gru_gates", "gru_lookup"]
 
 
 def gru_gates(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
@@ -62,34 +62,6 @@ def gru_lookup(
     """
     by_key = by_key.to(state.dtype)  # half precision under autocast
     return _GruLookup.apply(by_key, key, by_age, age, weight, bias, state, valid, extra)
-
-
-def gru_gates_reference(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
-    """The equations as written; see :func:`gru_gates`."""
-    x_r, x_z, x_n = x.chunk(3)
-    h_r, h_z, h_n = h.chunk(3)
-    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-    n = torch.tanh(x_n + r * h_n)
-    return (1 - z) * n + z * state
-
-
-def gru_lookup_reference(
-    by_key: Tensor,
-    key: Tensor,
-    by_age: Tensor,
-    age: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    state: Tensor,
-    valid: Tensor | None = None,
-    extra: Tensor | None = None,
-) -> Tensor:
-    """The equations as written; see :func:`gru_lookup`."""
-    x = by_key[:, key] + by_age[:, age]
-    if extra is not None:
-        x = x + extra
-    new = gru_gates_reference(x, weight @ state + bias.unsqueeze(1), state)
-    return new if valid is None else new * valid
 
 
 def _forward(x: Tensor, h: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

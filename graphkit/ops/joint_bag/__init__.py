@@ -2,7 +2,4 @@
 
 from graphkit.ops.joint_bag.op import joint_bag, sparse_bag
 
-__all__ = [
-    "joint_bag",
-    "sparse_bag",
-]
+__all__ = ["joint_bag", "sparse_bag"]

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.joint_bag import loops
 
 __all__ = ["joint_bag", "sparse_bag"]
 
@@ -78,14 +79,6 @@ def _add_rows(num_rows: int, to: Tensor, source: Tensor, index: Tensor) -> Tenso
     """``[num_rows, D]``: ``out[to[i]] += source[index[i]]``."""
     out = source.new_zeros(num_rows, source.shape[1])
     if use_compiled(source):
-        _add_rows_loop(*(v.numpy() for v in (out, to, source.detach().contiguous(), index)))
+        loops.add_rows(*(v.numpy() for v in (out, to, source.detach().contiguous(), index)))
         return out
     return out.index_add_(0, to, source.index_select(0, index))
-
-
-@compiled
-def _add_rows_loop(out, to, source, index):  # type: ignore[no-untyped-def]
-    for i in range(to.shape[0]):
-        a, b = to[i], index[i]
-        for d in range(out.shape[1]):
-            out[a, d] += source[b, d]

@@ -2,7 +2,4 @@
 
 from graphkit.ops.kept_matmul.loops import kept_times, kept_transposed_times
 
-__all__ = [
-    "kept_times",
-    "kept_transposed_times",
-]
+__all__ = ["kept_times", "kept_transposed_times"]

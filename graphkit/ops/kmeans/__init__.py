@@ -2,6 +2,4 @@
 
 from graphkit.ops.kmeans.op import spherical_kmeans
 
-__all__ = [
-    "spherical_kmeans",
-]
+__all__ = ["spherical_kmeans"]

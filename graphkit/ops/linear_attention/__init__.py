@@ -3,9 +3,9 @@
 from graphkit.ops.linear_attention.op import (
     ATTENTION_FORMS,
     linear_attention,
-    linear_attention_reference,
     linear_attention_step,
 )
+from graphkit.ops.linear_attention.reference import linear_attention_reference
 
 __all__ = [
     "ATTENTION_FORMS",

@@ -21,15 +21,9 @@ from torch import Tensor
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.ops.scan import affine_scan
 
-__all__ = [
-    "ATTENTION_FORMS",
-    "linear_attention",
-    "linear_attention_reference",
-    "linear_attention_step",
-]
+__all__ = ["ATTENTION_FORMS", "linear_attention", "linear_attention_step"]
 
 ATTENTION_FORMS = ("parallel", "chunkwise", "recurrent")
-
 # Exponents up to this may be multiplied in pairs without overflow.
 _SAFE = {torch.float32: 60.0, torch.float64: 600.0}
 
@@ -105,17 +99,6 @@ def linear_attention_step(
         state = state * log_decay.exp().unsqueeze(-1)
     state = state + k.unsqueeze(-1) * v.unsqueeze(-2)
     return (q.unsqueeze(-2) @ state).squeeze(-2), state
-
-
-def linear_attention_reference(
-    q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor | None = None
-) -> Tensor:
-    """The double sum as written; ``O(L^2 dk)`` memory."""
-    length = k.shape[-2]
-    b = torch.zeros_like(k) if log_decay is None else log_decay.expand_as(k).cumsum(-2)
-    earlier = torch.ones(length, length, dtype=torch.bool, device=k.device).tril()
-    gap = (b.unsqueeze(-2) - b.unsqueeze(-3)).masked_fill(~earlier.unsqueeze(-1), -torch.inf)
-    return (q.unsqueeze(-2) * k.unsqueeze(-3) * gap.exp()).sum(-1) @ v
 
 
 def _fla(

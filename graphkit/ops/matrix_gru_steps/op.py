@@ -28,9 +28,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from graphkit.ops.compiled import use_compiled
-from graphkit.ops.matrix_gru_steps import loops as matrix_gru_loops
+from graphkit.ops.matrix_gru_steps import loops
+from graphkit.ops.matrix_gru_steps.reference import matrix_gru_steps_reference
 
-__all__ = ["matrix_gru_steps", "matrix_gru_steps_reference"]
+__all__ = ["matrix_gru_steps"]
 
 
 def matrix_gru_steps(
@@ -51,22 +52,6 @@ def matrix_gru_steps(
     if torch.compiler.is_compiling():
         return matrix_gru_steps_reference(state, given, hidden, own, steps)
     return _MatrixGRUSteps.apply(state, given, hidden, own, steps)
-
-
-def matrix_gru_steps_reference(
-    state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
-) -> tuple[Tensor, ...]:
-    """The equations as written; see :func:`matrix_gru_steps`."""
-    d, found = state.shape[1], []
-    for t in range(steps):
-        a = given if given.dim() == 2 else given[t]
-        if own is not None:
-            a = a + state @ own.t()
-        z, r = torch.sigmoid(a[:, : 2 * d] + state @ hidden[: 2 * d].t()).chunk(2, dim=1)
-        new = torch.tanh(a[:, 2 * d :] + (r * state) @ hidden[2 * d :].t())
-        state = torch.lerp(state, new, z)
-        found.append(state)
-    return tuple(found)
 
 
 class _MatrixGRUSteps(torch.autograd.Function):
@@ -144,7 +129,7 @@ def _weights(hidden: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor]:
 def _passes(*tensors: Tensor) -> tuple[Any, list[Any]]:
     """What is done beside the products, and its arguments: loops, or else tensor operations."""
     if use_compiled(*tensors):
-        return matrix_gru_loops, [t.detach().numpy() for t in tensors]
+        return loops, [t.detach().numpy() for t in tensors]
     return _TensorPasses, list(tensors)
 
 

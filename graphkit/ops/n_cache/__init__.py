@@ -2,9 +2,4 @@
 
 from graphkit.ops.n_cache.loops import count_codes, find_shared_keys, read_rows, write_records
 
-__all__ = [
-    "count_codes",
-    "find_shared_keys",
-    "read_rows",
-    "write_records",
-]
+__all__ = ["count_codes", "find_shared_keys", "read_rows", "write_records"]

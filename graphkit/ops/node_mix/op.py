@@ -14,13 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from graphkit.ops.csr import CSR
 
-__all__ = ["node_mix", "node_mix_reference"]
-
-
-def node_mix_reference(matrix: Tensor, x: Tensor, add: Tensor | None = None) -> Tensor:
-    """The same with a dense matrix ``[N, N]``."""
-    out = torch.einsum("mn,tnf->tmf", matrix, x)
-    return out if add is None else out + add
+__all__ = ["node_mix"]
 
 
 def node_mix(matrix: CSR, transposed: CSR, x: Tensor, add: Tensor | None = None) -> Tensor:

@@ -2,6 +2,4 @@
 
 from graphkit.ops.norm_elu.op import norm_elu
 
-__all__ = [
-    "norm_elu",
-]
+__all__ = ["norm_elu"]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.norm_elu import loops
 
 __all__ = ["norm_elu"]
 
@@ -73,7 +73,7 @@ class _NormELU(torch.autograd.Function):
     ) -> Tensor:
         x = x.contiguous()
         y, mean, var = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        _forward_loop(
+        loops.forward(
             *(t.detach().contiguous().numpy() for t in (x, weight, bias)), eps,
             y.numpy(), mean.numpy(), var.numpy(),
         )  # fmt: skip
@@ -89,48 +89,8 @@ class _NormELU(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, y, weight, mean, scale = (t.detach() for t in ctx.saved_tensors)
         dx, dweight, dbias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        _backward_loop(
+        loops.backward(
             *(t.contiguous().numpy() for t in (x, y, dy, weight, mean, scale)),
             dx.numpy(), dweight.numpy(), dbias.numpy(),
         )  # fmt: skip
         return dx, dweight, dbias, None, None, None, None
-
-
-@compiled(reorder_sums=True)
-def _forward_loop(x, weight, bias, eps, y, mean, var):
-    channels, count = x.shape
-    size = x.dtype.type(count)
-    for c in range(channels):
-        total = x.dtype.type(0)
-        for i in range(count):
-            total += x[c, i]
-        m = total / size
-        total = x.dtype.type(0)
-        for i in range(count):
-            total += (x[c, i] - m) * (x[c, i] - m)
-        mean[c], var[c] = m, total / size
-        factor = weight[c] / np.sqrt(var[c] + x.dtype.type(eps))
-        shift = bias[c] - m * factor
-        for i in range(count):
-            y[c, i] = x[c, i] * factor + shift
-
-
-@compiled(reorder_sums=True)
-def _backward_loop(x, y, dy, weight, mean, scale, dx, dweight, dbias):
-    channels, count = x.shape
-    one, size = x.dtype.type(1), x.dtype.type(count)  # all in the precision of x
-    for c in range(channels):
-        m, r = mean[c], scale[c]
-        total, along = x.dtype.type(0), x.dtype.type(0)
-        for i in range(count):
-            slope = one if y[c, i] > 0 else y[c, i] + one
-            g = dy[c, i] * slope
-            dx[c, i] = g
-            total += g
-            along += g * (x[c, i] - m)
-        dbias[c], dweight[c] = total, along * r
-        factor = weight[c] * r
-        shift = total / size
-        tilt = along * r * r / size
-        for i in range(count):
-            dx[c, i] = factor * (dx[c, i] - shift - (x[c, i] - m) * tilt)

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.pair_logits import loops
+from graphkit.ops.pair_logits.reference import pair_logits_reference
 
-__all__ = ["pair_logits", "pair_logits_reference"]
+__all__ = ["pair_logits"]
 
 _CELLS = 64  # cells of the table of all pairs, for each pair that is asked for, at most
 
@@ -56,14 +57,6 @@ def pair_logits(
     return _PairLogits.apply(left, right, src, dst, weight, bias)
 
 
-def pair_logits_reference(
-    left: Tensor, right: Tensor, src: Tensor, dst: Tensor, weight: Tensor, bias: Tensor
-) -> Tensor:
-    """The same by tensor operations; see :func:`pair_logits`."""
-    hidden = torch.relu(left.index_select(0, src) + right.index_select(0, dst))
-    return torch.nn.functional.linear(hidden, weight, bias)
-
-
 class _PairLogits(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -80,7 +73,7 @@ class _PairLogits(torch.autograd.Function):
         if len(left) * len(right) <= _CELLS * len(src):
             given[2], given[3], place = _once(given[2], given[3], len(left), len(right))
         out = left.new_empty(given[2].shape[0], weight.shape[0])
-        _forward(*(t.detach().numpy() for t in given), out.numpy())
+        loops.forward(*(t.detach().numpy() for t in given), out.numpy())
         ctx.place = place
         ctx.save_for_backward(*given[:5])
         if place is None:
@@ -100,9 +93,9 @@ class _PairLogits(torch.autograd.Function):
         of_bias = grad.sum(0)
         if ctx.place is not None:
             total = grad.new_zeros(given[2].shape[0], grad.shape[1])
-            _add(ctx.place.numpy(), grad.numpy(), total.numpy())
+            loops.add_rows(ctx.place.numpy(), grad.numpy(), total.numpy())
             grad = total
-        _backward(*(t.detach().numpy() for t in (*given, grad, *found)))
+        loops.backward(*(t.detach().numpy() for t in (*given, grad, *found)))
         d_left, d_right, d_weight = found
         return d_left, d_right, None, None, d_weight, of_bias
 
@@ -116,99 +109,7 @@ def _once(src: Tensor, dst: Tensor, rows: int, columns: int) -> tuple[Tensor, Te
     """Every pair once, in the order in which they occur first; and the place of each given one."""
     table = torch.zeros(rows * columns, dtype=torch.int32)
     first, second, place = (torch.empty_like(src) for _ in range(3))
-    number = _find(*(t.numpy() for t in (src, dst, table, first, second, place)), columns)
+    number = loops.find_distinct(
+        *(t.numpy() for t in (src, dst, table, first, second, place)), columns
+    )
     return first[:number], second[:number], place
-
-
-@compiled
-def _find(src, dst, table, first, second, place, columns):  # type: ignore[no-untyped-def]
-    number = 0
-    for m in range(src.shape[0]):
-        cell = src[m] * columns + dst[m]
-        at = table[cell]
-        if at == 0:
-            first[number], second[number] = src[m], dst[m]
-            number += 1
-            at = table[cell] = np.int32(number)
-        place[m] = at - 1
-    return number
-
-
-@compiled
-def _add(place, given, total):  # type: ignore[no-untyped-def]
-    for m in range(place.shape[0]):
-        for j in range(given.shape[1]):
-            total[place[m], j] += given[m, j]
-
-
-@compiled(reorder_sums=True)
-def _forward(left, right, src, dst, weight, bias, out):  # type: ignore[no-untyped-def]
-    classes, width = weight.shape
-    zero = left.dtype.type(0)
-    for m in range(src.shape[0]):
-        a = left[src[m]]
-        b = right[dst[m]]
-        if classes == 1:
-            first = zero
-            for k in range(width):
-                h = a[k] + b[k]
-                h = zero if h <= zero else h  # NaN stays NaN
-                first += h * weight[0, k]
-            out[m, 0] = first + bias[0]
-        elif classes == 2:
-            first, second = zero, zero
-            for k in range(width):
-                h = a[k] + b[k]
-                h = zero if h <= zero else h
-                first += h * weight[0, k]
-                second += h * weight[1, k]
-            out[m, 0] = first + bias[0]
-            out[m, 1] = second + bias[1]
-        else:
-            for j in range(classes):
-                total = zero
-                for k in range(width):
-                    h = a[k] + b[k]
-                    h = zero if h <= zero else h
-                    total += h * weight[j, k]
-                out[m, j] = total + bias[j]
-
-
-@compiled(reorder_sums=True)
-def _backward(left, right, src, dst, weight, grad, d_left, d_right, d_weight):  # type: ignore[no-untyped-def]
-    classes, width = weight.shape
-    zero = left.dtype.type(0)
-    hidden = left[:1].copy().reshape(-1) if left.shape[0] else weight[0].copy()
-    back = hidden.copy()
-    for m in range(src.shape[0]):
-        a = left[src[m]]
-        b = right[dst[m]]
-        for k in range(width):
-            h = a[k] + b[k]
-            hidden[k] = zero if h <= zero else h
-        if classes == 1:
-            g0 = grad[m, 0]
-            for k in range(width):
-                back[k] = g0 * weight[0, k]
-                d_weight[0, k] += g0 * hidden[k]
-        elif classes == 2:
-            g0, g1 = grad[m, 0], grad[m, 1]
-            for k in range(width):
-                back[k] = g0 * weight[0, k] + g1 * weight[1, k]
-            for k in range(width):
-                d_weight[0, k] += g0 * hidden[k]
-                d_weight[1, k] += g1 * hidden[k]
-        else:
-            back[:] = zero
-            for j in range(classes):
-                g = grad[m, j]
-                for k in range(width):
-                    back[k] += g * weight[j, k]
-                    d_weight[j, k] += g * hidden[k]
-        da = d_left[src[m]]
-        db = d_right[dst[m]]
-        for k in range(width):
-            back[k] = zero if hidden[k] <= zero else back[k]
-            da[k] += back[k]
-        for k in range(width):
-            db[k] += back[k]

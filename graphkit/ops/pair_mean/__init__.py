@@ -2,6 +2,4 @@
 
 from graphkit.ops.pair_mean.op import pair_mean
 
-__all__ = [
-    "pair_mean",
-]
+__all__ = ["pair_mean"]

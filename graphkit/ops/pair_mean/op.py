@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.pair_mean import loops
 
 __all__ = ["pair_mean"]
 
@@ -31,7 +32,7 @@ class _PairMean(torch.autograd.Function):
         if use_compiled(x):
             y = x.new_empty(*x.shape[:-1], ctx.steps // 2)
             flat = x.detach().contiguous().view(-1, ctx.steps)
-            _means(flat.numpy(), y.view(len(flat), ctx.steps // 2).numpy())
+            loops.means(flat.numpy(), y.view(len(flat), ctx.steps // 2).numpy())
             return y
         even = ctx.steps // 2 * 2
         return (x[..., 0:even:2] + x[..., 1:even:2]).mul_(0.5)
@@ -43,27 +44,8 @@ class _PairMean(torch.autograd.Function):
             dx = dy.new_empty(*dy.shape[:-1], ctx.steps)
             flat = dx.view(-1, ctx.steps)
             given = dy.contiguous().view(len(flat), ctx.steps // 2)
-            _halves(given.numpy(), flat.numpy())
+            loops.halves(given.numpy(), flat.numpy())
             return dx
         half = (dy * 0.5).unsqueeze(-1)
         dx = half.expand(*half.shape[:-1], 2).flatten(-2)
         return torch.nn.functional.pad(dx, (0, 1)) if ctx.steps % 2 else dx
-
-
-@compiled
-def _means(x, y):  # type: ignore[no-untyped-def]
-    half = x.dtype.type(0.5)
-    for i in range(y.shape[0]):
-        for t in range(y.shape[1]):
-            y[i, t] = (x[i, 2 * t] + x[i, 2 * t + 1]) * half
-
-
-@compiled
-def _halves(dy, dx):  # type: ignore[no-untyped-def]
-    half = dy.dtype.type(0.5)
-    for i in range(dy.shape[0]):
-        for t in range(dy.shape[1]):
-            dx[i, 2 * t] = dy[i, t] * half
-            dx[i, 2 * t + 1] = dy[i, t] * half
-        for t in range(2 * dy.shape[1], dx.shape[1]):
-            dx[i, t] = 0

@@ -2,6 +2,4 @@
 
 from graphkit.ops.pair_scores.op import pair_scores
 
-__all__ = [
-    "pair_scores",
-]
+__all__ = ["pair_scores"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphkit.ops.compiled import compiled, use_compiled
+from graphkit.ops.compiled import use_compiled
+from graphkit.ops.pair_scores import loops
 
 __all__ = ["pair_scores"]
 
@@ -33,25 +34,8 @@ def pair_scores(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
         out = left.new_zeros(left.shape[0], right.shape[0])
         turned = right.detach().T.contiguous().numpy()
         given = left.detach().contiguous().numpy()
-        _loop(given, turned, weight.detach().contiguous().numpy(), out.numpy(), _BLOCK)
+        loops.score_all(given, turned, weight.detach().contiguous().numpy(), out.numpy(), _BLOCK)
         return out
     step = max(1, _CELLS // max(right.numel(), 1))
     parts = [torch.relu(part.unsqueeze(1) + right) @ weight for part in left.split(step)]
     return torch.cat(parts) if parts else left.new_zeros(0, right.shape[0])
-
-
-@compiled
-def _loop(left, right, weight, out, block):  # type: ignore[no-untyped-def]
-    rows, width = left.shape
-    columns = right.shape[1]
-    zero = out.dtype.type(0)
-    for start in range(0, columns, block):
-        stop = min(start + block, columns)
-        for u in range(rows):
-            target = out[u, start:stop]
-            for k in range(width):
-                a = left[u, k]
-                w = weight[k]
-                given = right[k, start:stop]
-                for j in range(stop - start):
-                    target[j] += w * max(a + given[j], zero)

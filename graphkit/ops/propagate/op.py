@@ -31,104 +31,12 @@ from torch.autograd.function import once_differentiable
 from graphkit.errors import GraphError
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.csr import CSR
-from graphkit.ops.edges import check_edges
-from graphkit.ops.propagate import loops as gate_loops
+from graphkit.ops.propagate import loops
 
-__all__ = [
-    "gated_propagation",
-    "gated_propagation_reference",
-    "normalized_adjacency",
-    "normalized_edges",
-]
+__all__ = ["gated_propagation"]
 
 _KEPT_BYTES = 32 << 20  # the H_l of all distances, kept for the backward pass up to this size
 _LOOPED_RUNS = 4  # from so many runs side by side on, loops over them beat tensor operations
-
-
-def normalized_edges(
-    edge_index: Tensor,
-    num_nodes: int,
-    edge_weight: Tensor | None = None,
-    *,
-    add_self_loops: bool = True,
-    dtype: torch.dtype = torch.float32,
-) -> tuple[Tensor, Tensor]:
-    r"""The entries of :math:`\hat A = \tilde D^{-1/2} (A + I) \tilde D^{-1/2}`, differentiable.
-
-    Messages flow along an edge, as in PyG: entry (target, source). The degree is the sum of the
-    weights that come in, on a directed graph too, for both ends (then :math:`\hat A` is not
-    symmetric; ``torch_geometric.utils.to_undirected`` makes it so). A self loop is added only
-    where a node has none. Parallel edges add up, self loops among them. A node of degree 0 sends
-    and receives nothing.
-
-    Args:
-        edge_index: int64 ``[2, E]``, sources and targets.
-        num_nodes: :math:`n`.
-        edge_weight: ``[E]``, 1 if left out.
-        add_self_loops: Whether to add the missing ones.
-        dtype: Of the values.
-
-    Returns:
-        int64 ``[2, E + n]`` (``[2, E]`` without self loops) and the values: the edges in their
-        order, then one self loop for each node (of weight 0 where the node has its own).
-
-    Raises:
-        GraphError: ``edge_index`` is not ``[2, E]``, holds an id outside of ``0..num_nodes - 1``,
-            the number of weights is another than that of edges, or a weight is negative or not
-            finite (:func:`graphkit.ops.edges.check_edges`).
-    """
-    check_edges(edge_index, edge_weight, num_nodes)
-    source, target = edge_index[0], edge_index[1]
-    if edge_weight is None:
-        weight = torch.ones(source.shape[0], dtype=dtype, device=source.device)
-    else:
-        weight = edge_weight.to(dtype)
-    if add_self_loops:
-        own = torch.zeros(num_nodes, dtype=dtype, device=source.device)
-        own = own.index_add(0, target, (source == target).to(dtype))
-        nodes = torch.arange(num_nodes, device=source.device)
-        source, target = torch.cat([source, nodes]), torch.cat([target, nodes])
-        weight = torch.cat([weight, (own == 0).to(dtype)])
-    degree = torch.zeros(num_nodes, dtype=dtype, device=source.device)
-    degree = degree.index_add(0, target, weight)
-    positive = degree > 0
-    root = torch.where(positive, torch.where(positive, degree, 1).rsqrt(), 0)
-    return torch.stack([source, target]), root[source] * weight * root[target]
-
-
-def normalized_adjacency(
-    edge_index: Tensor,
-    num_nodes: int,
-    edge_weight: Tensor | None = None,
-    *,
-    add_self_loops: bool = True,
-    dtype: torch.dtype = torch.float32,
-) -> CSR:
-    """:func:`normalized_edges` as a matrix: row = target, column = source.
-
-    Raises:
-        GraphError: As :func:`normalized_edges`.
-    """
-    index, value = normalized_edges(
-        edge_index, num_nodes, edge_weight, add_self_loops=add_self_loops, dtype=dtype
-    )
-    present = value != 0  # the self loops of nodes that have their own
-    index, value = index[:, present], value[present]
-    return CSR.from_coo(index[1], index[0], value, (num_nodes, num_nodes))
-
-
-def gated_propagation_reference(z: Tensor, s: Tensor, b: Tensor, adjacency: CSR, K: int) -> Tensor:
-    """:func:`gated_propagation` by the definition, differentiated by autograd."""
-    n, c, runs = z.shape
-    h, out = z, 0
-    for step in range(K + 1):
-        if step:
-            flat = h.reshape(n, c * runs)
-            messages = adjacency.value.unsqueeze(1) * flat[adjacency.index.long()]
-            h = torch.zeros_like(flat).index_add(0, adjacency.rows, messages).view(n, c, runs)
-        gate = torch.sigmoid((h * s).sum(1) + b)
-        out = out + gate.unsqueeze(1) * h
-    return out
 
 
 def gated_propagation(
@@ -235,9 +143,9 @@ def _add(h: Tensor, s: Tensor, b: Tensor, gate: Tensor, out: Tensor) -> None:
 
 
 def _add_by_loops(h: Tensor, s: Tensor, b: Tensor, gate: Tensor, out: Tensor) -> None:
-    gate_loops.look(h.numpy(), s.numpy(), b.numpy(), gate.numpy())
+    loops.look(h.numpy(), s.numpy(), b.numpy(), gate.numpy())
     gate.sigmoid_()
-    gate_loops.add_gated(h.numpy(), gate.numpy(), out.numpy())
+    loops.add_gated(h.numpy(), gate.numpy(), out.numpy())
 
 
 def _pull(
@@ -254,4 +162,4 @@ def _pull_by_loops(
     h: Tensor, dout: Tensor, gate: Tensor, s: Tensor, q: Tensor, ds: Tensor, local: Tensor | None
 ) -> None:
     local = torch.empty_like(h) if local is None else local
-    gate_loops.pull_back(*(t.numpy() for t in (h, dout, gate, s, q, ds, local)))
+    loops.pull_back(*(t.numpy() for t in (h, dout, gate, s, q, ds, local)))

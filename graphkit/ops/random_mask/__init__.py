@@ -2,7 +2,4 @@
 
 from graphkit.ops.random_mask.op import keep_scale, random_mask
 
-__all__ = [
-    "keep_scale",
-    "random_mask",
-]
+__all__ = ["keep_scale", "random_mask"]

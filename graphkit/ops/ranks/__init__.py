@@ -2,8 +2,4 @@
 
 from graphkit.ops.ranks.loops import cells_of, count_reached, count_rivals
 
-__all__ = [
-    "cells_of",
-    "count_reached",
-    "count_rivals",
-]
+__all__ = ["cells_of", "count_reached", "count_rivals"]

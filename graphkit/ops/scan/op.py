@@ -23,9 +23,10 @@ from torch import Tensor
 
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.ops.compiled import use_compiled
-from graphkit.ops.scan import loops as scan_loops
+from graphkit.ops.scan import loops
+from graphkit.ops.scan.reference import canonical, step_by_step, times
 
-__all__ = ["SCAN_METHODS", "affine_scan", "affine_scan_reference"]
+__all__ = ["SCAN_METHODS", "affine_scan"]
 
 SCAN_METHODS = ("loop", "doubling", "associative_scan", "compiled")
 """What :func:`affine_scan` can compute with."""
@@ -63,7 +64,7 @@ def affine_scan(
     Factors whose products overflow give infinities or NaN with ``"doubling"``, which multiplies
     factors before values; products that underflow are harmless.
     """
-    a, b, initial, lead = _canonical(a, b, initial, block)
+    a, b, initial, lead = canonical(a, b, initial, block)
     if method is None:
         method = _choose(a, b, initial)
     elif method not in _METHODS:
@@ -75,49 +76,6 @@ def affine_scan(
     return h.view(*lead, *h.shape[1:]).to(dtype)
 
 
-def affine_scan_reference(
-    a: Tensor,
-    b: Tensor,
-    initial: Tensor | None = None,
-    *,
-    reverse: bool = False,
-    block: bool = False,
-) -> Tensor:
-    """The recurrence as written, step by step, with torch's own gradient."""
-    a, b, initial, lead = _canonical(a, b, initial, block)
-    h = _loop(a, b, initial, reverse, block)
-    return h.view(*lead, *h.shape[1:])
-
-
-def _canonical(
-    a: Tensor, b: Tensor, initial: Tensor | None, block: bool
-) -> tuple[Tensor, Tensor, Tensor, torch.Size]:
-    """Leading axes as one: a ``[M, L, ...]``, b ``[M, L, ...]``, initial ``[M, ...]``."""
-    tail = 3 if block else 2
-    if b.dim() < tail or a.dim() < tail + block:
-        raise GraphError("b", "too few axes", expected="[..., L, D, n]" if block else "[..., L, D]")
-    shape = b.shape[-tail:]
-    wanted = [(*shape, shape[-1])] if block else [tuple(shape), (shape[0], 1)]
-    if tuple(a.shape[a.dim() - tail - block :]) not in wanted:
-        raise GraphError("a", "does not fit b", expected=wanted[0], got=tuple(a.shape))
-    lead = torch.broadcast_shapes(a.shape[: a.dim() - tail - block], b.shape[:-tail])
-    if initial is None:
-        initial = b.new_zeros(*lead, *shape[1:])
-    elif tuple(initial.shape[-len(shape[1:]) :]) != tuple(shape[1:]):
-        raise GraphError(
-            "initial", "does not fit b", expected=tuple(shape[1:]), got=tuple(initial.shape)
-        )
-    rows = lead.numel()
-    return (
-        a.expand(*lead, *a.shape[a.dim() - tail - block :]).reshape(
-            rows, *a.shape[a.dim() - tail - block :]
-        ),
-        b.expand(*lead, *shape).reshape(rows, *shape),
-        initial.expand(*lead, *shape[1:]).reshape(rows, *shape[1:]),
-        lead,
-    )
-
-
 def _choose(a: Tensor, b: Tensor, initial: Tensor) -> str:
     if use_compiled(a, b, initial):
         return "compiled"
@@ -125,22 +83,8 @@ def _choose(a: Tensor, b: Tensor, initial: Tensor) -> str:
     return "loop" if b.device.type == "cpu" and per_step >= 2048 else "doubling"
 
 
-def _times(a: Tensor, h: Tensor, block: bool) -> Tensor:
-    return (a * h.unsqueeze(-2)).sum(-1) if block else a * h
-
-
 def _compose(a2: Tensor, a1: Tensor, block: bool) -> Tensor:
     return (a2.unsqueeze(-1) * a1.unsqueeze(-3)).sum(-2) if block else a2 * a1
-
-
-def _loop(a: Tensor, b: Tensor, initial: Tensor, reverse: bool, block: bool) -> Tensor:
-    h, found = initial, []
-    pairs = list(zip(a.unbind(1), b.unbind(1)))
-    for a_t, b_t in reversed(pairs) if reverse else pairs:
-        h = _times(a_t, h, block) + b_t
-        found.append(h)
-    found = found[::-1] if reverse else found
-    return torch.stack(found, 1) if found else b.clone()
 
 
 def _doubling(a: Tensor, b: Tensor, initial: Tensor, reverse: bool, block: bool) -> Tensor:
@@ -148,11 +92,11 @@ def _doubling(a: Tensor, b: Tensor, initial: Tensor, reverse: bool, block: bool)
         return _doubling(a.flip(1), b.flip(1), initial, False, block).flip(1)
     if b.shape[1] == 0:
         return b.clone()
-    h = torch.cat([(_times(a[:, 0], initial, block) + b[:, 0]).unsqueeze(1), b[:, 1:]], 1)
+    h = torch.cat([(times(a[:, 0], initial, block) + b[:, 0]).unsqueeze(1), b[:, 1:]], 1)
     reach = 1
     while reach < b.shape[1]:
         late = a[:, reach:]
-        h = torch.cat([h[:, :reach], h[:, reach:] + _times(late, h[:, :-reach], block)], 1)
+        h = torch.cat([h[:, :reach], h[:, reach:] + times(late, h[:, :-reach], block)], 1)
         a = torch.cat([a[:, :reach], _compose(late, a[:, :-reach], block)], 1)
         reach *= 2
     return h
@@ -165,15 +109,15 @@ def _associative(a: Tensor, b: Tensor, initial: Tensor, reverse: bool, block: bo
             "method", f"torch {torch.__version__} has no associative_scan", fix="Take 'doubling'."
         )
     if b.shape[1] < 2 or b.numel() == 0:
-        return _loop(a, b, initial, reverse, block)
+        return step_by_step(a, b, initial, reverse, block)
     end = b.shape[1] - 1 if reverse else 0
-    edge = (_times(a[:, end], initial, block) + b[:, end]).unsqueeze(1)
+    edge = (times(a[:, end], initial, block) + b[:, end]).unsqueeze(1)
     b = torch.cat([b[:, :-1], edge] if reverse else [edge, b[:, 1:]], 1)
     if not block:
         a = a.expand_as(b)
 
     def combine(first: Any, then: Any) -> Any:
-        return _compose(then[0], first[0], block), _times(then[0], first[1], block) + then[1]
+        return _compose(then[0], first[0], block), times(then[0], first[1], block) + then[1]
 
     return scan(combine, (a, b), 1, reverse=reverse, combine_mode="generic")[1]
 
@@ -192,13 +136,13 @@ def _find_associative_scan() -> Callable[..., Any] | None:
 def _compiled(a: Tensor, b: Tensor, initial: Tensor, reverse: bool, block: bool) -> Tensor:
     a, b, initial = (x.detach().contiguous() for x in (a, b, initial))
     h = torch.empty_like(b)
-    run = scan_loops.block_forward if block else scan_loops.diagonal_forward
+    run = loops.block_forward if block else loops.diagonal_forward
     run(a.numpy(), b.numpy(), initial.numpy(), h.numpy(), reverse)
     return h
 
 
 _METHODS: dict[str, Callable[..., Tensor]] = dict(
-    zip(SCAN_METHODS, (_loop, _doubling, _associative, _compiled))
+    zip(SCAN_METHODS, (step_by_step, _doubling, _associative, _compiled))
 )
 
 
@@ -236,7 +180,7 @@ class _AffineScan(torch.autograd.Function):
             grad_a = g.unsqueeze(-1) * before.unsqueeze(-2) if block else g * before
             grad_a = grad_a.sum_to_size(a.shape)
         first = -1 if reverse else 0
-        return grad_a, g, _times(a_t[:, first], g[:, first], block), None, None, None
+        return grad_a, g, times(a_t[:, first], g[:, first], block), None, None, None
 
 
 def _compiled_backward(
@@ -247,7 +191,7 @@ def _compiled_backward(
     full = (*h.shape, h.shape[-1]) if block else h.shape
     grad_a = h.new_empty(full if want_a else (full[0], 0, *full[2:]))
     grad_b, grad_first = torch.empty_like(h), torch.empty_like(initial)
-    run = scan_loops.block_backward if block else scan_loops.diagonal_backward
+    run = loops.block_backward if block else loops.diagonal_backward
     arrays = (x.numpy() for x in (a, h, initial, grad, grad_a, grad_b, grad_first))
     run(*arrays, reverse)
     return grad_a.sum_to_size(a.shape) if want_a else None, grad_b, grad_first

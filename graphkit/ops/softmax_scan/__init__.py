@@ -5,9 +5,9 @@ from graphkit.ops.softmax_scan.op import (
     Softmax,
     merge_softmax,
     softmax_scan,
-    softmax_scan_reference,
     softmax_value,
 )
+from graphkit.ops.softmax_scan.reference import softmax_scan_reference
 
 __all__ = [
     "SOFTMAX_FORMS",

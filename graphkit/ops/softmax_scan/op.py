@@ -23,14 +23,7 @@ from torch import Tensor
 from graphkit.errors import UnknownNameError
 from graphkit.ops.scan import affine_scan
 
-__all__ = [
-    "SOFTMAX_FORMS",
-    "Softmax",
-    "merge_softmax",
-    "softmax_scan",
-    "softmax_scan_reference",
-    "softmax_value",
-]
+__all__ = ["SOFTMAX_FORMS", "Softmax", "merge_softmax", "softmax_scan", "softmax_value"]
 
 SOFTMAX_FORMS = ("parallel", "chunkwise", "recurrent")
 
@@ -78,13 +71,6 @@ def softmax_scan(
     else:
         out, last = _parallel(s, v, initial)
     return out.to(dtype), last
-
-
-def softmax_scan_reference(s: Tensor, v: Tensor) -> Tensor:
-    """A masked softmax over all pairs, ``O(L^2)``; every prefix must have a token."""
-    length = s.shape[-1]
-    later = torch.ones(length, length, dtype=torch.bool, device=s.device).triu(1)
-    return s.unsqueeze(-2).expand(*s.shape, length).masked_fill(later, -torch.inf).softmax(-1) @ v
 
 
 def merge_softmax(first: Softmax, second: Softmax) -> Softmax:

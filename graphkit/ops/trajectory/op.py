@@ -22,8 +22,9 @@ from torch import Tensor
 
 from graphkit.ops.block_scan import block_scan
 from graphkit.ops.trajectory.cells import ParaCell
+from graphkit.ops.trajectory.reference import sequential
 
-__all__ = ["NewtonReport", "sequential", "trajectory"]
+__all__ = ["NewtonReport", "trajectory"]
 
 _STEP = 2.0  # states of the cells lie in [-1, 1], so no correction is larger
 
@@ -76,18 +77,6 @@ def trajectory(
     plan = (newton, tolerance, max_iterations, report if report is not None else NewtonReport())
     with torch.autocast(x.device.type, enabled=False):
         return _Trajectory.apply(cell, x, weight, start, mask, plan)
-
-
-def sequential(
-    cell: ParaCell, x: Tensor, weight: Tensor, start: Tensor, mask: Tensor | None = None
-) -> Tensor:
-    """The recurrence as written; see :func:`trajectory`."""
-    state, states = start, []
-    for t in range(x.shape[2]):
-        new = cell.value(state, x[:, :, t], weight)
-        state = new if mask is None else torch.where(mask[:, t, None], new, state)
-        states.append(state)
-    return torch.stack(states, 2) if states else x.new_zeros(*start.shape[:2], 0, start.shape[2])
 
 
 class _Trajectory(torch.autograd.Function):

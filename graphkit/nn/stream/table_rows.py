@@ -1,4 +1,4 @@
-"""Tables that get more rows, with room to spare for the next ones."""
+"""Tables that a stream model reads rows of: features as a table, and tables that get more rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-__all__ = ["grow_rows"]
+__all__ = ["feature_table", "feature_width", "grow_rows"]
 
 
 @torch.no_grad()
@@ -45,3 +45,16 @@ def grow_rows(table: Tensor, num_rows: int, fill: float | None = 0) -> Tensor:
         if fill is not None:
             grown[held:] = fill
     return grown
+
+
+def feature_table(value: Tensor | None) -> Tensor | None:
+    """``[R, C]`` in the default float type, of ``[R]`` or ``[R, ...]``; ``None`` of ``None``."""
+    if value is None:
+        return None
+    value = value.to(torch.get_default_dtype())
+    return value.unsqueeze(1) if value.dim() == 1 else value.flatten(1)
+
+
+def feature_width(value: Tensor | None) -> int:
+    """Columns of :func:`feature_table`: 1 for ``[R]``, 0 for ``None``."""
+    return 0 if value is None else math.prod(value.shape[1:])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphkit.nn.stream import grow_rows
+from graphkit.nn.stream import feature_table, grow_rows
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 4), (2, 0)])
@@ -56,3 +56,13 @@ def test_grown_in_inference_mode_it_can_be_written_to_afterwards():
         assert not table.is_inference()
         table += 1
         assert grow_rows(table, 5).tolist() == [2.0, 2.0, 1.0, 1.0, 0.0]
+
+
+def test_shapes_and_type():
+    assert feature_table(None) is None
+    for shape, want in {(4,): (4, 1), (4, 3): (4, 3), (4, 3, 2): (4, 6)}.items():
+        value = torch.randint(9, shape)
+        found = feature_table(value)
+        assert found.shape == want
+        assert found.dtype == torch.get_default_dtype()
+        assert torch.equal(found.view(shape).long(), value)

@@ -330,7 +330,7 @@ class NCache(NodeTables):
         number: Tensor,
         t: Tensor | None,
     ) -> None:
-        """The same, record after record (see graphkit/ops/cache_loops.py)."""
+        """The same, record after record (:mod:`graphkit.ops.n_cache.loops`)."""
         keep_time = self.time is not None
         buffers = (self.key, self.stamp, self.time, self.vector, self.partner)
         read = (rows.node, rows.key, rows.stamp, rows.time)

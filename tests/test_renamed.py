@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -314,3 +315,12 @@ def test_methods_of_what_users_write(table):
     assert renamed.method("task", Old()).new == "past"
     assert renamed.method("task", Both()) is None
     assert renamed.method("model", Old()) is None
+
+
+def test_an_old_module_is_found_first_of_all():
+    """In a new process, before anything else of graphkit is imported."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import graphkit.nn.max_norm as old; print(old.MaxNorm.__module__)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout == "graphkit.nn.norm.max_norm\n"

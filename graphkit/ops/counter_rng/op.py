@@ -27,12 +27,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphkit.ops.counter_rng.loops import GAMMA, MUL1, MUL2
+
 __all__ = ["hash64", "integers", "uniform"]
 
 _MASK64 = (1 << 64) - 1
-_GAMMA = 0x9E3779B97F4A7C15
-_MUL1 = 0xBF58476D1CE4E5B9
-_MUL2 = 0x94D049BB133111EB
 
 
 def _signed(value: int) -> int:
@@ -47,14 +46,14 @@ def _shift_right(h: Tensor, bits: int) -> Tensor:
 
 
 def _mix_int(h: int) -> int:
-    h = ((h ^ (h >> 30)) * _MUL1) & _MASK64
-    h = ((h ^ (h >> 27)) * _MUL2) & _MASK64
+    h = ((h ^ (h >> 30)) * MUL1) & _MASK64
+    h = ((h ^ (h >> 27)) * MUL2) & _MASK64
     return h ^ (h >> 31)
 
 
 def _mix_tensor(h: Tensor) -> Tensor:
-    h = (h ^ _shift_right(h, 30)) * _signed(_MUL1)
-    h = (h ^ _shift_right(h, 27)) * _signed(_MUL2)
+    h = (h ^ _shift_right(h, 30)) * _signed(MUL1)
+    h = (h ^ _shift_right(h, 27)) * _signed(MUL2)
     return h ^ _shift_right(h, 31)
 
 
@@ -94,9 +93,9 @@ def hash64(*ints: int | Tensor) -> Tensor:
                 "pass a Python int or an integer tensor"
             )
         if isinstance(h, int) and isinstance(x, int):
-            h = _mix_int(((h ^ x) + _GAMMA) & _MASK64)
+            h = _mix_int(((h ^ x) + GAMMA) & _MASK64)
         else:
-            h = _mix_tensor(((_signed(h) if isinstance(h, int) else h) ^ x) + _signed(_GAMMA))
+            h = _mix_tensor(((_signed(h) if isinstance(h, int) else h) ^ x) + _signed(GAMMA))
     return torch.tensor(_signed(h), dtype=torch.int64) if isinstance(h, int) else h
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphkit.ops.compiled import compiled
+from graphkit.ops.counter_rng.loops import absorb
 
 __all__ = ["draw_pairs"]
 
@@ -24,10 +25,7 @@ def draw_pairs(different, place, targets, cells, taken, starts, num_nodes, most,
             start, size, found = starts[which], sizes[which], drawn[which]
             inverse = 1.0 / size
             for i in range(_BLOCK):
-                h = (start ^ np.uint64(begin + i)) + np.uint64(0x9E3779B97F4A7C15)
-                h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-                h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-                rest = np.int64((h ^ (h >> np.uint64(31))) >> one)
+                rest = np.int64(absorb(start, np.uint64(begin + i)) >> one)
                 # The rest of a division by size: integers of 64 bits have no vector instruction
                 # for it. Products with 1 / size in float64 leave less than size + 2^12, then less
                 # than size, or size itself, of either sign.

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from graphkit.ops.compiled import compiled
+from graphkit.ops.counter_rng.loops import absorb, unit
 
 __all__ = ["count_codes", "find_shared_keys", "read_rows", "write_records"]
 
@@ -24,10 +25,6 @@ def write_records(
     slot1, half_lives, m1, m2, replace_prob, allow_self, seed, keep_time,
 ):  # fmt: skip
     """Writes the events of a batch; returns how many records a later one overruled."""
-    gamma = np.uint64(0x9E3779B97F4A7C15)
-    mul1 = np.uint64(0xBF58476D1CE4E5B9)
-    mul2 = np.uint64(0x94D049BB133111EB)
-    a30, a27, a31, a11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
     channels, num_rows, _ = updated.shape
     nested = m2 > 0 and m1 % m2 == 0
     coins = replace_prob < 1.0
@@ -60,11 +57,8 @@ def write_records(
                 word[2], word[3], word[4] = np.uint64(o), np.uint64(e), np.uint64(p)
                 h = np.uint64(0)
                 for i in range(5):
-                    h = (h ^ word[i]) + gamma
-                    h = (h ^ (h >> a30)) * mul1
-                    h = (h ^ (h >> a27)) * mul2
-                    h = h ^ (h >> a31)
-                passes = np.float64(h >> a11) * 2.0**-53 < replace_prob
+                    h = absorb(h, word[i])
+                passes = unit(h) < replace_prob
             if passes:
                 key[o, column] = p
                 stamp[o, column] = 2 * e + side
@@ -84,14 +78,7 @@ def write_records(
                 if nested:
                     s = (j - 1) % m2
                 else:
-                    h = (np.uint64(0) ^ np.uint64(seed)) + gamma
-                    h = (h ^ (h >> a30)) * mul1
-                    h = (h ^ (h >> a27)) * mul2
-                    h = h ^ (h >> a31)
-                    h = (h ^ np.uint64(a)) + gamma
-                    h = (h ^ (h >> a30)) * mul1
-                    h = (h ^ (h >> a27)) * mul2
-                    h = h ^ (h >> a31)
+                    h = absorb(absorb(np.uint64(0), np.uint64(seed)), np.uint64(a))
                     s = np.int64(h & np.uint64(0x7FFFFFFF)) % m2
                 held = row_key[own, 1 + m1 + s]
                 if coins and held >= 0 and held != a:
@@ -99,11 +86,8 @@ def write_records(
                     word[2], word[3], word[4] = np.uint64(o), np.uint64(e), np.uint64(a)
                     h = np.uint64(0)
                     for i in range(5):
-                        h = (h ^ word[i]) + gamma
-                        h = (h ^ (h >> a30)) * mul1
-                        h = (h ^ (h >> a27)) * mul2
-                        h = h ^ (h >> a31)
-                    if np.float64(h >> a11) * 2.0**-53 >= replace_prob:
+                        h = absorb(h, word[i])
+                    if unit(h) >= replace_prob:
                         continue
                 if best[s] < 0 or a > row_key[other, best[s]]:
                     best[s] = j

@@ -50,15 +50,7 @@ if TYPE_CHECKING:
         Transition,
     )
     from graphkit.nn.signal.residual_cnn import FrameNorm, ResidualCNN
-    from graphkit.nn.signal.skeleton import (
-        BodyPartNet,
-        FeatureAttention,
-        FrameAttention,
-        FrameDiffNet,
-        SkeletonConvNet,
-        SkeletonFeatures,
-        TwoStreamNet,
-    )
+    from graphkit.nn.signal.skeleton import SkeletonFeatures
     from graphkit.nn.snapshot import (
         EGCU,
         ColumnCell,
@@ -101,7 +93,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AttentionReadout",
     "BlockDiagonal",
-    "BodyPartNet",
     "ChannelNorm",
     "ChebyshevFilter",
     "CodeReadout",
@@ -116,9 +107,6 @@ __all__ = [
     "EventTimes",
     "FadingDegrees",
     "FadingTable",
-    "FeatureAttention",
-    "FrameAttention",
-    "FrameDiffNet",
     "FrameNorm",
     "HeadProjections",
     "HistoryTokens",
@@ -151,7 +139,6 @@ __all__ = [
     "SERotary",
     "SeededDropout",
     "SensorEmbedding",
-    "SkeletonConvNet",
     "SkeletonFeatures",
     "Snapshot",
     "SnapshotPredictor",
@@ -165,7 +152,6 @@ __all__ = [
     "TimedGRU",
     "TopKSummary",
     "Transition",
-    "TwoStreamNet",
     "as_snapshot",
     "attention",
     "caching",

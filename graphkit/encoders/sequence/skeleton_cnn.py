@@ -6,7 +6,7 @@ channels of a sequence. The network is that of the authors' code, see
 :mod:`graphkit.nn.signal.residual_cnn`.
 
 Departures: as an encoder it keeps one output per frame, so there are no stage strides (the
-classifiers of :mod:`graphkit.nn.signal.skeleton` stride by 4), and a linear layer maps to
+published classifier strides by 4), and a linear layer maps to
 ``out_channels``. Norms are taken per row by default, so that no row depends on another;
 ``norm="batch"`` is the published one.
 """

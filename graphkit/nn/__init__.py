@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from graphkit.nn.dropout import SeededDropout
     from graphkit.nn.losses import OrdinalSmoothing
     from graphkit.nn.memory import NeuralMemory
-    from graphkit.nn.norm import ChannelNorm, MaxNorm, ReversibleInstanceNorm
+    from graphkit.nn.norm import ChannelNorm, FrameNorm, MaxNorm, ReversibleInstanceNorm
     from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion
     from graphkit.nn.signal import (
         DailyProfile,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         TimeFeatures,
         Transition,
     )
-    from graphkit.nn.signal.residual_cnn import FrameNorm, ResidualCNN
+    from graphkit.nn.signal.residual_cnn import ResidualCNN
     from graphkit.nn.signal.skeleton import SkeletonFeatures
     from graphkit.nn.snapshot import (
         EGCU,

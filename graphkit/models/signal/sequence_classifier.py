@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.signal.residual_cnn import FrameNorm, masked_mean
+from graphkit.nn.norm.frame_norm import FrameNorm
+from graphkit.nn.signal.pooling import masked_mean
 from graphkit.nn.signal.skeleton import SkeletonFeatures
 from graphkit.registry import register
 

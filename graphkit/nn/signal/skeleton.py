@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.signal.residual_cnn import masked_mean
+from graphkit.nn.signal.pooling import masked_mean
 
 __all__ = ["SkeletonFeatures", "frame_differences"]
 

@@ -8,7 +8,6 @@ from contextvars import ContextVar
 
 __all__ = ["tensors_unchanged", "unchanged_block"]
 
-
 _block: ContextVar[object | None] = ContextVar("tensors_unchanged", default=None)
 
 

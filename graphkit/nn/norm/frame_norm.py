@@ -9,7 +9,6 @@ from graphkit.errors import UnknownNameError
 
 __all__ = ["FrameNorm"]
 
-
 _NORMS = ("batch", "row")
 
 

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphkit.ops.channel_conv.bands import BLOCK, band_matrix, blocks
 from graphkit.ops.channel_conv.loops import correlate_loop, taps_gradient_loop
 from graphkit.ops.compiled import use_compiled
 
-__all__ = ["band_matrix", "blocks", "channel_conv", "shared_conv"]
+__all__ = ["channel_conv"]
 
 _SHORT = 8  # taps from which on the matrix product is faster
-_BLOCK = 16  # outputs per block
 
 
 def channel_conv(x: Tensor, taps: Tensor, *, same: bool = False) -> Tensor:
@@ -51,56 +51,6 @@ def channel_conv(x: Tensor, taps: Tensor, *, same: bool = False) -> Tensor:
     cut = blocks(x.reshape(-1, *x.shape[-2:]), size)
     y = torch.bmm(cut.flatten(1, 2), band_matrix(taps.reshape(-1, size)))
     return y.view(*shape, -1)[..., :steps]
-
-
-def shared_conv(x: Tensor, filters: Tensor) -> Tensor:
-    """Every signal's correlation with every filter, zero-padded to the same length as above.
-
-    Args:
-        x: Signals ``[S, T]``.
-        filters: ``[F, K]``.
-
-    Returns:
-        ``[F, S, T]``.
-    """
-    (signals, steps), size = x.shape, filters.shape[-1]
-    x = F.pad(x, ((size - 1) // 2, size // 2))
-    cut = blocks(x.unsqueeze(0), size).reshape(-1, _BLOCK + size - 1)
-    y = cut @ band_matrix(filters).movedim(0, 1).flatten(1)
-    y = y.view(signals, -1, len(filters), _BLOCK).permute(2, 0, 1, 3)
-    return y.reshape(len(filters), signals, -1)[..., :steps]
-
-
-def blocks(x: Tensor, size: int, block: int = _BLOCK) -> Tensor:
-    """Overlapping stretches of ``block + size - 1`` steps, every ``block`` steps; zeros at the end.
-
-    Args:
-        x: ``[C, B, T]``.
-        size: Taps.
-        block: Outputs per stretch.
-
-    Returns:
-        ``[C, B, ceil((T - size + 1) / block), block + size - 1]``.
-    """
-    steps = x.shape[-1] - size + 1
-    x = F.pad(x, (0, -steps % block))
-    return x.unfold(-1, block + size - 1, block)
-
-
-def band_matrix(taps: Tensor, block: int = _BLOCK) -> Tensor:
-    """``[..., block + K - 1, block]``: column j holds the taps from row j on.
-
-    Args:
-        taps: ``[..., K]``.
-        block: Columns.
-    """
-    size = taps.shape[-1]
-    device = taps.device
-    offset = torch.arange(block + size - 1, device=device).unsqueeze(1)
-    offset = offset - torch.arange(block, device=device)
-    index = torch.where((offset >= 0) & (offset < size), offset, size)
-    flat = F.pad(taps, (0, 1)).index_select(-1, index.reshape(-1))
-    return flat.unflatten(-1, index.shape)
 
 
 def _correlate(x: Tensor, taps: Tensor) -> Tensor:
@@ -176,7 +126,7 @@ def _taps_gradient(x: Tensor, dy: Tensor, size: int) -> Tensor:
     """Sums of products of x and dy at each lag, as one matrix product per channel."""
     lead, steps = x.shape[:-2], dy.shape[-1]
     cut = blocks(x.reshape(-1, *x.shape[-2:]), size).flatten(1, 2)
-    rows = F.pad(dy, (0, -steps % _BLOCK)).reshape(cut.shape[0], -1, _BLOCK)
+    rows = F.pad(dy, (0, -steps % BLOCK)).reshape(cut.shape[0], -1, BLOCK)
     products = torch.bmm(rows.mT, cut)  # [C, block, block + K - 1]: lag k on the k-th diagonal
     return torch.stack([products.diagonal(k, 1, 2).sum(-1) for k in range(size)], dim=-1).view(
         *lead, size

@@ -103,7 +103,6 @@ _LAYERS = {
     "tensor_cache": "caching",
 }
 _STREAM = {
-    "feature_table": "table_rows",
     "growing_rows": "table_rows",
     "node_ids": "queries",
     "pair_shapes": "queries",

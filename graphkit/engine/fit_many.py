@@ -54,7 +54,7 @@ def fit_many(
     with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)``,
     ``keep(rows)`` and, where the models have one, ``auxiliary_loss()`` to ``[r]``;
     :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
-    :class:`graphkit.nn.stacking.Stack` another. A run that has stopped leaves the stack. The
+    :class:`~graphkit.nn.stacking.stack.Stack` another. A run that has stopped leaves the stack. The
     numbers are those of single runs with the same seeds, but for the order in which floating point
     sums are taken. Under ``torchrun`` every process trains all runs.
 

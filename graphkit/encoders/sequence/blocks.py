@@ -13,9 +13,10 @@ __all__ = ["BlockStack"]
 class BlockStack(SequenceStack):
     """A stack of ``num_layers`` blocks, each a layer that joins positions and a perceptron.
 
-    What published encoders of this shape share: :class:`~graphkit.encoders.sequence.Transformer`,
-    :class:`~graphkit.encoders.sequence.Aaren`, :class:`~graphkit.encoders.sequence.GLA` and
-    :class:`~graphkit.encoders.sequence.RetNet`.
+    What published encoders of this shape share:
+    :class:`~graphkit.encoders.sequence.transformer.Transformer`,
+    :class:`~graphkit.encoders.sequence.aaren.Aaren`, :class:`~graphkit.encoders.sequence.gla.GLA`
+    and :class:`~graphkit.encoders.sequence.retnet.RetNet`.
 
     Args:
         in_channels: Size of each input.
@@ -25,7 +26,7 @@ class BlockStack(SequenceStack):
         join: Makes the layer that joins positions, from ``hidden_channels``; called once a block.
         perceptron: Makes the perceptron, likewise.
         first: Makes a layer before the first block, or ``None`` for none.
-        norm: Norm before each layer, see :class:`~graphkit.encoders.sequence.SequenceStack`.
+        norm: Norm before each layer, see :class:`~graphkit.encoders.sequence.stack.SequenceStack`.
         dropout: Of each layer's output.
 
     Attributes:

@@ -56,7 +56,7 @@ class GatedLinearAttention(SequenceEncoder):
             spread over the channels.
         chunk_size: Of the chunkwise form.
         kernels: ``"torch"`` or ``"fla"``, see
-            :func:`~graphkit.ops.linear_attention.linear_attention`.
+            :func:`~graphkit.ops.linear_attention.op.linear_attention`.
     """
 
     forms = frozenset({"parallel", "chunkwise", "recurrent"})

@@ -175,7 +175,7 @@ _ARGS = r"""
         max_weight: State weights are clamped to this size; ``None`` leaves them.
 
     Attributes:
-        newton: :class:`~graphkit.ops.trajectory.NewtonReport` of the last parallel pass.
+        newton: :class:`~graphkit.ops.trajectory.op.NewtonReport` of the last parallel pass.
 
     Raises:
         GraphError: ``heads`` does not divide the channels.

@@ -35,7 +35,7 @@ class SkeletonCNN(SequenceEncoder):
         out_channels: C'.
         widths: Channels of each stage.
         kernel_size: Frames that a convolution sees.
-        norm: ``"row"`` or ``"batch"``, see :class:`~graphkit.nn.norm.FrameNorm`.
+        norm: ``"row"`` or ``"batch"``, see :class:`~graphkit.nn.norm.frame_norm.FrameNorm`.
         norm_momentum: Of ``"batch"``, see :class:`~graphkit.nn.signal.residual_cnn.ResidualCNN`.
         dropout: After each ReLU of a stage.
 

@@ -250,7 +250,7 @@ class HiSTN(nn.Module):
     # ---------------------------------------------------------------- many at once
     @staticmethod
     def stack(models: Sequence[HiSTN], seeds: Sequence[int]) -> Stack:
-        """Several models as one, see :class:`~graphkit.nn.stacking.Stack`."""
+        """Several models as one, see :class:`~graphkit.nn.stacking.stack.Stack`."""
         return Stack(models, seeds)
 
     def _rows(self) -> list[Tensor]:

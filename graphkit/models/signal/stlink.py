@@ -95,7 +95,7 @@ class STLINK(nn.Module):
         week: Rows of the table of weekdays, see
             :class:`~graphkit.nn.signal.SensorEmbedding`.
         basis: Fixed coordinates of the nodes ``[N, q]``, such as of
-            :func:`~graphkit.nn.spectral.laplacian_basis`.
+            :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`.
         learned_basis: Learned coordinates beside them.
         flip_signs: Draw the signs of fixed coordinates at random in training.
         nodes_mask: Which node (column) a node (row) may look at, bool ``[N, N]``; all if ``None``.

@@ -1,9 +1,9 @@
 """What is made from tensors that rarely change, such as a graph's normalised adjacency.
 
 torch counts writes to a tensor, but not those through ``.data`` or NumPy. Inside
-:func:`~graphkit.nn.caching.tensors_unchanged`, which the engine enters where the tensors are its
-own, a tensor is recognised by its identity and that count. Elsewhere its content is compared with a
-copy.
+:func:`~graphkit.nn.caching.unchanged.tensors_unchanged`, which the engine enters where the tensors
+are its own, a tensor is recognised by its identity and that count. Elsewhere its content is
+compared with a copy.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class TensorCache:
     """Keeps the last few things that were made from tensors, as long as these are the same.
 
     The same means: the same tensor objects with the same content. A write in place makes the thing
-    anew, through ``.data`` or NumPy too: outside of :func:`~graphkit.nn.caching.tensors_unchanged`
-    the content is compared with a copy that is kept beside the thing, at the cost of reading both.
-    A tensor that is gone, or another tensor with the same content, makes it anew. A copy or a
-    pickle of the cache is empty.
+    anew, through ``.data`` or NumPy too: outside of
+    :func:`~graphkit.nn.caching.unchanged.tensors_unchanged` the content is compared with a copy
+    that is kept beside the thing, at the cost of reading both. A tensor that is gone, or another
+    tensor with the same content, makes it anew. A copy or a pickle of the cache is empty.
 
     Args:
         size: How many things are kept.

@@ -36,9 +36,9 @@ class DAGNNConv(MessagePassing):
     results (:func:`graphkit.ops.edges.as_edges`).
 
     The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
-    with the same content (:class:`~graphkit.nn.caching.TensorCache`). Edges run from source to
-    target; on a directed graph the degree of both ends is that of incoming edges
-    (:func:`graphkit.ops.normalize.normalized_edges`). Parallel edges add up, and a self loop is
+    with the same content (:class:`~graphkit.nn.caching.tensor_cache.TensorCache`). Edges run from
+    source to target; on a directed graph the degree of both ends is that of incoming edges
+    (:func:`~graphkit.ops.normalize.op.normalized_edges`). Parallel edges add up, and a self loop is
     added only where there is none.
 
     Under ``torch.compile``, in ``torch_geometric.explain`` and where ``edge_weight`` needs a

@@ -14,7 +14,7 @@ __all__ = ["fast_dropout", "relu_dropout"]
 
 
 def fast_dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
-    """Dropout with a mask from :func:`~graphkit.ops.random_mask.random_mask`."""
+    """Dropout with a mask from :func:`~graphkit.ops.random_mask.op.random_mask`."""
     if p == 0:
         return x
     if torch.compiler.is_compiling():

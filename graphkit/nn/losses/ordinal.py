@@ -8,7 +8,7 @@ normalised over the classes, so that near misses cost less than far ones. With s
 a middle class of five is (0.0003, 0.1064, 0.7866, 0.1064, 0.0003).
 
 Ours, not theirs: the width can be learnt (:class:`OrdinalSmoothing`). An alternative that also
-counts how far mass lies from the class is :func:`~graphkit.nn.losses.earth_mover_loss`.
+counts how far mass lies from the class is :func:`~graphkit.nn.losses.earth_mover.earth_mover_loss`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class ChannelNorm(nn.Module):
         eps: Added to the variance.
         momentum: Weight of the new batch in the running statistics (1 minus Keras' momentum).
         unbiased: Whether the running variance follows the unbiased variance of batches.
-        elu: ELU of the result, as one operation (:func:`~graphkit.ops.norm_elu.norm_elu`).
+        elu: ELU of the result, as one operation (:func:`~graphkit.ops.norm_elu.op.norm_elu`).
 
     Shapes:
         - **input:** ``[..., C, B, T]``; parameters with leading axes have one set for each of them

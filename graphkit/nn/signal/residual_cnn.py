@@ -39,8 +39,8 @@ class ResidualCNN(nn.Module):
         widths: Channels of each stage.
         kernel_size: k of all convolutions.
         strides: Of the first convolution of each stage.
-        norm: See :class:`~graphkit.nn.norm.FrameNorm`; ``"batch"`` is the published one, with
-            Keras' epsilon of 1e-3.
+        norm: See :class:`~graphkit.nn.norm.frame_norm.FrameNorm`; ``"batch"`` is the published one,
+            with Keras' epsilon of 1e-3.
         norm_momentum: Weight of a new batch in the running averages of ``"batch"``; 0.01 as Keras
             has it, more for trainings of few steps.
         dropout: After each ReLU of a stage.

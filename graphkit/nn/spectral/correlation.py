@@ -20,8 +20,8 @@ def correlation_basis(signal: Tensor, *, num_vectors: int = 16) -> tuple[Tensor,
         num_vectors: q.
 
     Returns:
-        Vectors ``[N, q]`` as from :func:`~graphkit.nn.spectral.laplacian_basis`, and eigenvalues
-        ``[q]``, descending.
+        Vectors ``[N, q]`` as from :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`, and
+        eigenvalues ``[q]``, descending.
 
     Raises:
         GraphError: The signal is not ``[T, N]`` or not finite.

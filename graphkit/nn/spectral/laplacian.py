@@ -26,8 +26,8 @@ def laplacian_basis(
     The graph is made undirected, the mean of both directions; self loops are left out, as they tell
     nothing about who is near. The constant mode (the very first vector) is dropped. Vectors are
     scaled to a mean square of 1 over the nodes, so that entries are about 1 whatever N is, and
-    their signs are fixed (:func:`~graphkit.nn.spectral.fix_signs`). Large graphs go through
-    Lanczos iterations on the sparse matrix, and cost O(edges) memory.
+    their signs are fixed (:func:`~graphkit.nn.spectral.eigenvectors.fix_signs`). Large graphs go
+    through Lanczos iterations on the sparse matrix, and cost O(edges) memory.
 
     Args:
         edge_index: ``[2, E]``.

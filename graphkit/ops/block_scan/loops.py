@@ -12,7 +12,7 @@ __all__ = ["scan_loop"]
 
 @compiled
 def scan_loop(A, b, out, reverse):  # [S, S, B, L, D], [S, B, L, D], [S, B, L, D]
-    """See :func:`graphkit.ops.block_scan.block_scan`."""
+    """See :func:`~graphkit.ops.block_scan.op.block_scan`."""
     size, rows, length, channels = b.shape
     for row in range(rows):
         for i in range(length):

@@ -11,7 +11,7 @@ __all__ = ["block_scan_reference"]
 def block_scan_reference(A: Tensor, b: Tensor, reverse: bool = False) -> Tensor:
     """The recurrence as written, one position after the other.
 
-    Arguments are those of :func:`~graphkit.ops.block_scan.block_scan`.
+    Arguments are those of :func:`~graphkit.ops.block_scan.op.block_scan`.
     """
     length = b.shape[-2]
     h = b.new_zeros(*b.shape[:-2], b.shape[-1])

@@ -24,5 +24,5 @@ def absorb(h, x):  # type: ignore[no-untyped-def]
 
 @compiled
 def unit(h):  # type: ignore[no-untyped-def]
-    """The number in [0, 1) that :func:`~graphkit.ops.counter_rng.uniform` makes of a hash."""
+    """The number in [0, 1) that :func:`~graphkit.ops.counter_rng.op.uniform` makes of a hash."""
     return np.float64(h >> np.uint64(11)) * 2.0**-53

@@ -1,10 +1,10 @@
 r"""Random pairs without repetition: the negatives of a snapshot.
 
 Draw ``i`` is the pair of a source and a target taken from two lists by
-:func:`graphkit.ops.counter_rng.integers`, so it depends on the seed and on ``i`` alone. Kept are,
-in the order of the draws, those that are no self pair, not forbidden, and not drawn before. The
-tensor path finds repetitions by sorting; the compiled loop keeps one bit per pair of a source that
-occurs and a node, stops when it has enough, and returns the same pairs.
+:func:`~graphkit.ops.counter_rng.op.integers`, so it depends on the seed and on ``i`` alone. Kept
+are, in the order of the draws, those that are no self pair, not forbidden, and not drawn before.
+The tensor path finds repetitions by sorting; the compiled loop keeps one bit per pair of a source
+that occurs and a node, stops when it has enough, and returns the same pairs.
 """
 
 from __future__ import annotations

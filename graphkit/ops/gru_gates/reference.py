@@ -9,7 +9,7 @@ __all__ = ["gru_gates_reference", "gru_lookup_reference"]
 
 
 def gru_gates_reference(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
-    """The equations as written; see :func:`~graphkit.ops.gru_gates.gru_gates`."""
+    """The equations as written; see :func:`~graphkit.ops.gru_gates.op.gru_gates`."""
     x_r, x_z, x_n = x.chunk(3)
     h_r, h_z, h_n = h.chunk(3)
     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
@@ -28,7 +28,7 @@ def gru_lookup_reference(
     valid: Tensor | None = None,
     extra: Tensor | None = None,
 ) -> Tensor:
-    """The equations as written; see :func:`~graphkit.ops.gru_gates.gru_lookup`."""
+    """The equations as written; see :func:`~graphkit.ops.gru_gates.op.gru_lookup`."""
     x = by_key[:, key] + by_age[:, age]
     if extra is not None:
         x = x + extra

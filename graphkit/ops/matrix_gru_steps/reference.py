@@ -11,7 +11,7 @@ __all__ = ["matrix_gru_steps_reference"]
 def matrix_gru_steps_reference(
     state: Tensor, given: Tensor, hidden: Tensor, own: Tensor | None, steps: int
 ) -> tuple[Tensor, ...]:
-    """The equations as written; see :func:`~graphkit.ops.matrix_gru_steps.matrix_gru_steps`."""
+    """The equations as written; see :func:`~graphkit.ops.matrix_gru_steps.op.matrix_gru_steps`."""
     d, found = state.shape[1], []
     for t in range(steps):
         a = given if given.dim() == 2 else given[t]

@@ -1,4 +1,4 @@
-"""The N-cache as loops: what :class:`~graphkit.nn.stream.NCache` does, one entry after the other.
+"""The N-cache as loops: what :class:`~graphkit.nn.stream.n_cache.NCache` does, entry by entry.
 
 Arguments are numpy views of the tensors that the class documents. ``W = 1 + M1 + M2``.
 """

@@ -11,6 +11,6 @@ __all__ = ["pair_logits_reference"]
 def pair_logits_reference(
     left: Tensor, right: Tensor, src: Tensor, dst: Tensor, weight: Tensor, bias: Tensor
 ) -> Tensor:
-    """The same by tensor operations; see :func:`~graphkit.ops.pair_logits.pair_logits`."""
+    """The same by tensor operations; see :func:`~graphkit.ops.pair_logits.op.pair_logits`."""
     hidden = torch.relu(left.index_select(0, src) + right.index_select(0, dst))
     return torch.nn.functional.linear(hidden, weight, bias)

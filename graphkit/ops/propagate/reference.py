@@ -11,7 +11,7 @@ __all__ = ["gated_propagation_reference"]
 
 
 def gated_propagation_reference(z: Tensor, s: Tensor, b: Tensor, adjacency: CSR, K: int) -> Tensor:
-    """The definition of :func:`~graphkit.ops.propagate.gated_propagation`, under autograd."""
+    """The definition of :func:`~graphkit.ops.propagate.op.gated_propagation`, under autograd."""
     n, c, runs = z.shape
     h, out = z, 0
     for step in range(K + 1):

@@ -37,7 +37,7 @@ class Linearized(NamedTuple):
 
 
 class ParaCell(Protocol):
-    """What :func:`graphkit.ops.trajectory.trajectory` needs of a cell."""
+    """What :func:`~graphkit.ops.trajectory.op.trajectory` needs of a cell."""
 
     num_states: int  # S
     num_inputs: int  # G

@@ -13,7 +13,7 @@ __all__ = ["sequential"]
 def sequential(
     cell: ParaCell, x: Tensor, weight: Tensor, start: Tensor, mask: Tensor | None = None
 ) -> Tensor:
-    """The recurrence as written; see :func:`~graphkit.ops.trajectory.trajectory`."""
+    """The recurrence as written; see :func:`~graphkit.ops.trajectory.op.trajectory`."""
     state, states = start, []
     for t in range(x.shape[2]):
         new = cell.value(state, x[:, :, t], weight)

@@ -71,7 +71,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     """
     import torch
 
-    from graphkit.data.inputs import check_count
+    from graphkit.checks import check_count
     from graphkit.engine.predictor import Predictor
 
     torch.set_num_threads(check_count(args.threads, "--threads"))

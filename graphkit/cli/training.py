@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphkit.checks import check_choice
 from graphkit.cli import settings_text
 from graphkit.cli.graphs import TableColumns, events_graph, readings_graph, saved_graph
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
     from graphkit.data import TemporalGraph
@@ -48,8 +49,7 @@ class Training:
         from graphkit import registry
 
         tasks = {entry.name: entry for entry in registry.entries("task")}
-        if task not in tasks:
-            raise UnknownNameError("task", task, tasks)
+        check_choice(task, "task", tasks)
         fitting = registry.names("model", tasks=task)
         if model is None:
             raise GraphError(
@@ -105,8 +105,7 @@ class Training:
             self.task_name,
         )
         for name, value in wanted.items():
-            if name not in task_names:
-                raise UnknownNameError(f"setting of {self.task_name}", name, task_names)
+            check_choice(name, f"setting of {self.task_name}", task_names)
             self.task[name] = value
         settings_text.check_types(self, make, task)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_count
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:

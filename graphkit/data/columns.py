@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_count
 from graphkit.data.inputs import (
     as_features,
     as_ids,
@@ -17,7 +18,6 @@ from graphkit.data.inputs import (
     as_tensor,
     as_times,
     as_types,
-    check_count,
     check_finite,
     check_ids,
     check_length,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_count
 
 __all__ = ["correlation_edges"]
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_choice
 from graphkit.data.time_unit import TimeUnit
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["COVARIATES", "calendar_days", "ticks_per_day", "time_covariates"]
 
@@ -55,8 +56,7 @@ def time_covariates(
                 [0.2500, 0.0000]])
     """
     for name in names:
-        if name not in COVARIATES:
-            raise UnknownNameError("covariate", name, COVARIATES)
+        check_choice(name, "covariate", COVARIATES)
     day, rest, ticks = _date_and_rest(t, time_unit, start)
     weekday = (day + _THURSDAY).remainder(7)
     if len(holidays):

@@ -20,7 +20,6 @@ __all__ = [
     "as_tensor",
     "as_times",
     "as_types",
-    "check_count",
     "check_finite",
     "check_ids",
     "check_length",
@@ -256,18 +255,6 @@ def check_length(column: str, got: int, expected: int, like: str) -> None:
             got=got,
             fix=f"Give the column one row per {per}.",
         )
-
-
-def check_count(value: Any, name: str, problem: str = "not a count") -> int:
-    """A whole number above 0 as an int."""
-    try:
-        count = int(value)
-        fits = not isinstance(value, (bool, np.bool_, str)) and count == value and count > 0
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        fits = False
-    if not fits:
-        raise GraphError(name, problem, expected="an integer > 0", got=repr(value))
-    return count
 
 
 def first_row(mask: Tensor) -> int:

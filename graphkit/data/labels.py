@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels", "labels_from_json", "labels_to_json"]
 
+_MANY = 10_000_000  # new ids without names at once, beyond which a wrong column is more likely
 _CLOSE = 5_000  # names that a message compares with a wrong one: comparing all would take minutes
 
 
@@ -217,10 +218,11 @@ class Labels:
     ) -> list[np.ndarray]:
         """Ids that are their own labels."""
         grown, new_space = self._count, {}
+        limit = self._count + max(_MANY, 4 * sum(len(codes) for codes, _ in coded))
         for (codes, uniques), column, side in zip(coded, columns, sides):
             for code, label in enumerate(uniques):
                 whole = isinstance(label, int) and 0 <= label < 2**62
-                fits = whole and (admit or label < self._count)
+                fits = whole and (label < limit if admit else label < self._count)
                 if fits and self._space is not None:
                     known = (
                         self._space[label] if label < self._count else new_space.get(label, side)
@@ -237,7 +239,7 @@ class Labels:
                         row=int(row if rows is None else rows[row]),
                         expected=f"an integer from 0 to {self._count - 1}"
                         if not admit
-                        else "an integer from 0",
+                        else f"an integer from 0 to {limit - 1}",
                         got=repr(label),
                         fix="The nodes of this graph have no names: ids are their labels.",
                     )

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from graphkit import renamed
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = [
     "SCALERS",
@@ -49,8 +50,7 @@ class Scaler(nn.Module):
     def __init__(self, per: str = "channel") -> None:
         super().__init__()
         per = renamed.value("per", per)
-        if per not in _PER:
-            raise UnknownNameError("per", per, _PER)
+        check_choice(per, "per", _PER)
         self.per = per
         # [1, 1, 1], [1, 1, C], [1, N, C] or, per recording, [P, 1, C]
         self.register_buffer("shift", torch.zeros(1, 1, 1))
@@ -217,8 +217,7 @@ def make_scaler(name: str, per: str | None = None) -> Scaler:
     Raises:
         UnknownNameError: No such scaler, or no such ``per``.
     """
-    if name not in SCALERS:
-        raise UnknownNameError("scaler", name, SCALERS)
+    check_choice(name, "scaler", SCALERS)
     return SCALERS[name]() if per is None else SCALERS[name](per)
 
 

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_count
 from graphkit.data.columns import EVENT_COLUMNS, NODE_COLUMNS, Columns
 from graphkit.data.inputs import (
     as_features,
     as_labels,
     as_times,
     as_types,
-    check_count,
     check_ids,
     check_length,
     first_row,

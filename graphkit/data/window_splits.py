@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from graphkit import renamed
+from graphkit.checks import check_choice
 from graphkit.data.recordings import recording_bounds
 from graphkit.data.splits import as_fraction
 from graphkit.data.windows import Windows
@@ -75,8 +76,7 @@ class TimeSplit:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "within", renamed.value("within", self.within, above=1))
-        if self.within not in ("signal", "recording"):
-            raise UnknownNameError("within", self.within, ("signal", "recording"))
+        check_choice(self.within, "within", ("signal", "recording"))
         if as_fraction(self.val, "val") + as_fraction(self.test, "test") >= 1:
             raise GraphError(
                 "val",
@@ -128,8 +128,7 @@ class BlockSplit:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "within", renamed.value("within", self.within, above=1))
-        if self.within not in ("signal", "recording"):
-            raise UnknownNameError("within", self.within, ("signal", "recording"))
+        check_choice(self.within, "within", ("signal", "recording"))
         if not isinstance(self.num_blocks, int) or self.num_blocks < 3:
             raise GraphError(
                 "num_blocks", "too few", expected="at least 3", got=repr(self.num_blocks)

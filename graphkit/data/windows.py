@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphkit import renamed
+from graphkit.checks import check_count
 from graphkit.data.recordings import recording_bounds
 from graphkit.errors import GraphError
 
@@ -170,7 +171,7 @@ class Windows(Sequence[Window]):
         Raises:
             GraphError: ``size`` is not positive.
         """
-        size = _count("size", size, 1)
+        size = check_count(size, "size", "not a number of rows")
         chosen = None if index is None else self._numbers(index)
         num = self._num if chosen is None else chosen.numel()
         stop = num - num % size if drop_last else num
@@ -295,8 +296,14 @@ def windows(
             "this graph has no signal to cut into windows",
             fix="Build it with TemporalGraph(..., signal=[T, N, C] array, signal_t=[T] times).",
         )
-    history, horizon = _count("history", history, 1), _count("horizon", horizon, 0)
-    stride, delay = _count("stride", stride, 1), _count("delay", delay, 0)
+    history, horizon = (
+        check_count(history, "history", "not a number of rows"),
+        check_count(horizon, "horizon", "not a number of rows", at_least=0),
+    )
+    stride, delay = (
+        check_count(stride, "stride", "not a number of rows"),
+        check_count(delay, "delay", "not a number of rows", at_least=0),
+    )
     if delay and not horizon:
         raise GraphError("delay", "there is nothing to forecast after it", fix="Set a horizon.")
     rows = history + delay + horizon
@@ -370,15 +377,3 @@ def _channels(chosen: int | slice | Sequence[int] | None, num: int) -> slice | l
     if step > 0 and picked == list(range(picked[0], picked[-1] + 1, step)):
         return slice(picked[0], picked[-1] + 1, step)
     return picked
-
-
-def _count(name: str, value: int, least: int) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise GraphError(
-            name,
-            "not a number of rows",
-            expected=f"a whole number of at least {least}",
-            got=repr(value),
-        )
-    return int(value)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkit import registry
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets import (  # imported to register
     as733,
@@ -42,7 +43,6 @@ from graphkit.datasets import (  # imported to register
 )
 from graphkit.datasets.generators import triadic
 from graphkit.datasets.source import Source
-from graphkit.errors import UnknownNameError
 
 __all__ = [
     "list_datasets",
@@ -113,6 +113,5 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> TemporalG
     known = inspect.signature(make).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
         for option in options:
-            if option not in known:
-                raise UnknownNameError(f"option of data set {name!r}", option, known)
+            check_choice(option, f"option of data set {name!r}", known)
     return make(**options)

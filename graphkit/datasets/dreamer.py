@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
 from graphkit.datasets.recordings import bandpass, recording_graph, rereference
 from graphkit.datasets.source import Source
 from graphkit.electrodes import DREAMER_ELECTRODES
-from graphkit.errors import DatasetNotFoundError, GraphError, UnknownNameError
+from graphkit.errors import DatasetNotFoundError, GraphError
 from graphkit.registry import register
 
 __all__ = ["SOURCE", "dreamer"]
@@ -70,8 +71,7 @@ def dreamer(
         GraphError: The file is not laid out as DREAMER is, or a setting is out of range.
         UnknownNameError: No such target or reference.
     """
-    if target not in _SCORES:
-        raise UnknownNameError("target", target, _SCORES)
+    check_choice(target, "target", _SCORES)
     if seconds is not None and not seconds > 0:
         raise GraphError("seconds", "not a length", expected="> 0, or None", got=seconds)
     path = _find(root)

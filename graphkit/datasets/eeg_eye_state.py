@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
 from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph, rereference
 from graphkit.datasets.source import Source
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.registry import register
 
 __all__ = ["SOURCE", "eeg_eye_state"]
@@ -82,8 +83,7 @@ def eeg_eye_state(
         GraphError: The file is not the ARFF file of UCI, or a setting is out of range.
         UnknownNameError: No such way with outliers, or no such reference.
     """
-    if outliers not in _OUTLIERS:
-        raise UnknownNameError("outliers", outliers, _OUTLIERS)
+    check_choice(outliers, "outliers", _OUTLIERS)
     if outliers == "mask" and band is not None:
         raise GraphError("outliers", "a filter spreads outliers", fix="Interpolate them instead.")
     path = locate(SOURCE, root=root, download=download, timeout=timeout, progress=progress)

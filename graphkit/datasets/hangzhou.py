@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import mend, open_data
 from graphkit.datasets.sensors import Find, adjacency_edges, read_table, seconds, sensors
 from graphkit.datasets.source import Source
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["SOURCE", "read_tensor"]
 
@@ -46,8 +47,7 @@ def parse(find: Find, source: Source, *, edges: str = "none") -> TemporalGraph:
         edges: ``"none"``; or ``"published"``: the published graph without station 54, of which
             nobody can say for certain that it is aligned with the counts.
     """
-    if edges not in ("none", "published"):
-        raise UnknownNameError("edges", edges, ("none", "published"))
+    check_choice(edges, "edges", ("none", "published"))
     path = find(source.file)
     tensor = read_tensor(path, 3)
     nodes, days, slots = tensor.shape

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import mend, open_data
 from graphkit.datasets.sensors import Find, gaussian, read_table, seconds, sensors
 from graphkit.datasets.source import Source
-from graphkit.errors import DatasetNotFoundError, GraphError, UnknownNameError
+from graphkit.errors import DatasetNotFoundError, GraphError
 
 __all__ = ["SOURCES"]
 
@@ -56,8 +57,7 @@ def parse(
         weights: ``"gaussian"``, ``"distance"`` or ``"ones"``.
         directed: Keep the direction of the table instead of adding the other one.
     """
-    if weights not in ("gaussian", "distance", "ones"):
-        raise UnknownNameError("weights", weights, ("gaussian", "distance", "ones"))
+    check_choice(weights, "weights", ("gaussian", "distance", "ones"))
     data = _read_array(find(source.file))
     nodes = data.shape[1]
     src, dst, distance = _read_edges(find, source, nodes)

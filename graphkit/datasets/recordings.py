@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.electrodes import clean_name, template_montage
-from graphkit.errors import GraphError, UnknownNameError, require
+from graphkit.errors import GraphError, require
 
 __all__ = ["bandpass", "pick_channels", "recording_graph", "rereference"]
 
@@ -66,8 +67,7 @@ def rereference(
     """
     if reference is None:
         return x
-    if reference not in _REFERENCES:
-        raise UnknownNameError("reference", reference, _REFERENCES)
+    check_choice(reference, "reference", _REFERENCES)
     if len(names) < 2:
         raise GraphError(
             "reference", "it needs several electrodes", expected=">= 2", got=len(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphkit.checks import check_share
 from graphkit.data import NodeEvents, TemporalGraph
 from graphkit.errors import GraphError
 from graphkit.registry import register
@@ -60,8 +61,7 @@ def sbm(
         if isinstance(value, bool) or int(value) != value or value < least:
             raise GraphError(name, "not a size", expected=f"an integer >= {least}", got=value)
     for name, share in (("p_in", p_in), ("p_out", p_out), ("persistence", persistence)):
-        if not 0 <= share <= 1:
-            raise GraphError(name, "not a probability", expected="0..1", got=share)
+        check_share(share, name, "not a probability", one=True)
     if num_communities > num_nodes:
         raise GraphError("num_communities", "too many", expected=f"<= {num_nodes}")
     rng = np.random.default_rng(seed)

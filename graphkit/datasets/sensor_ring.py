@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphkit.checks import check_count
 from graphkit.data import TemporalGraph
-from graphkit.data.inputs import check_count
 from graphkit.datasets.sensors import seconds
 from graphkit.errors import GraphError
 from graphkit.registry import register

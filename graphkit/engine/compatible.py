@@ -31,9 +31,9 @@ def check_model(model: object) -> None:
         return
     fix = None
     if isinstance(model, str):
-        fix = f"Make it first: graphkit.registry.get('model', {model!r}).from_graph(graph)."
+        fix = f"Make it first: graphkit.registry.get('model', {model!r}).from_task(task)."
     elif isinstance(model, type):
-        fix = f"Make one of the class: {model.__name__}.from_graph(graph)."
+        fix = f"Make one of the class: {model.__name__}.from_task(task)."
     raise GraphError("model", "not a model", expected="a torch.nn.Module", got=repr(model), fix=fix)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_count
 from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints, plain_attributes
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.data_fingerprint import data_fingerprint

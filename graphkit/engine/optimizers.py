@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = ["make_optimizer"]
 
@@ -38,8 +39,7 @@ def make_optimizer(
     """
     if callable(optimizer):
         return optimizer(parameters)
-    if optimizer not in _CLASSES:
-        raise UnknownNameError("optimizer", optimizer, _CLASSES)
+    check_choice(optimizer, "optimizer", _CLASSES)
     for name, value, least in (("lr", lr, "> 0"), ("weight_decay", weight_decay, ">= 0")):
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not (value > 0 if name == "lr" else value >= 0):

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.errors import GraphError, UnknownNameError
 
 __all__ = ["Runtime", "fingerprint", "share_gradients", "threads_set"]
@@ -53,8 +54,7 @@ class Runtime:
         Raises:
             GraphError: The device is not there, or the precision is unknown.
         """
-        if precision not in _PRECISIONS:
-            raise UnknownNameError("precision", precision, _PRECISIONS)
+        check_choice(precision, "precision", _PRECISIONS)
         from lightning_fabric import Fabric
 
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

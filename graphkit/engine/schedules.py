@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = ["Schedule", "make_schedule"]
 
@@ -35,8 +36,7 @@ def make_schedule(name: str, epochs: int, warmup: float = 0.0) -> Schedule | Non
         UnknownNameError: No such schedule.
         GraphError: The warm-up is negative or leaves nothing of the run.
     """
-    if name not in _NAMES:
-        raise UnknownNameError("schedule", name, _NAMES)
+    check_choice(name, "schedule", _NAMES)
     if not 0 <= warmup < epochs:
         raise GraphError(
             "warmup", "out of range", expected=f"at least 0 and below epochs={epochs}", got=warmup

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.ops.counter_rng import integers
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ class NeighborSampler:
         replace: bool = False,
         direction: Literal["both", "out", "in"] = "both",
     ) -> None:
-        if strategy not in ("recent", "uniform"):
-            raise UnknownNameError("strategy", strategy, ("recent", "uniform"))
+        check_choice(strategy, "strategy", ("recent", "uniform"))
         many = isinstance(num_neighbors, (list, tuple))
         sizes = list(num_neighbors) if many else [num_neighbors]
         if not sizes or any(isinstance(k, bool) or not isinstance(k, int) or k < 1 for k in sizes):

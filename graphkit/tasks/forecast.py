@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from graphkit import renamed
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import TimeSplit, WindowSplit
 from graphkit.data.windows import Windows
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.inputs.number_types import at_least_float32, model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
@@ -111,8 +112,7 @@ class Forecast(SignalTask):
         selection: str = "mae",
         seed: int = 0,
     ) -> None:
-        if selection not in _ERRORS:
-            raise UnknownNameError("selection", selection, _ERRORS)
+        check_choice(selection, "selection", _ERRORS)
         if renamed.value("scale_per", scale_per) == "recording":
             raise GraphError(
                 "scale_per",
@@ -120,8 +120,7 @@ class Forecast(SignalTask):
                 expected="'all', 'channel' or 'node'",
                 got="'recording'",
             )
-        if edges not in ("given", "correlation"):
-            raise UnknownNameError("edges", edges, ("given", "correlation"))
+        check_choice(edges, "edges", ("given", "correlation"))
         super().__init__(graph)
         self.windows = graph.windows(
             history, horizon, stride, delay=delay, target_channels=target_channels

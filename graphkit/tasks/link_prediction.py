@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_choice, check_count
 from graphkit.data import TemporalGraph
-from graphkit.data.inputs import check_count
 from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -153,8 +153,7 @@ class LinkPrediction(GraphTask):
     def past(self, split: str) -> list[TemporalGraph]:
         """The splits before this one; with held-out nodes, before the test, all their events,
         those that training never saw among them."""
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
+        check_choice(split, "split", _SPLITS)
         complete = split == "test" and self.held_out is not None
         return list((self._full if complete else self.split)[: _SPLITS.index(split)])
 
@@ -304,8 +303,7 @@ class LinkPrediction(GraphTask):
 
     def _columns(self, split: str, final: bool) -> list[tuple[str, str, int]]:
         """Kind, purpose and number of the negatives of a split, in the order of their columns."""
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
+        check_choice(split, "split", _SPLITS)
         if split == "train" and not final:
             return [(self.negatives, "pair", self.num_train_negatives)]
         if not final:

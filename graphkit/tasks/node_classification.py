@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.inputs.class_ids import check_class_ids
@@ -131,13 +132,10 @@ class NodeClassification(GraphTask):
     ) -> None:
         super().__init__(graph)
         _check_columns(graph)
-        if selection not in _SELECTIONS:
-            raise UnknownNameError("selection", selection, _SELECTIONS)
-        if component not in ("all", "largest"):
-            raise UnknownNameError("component", component, ("all", "largest"))
+        check_choice(selection, "selection", _SELECTIONS)
+        check_choice(component, "component", ("all", "largest"))
         for option in random_options:
-            if option not in RANDOM_OPTIONS:
-                raise UnknownNameError("option of the split", option, RANDOM_OPTIONS)
+            check_choice(option, "option of the split", RANDOM_OPTIONS)
         self.selection = selection
         self.seed = seed
         self.input = StaticInput.of(graph, normalize_features=normalize_features)
@@ -160,8 +158,7 @@ class NodeClassification(GraphTask):
         device: torch.device | str = "cpu",
     ) -> _OneBatch:
         """One batch with all nodes of a subset; ``batch_size`` and ``epoch`` do not matter."""
-        if split not in _SUBSETS:
-            raise UnknownNameError("split", split, _SUBSETS)
+        check_choice(split, "split", _SUBSETS)
         device = torch.device(device)
         if device not in self._placed:
             self._placed[device] = self._place(device)

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit import renamed
+from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
 from graphkit.data.given_split import GivenSplit
 from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.data.window_splits import WindowSplit
-from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics import classification
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
@@ -76,10 +76,8 @@ class RecordingClassification(SignalTask):
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
-        if selection not in _METRICS:
-            raise UnknownNameError("selection", selection, _METRICS)
-        if not 0 < stretch <= 1:
-            raise GraphError("stretch", "not a share", expected="0 < stretch <= 1", got=stretch)
+        check_choice(selection, "selection", _METRICS)
+        stretch = check_share(stretch, "stretch", zero=False, one=True)
         super().__init__(graph)
         self.recordings, self.split = (
             WholeRecordings(graph),

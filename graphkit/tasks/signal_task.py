@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice, check_count
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
 
@@ -72,8 +71,7 @@ class SignalTask(GraphTask):
             UnknownNameError: No such split.
             GraphError: ``batch_size`` is not a positive integer.
         """
-        if split not in SPLITS:
-            raise UnknownNameError("split", split, SPLITS)
+        check_choice(split, "split", SPLITS)
         batch_size = check_count(batch_size, "batch_size", "not a batch size")
         index = self._order(epoch) if split == "train" else self.index[SPLITS.index(split)]
         return WindowStream(index, batch_size, self._asking(split, epoch, torch.device(device)))

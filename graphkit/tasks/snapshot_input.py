@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.snapshot import (
     FLOWS,
     FadingDegrees,
@@ -98,8 +99,7 @@ class SnapshotInput(nn.Module):
         labels: bool = False,
     ) -> None:
         super().__init__()
-        if features not in FEATURES:
-            raise UnknownNameError("features", features, FEATURES)
+        check_choice(features, "features", FEATURES)
         for name, value, least in (("reach", reach, 1), ("adj_window", adj_window, 1)):
             if value < least:
                 raise GraphError(name, "out of range", expected=f">= {least}", got=value)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.inputs.number_types import at_least_float32
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
@@ -100,10 +101,8 @@ class SnapshotLinkPrediction(SnapshotTask):
         measured = _METRICS if sampled is None else _SAMPLED
         if selection is None:
             selection = measured[0]
-        if selection not in measured:
-            raise UnknownNameError("selection", selection, measured)
-        if drawn_from not in ("window", "all"):
-            raise UnknownNameError("drawn_from", drawn_from, ("window", "all"))
+        check_choice(selection, "selection", measured)
+        check_choice(drawn_from, "drawn_from", ("window", "all"))
         super().__init__(graph, Timeline(graph, **timeline))
         self.negatives, self.class_weights = negatives, tuple(class_weights)
         self.sampled = sampled

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.snapshot import FLOWS, Snapshot, check_flow, out_degree
 from graphkit.tasks.graph_task import check_graph
 from graphkit.tasks.snapshot_input import FEATURES, SnapshotInput
@@ -90,10 +91,8 @@ class Timeline:
         max_degree: int | None = None,
         labels: bool = False,
     ) -> None:
-        if mode not in ("window", "carry"):
-            raise UnknownNameError("mode", mode, ("window", "carry"))
-        if features not in FEATURES:
-            raise UnknownNameError("features", features, FEATURES)
+        check_choice(mode, "mode", ("window", "carry"))
+        check_choice(features, "features", FEATURES)
         for name, value, least in (
             ("history", history, 0),
             ("bptt", bptt, 1),
@@ -190,8 +189,7 @@ class Timeline:
 
     def steps(self, split: str, ahead: int) -> range:
         """The steps that a model sees last before it answers for step + ``ahead``."""
-        if split not in SPLITS:
-            raise UnknownNameError("split", split, SPLITS)
+        check_choice(split, "split", SPLITS)
         borders = (self.reach - 1, self.train_end, self.val_end, len(self) - ahead)
         index = SPLITS.index(split)
         return range(borders[index], borders[index + 1])

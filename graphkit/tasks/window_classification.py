@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphkit import renamed
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.metrics import classification, ordinal
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.nn.losses.earth_mover import earth_mover_loss
@@ -127,8 +128,7 @@ class WindowClassification(SignalTask):
             ("scaler", scaler, SCALERS),
             ("selection", selection, [*_METRICS, *(f"vote_{m}" for m in _METRICS)]),
         ):
-            if value not in known:
-                raise UnknownNameError(what, value, known)
+            check_choice(value, what, known)
         scale_per = renamed.value("scale_per", scale_per)
         super().__init__(graph)
         self.windows = graph.windows(history, 0, stride or max(1, history // 2))

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.data.scalers import Scaler, make_scaler
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["SCALERS", "WindowInput"]
 
@@ -45,8 +46,7 @@ class WindowInput(nn.Module):
         scale_per: str | None = None,
     ) -> None:
         super().__init__()
-        if scaler not in SCALERS:
-            raise UnknownNameError("scaler", scaler, SCALERS)
+        check_choice(scaler, "scaler", SCALERS)
         self.num_nodes, self.in_channels = int(num_nodes), int(in_channels)
         self.history = None if history is None else int(history)
         self._scaler_name = scaler

@@ -127,3 +127,13 @@ def test_ids_are_labels_where_there_are_no_names() -> None:
     with pytest.raises(GraphError, match="a name is used twice"):
         Labels(["a", "a"])
     assert Labels(["a", "a"], [False, True]).ids(["a"], side=1).tolist() == [1]
+
+
+def test_an_id_far_beyond_the_known_ones_is_refused() -> None:
+    """A column of something else would ask for the memory of so many nodes."""
+    labels = Labels(num_nodes=30)
+    with pytest.raises(GraphError, match=r"'dst', row 1.*from 0 to 10000029; got 1000000000000"):
+        labels.ids([3, 10**12], "dst", admit=True)
+    assert len(labels) == 30
+    assert labels.ids([31], admit=True).tolist() == [31]
+    assert len(labels) == 32

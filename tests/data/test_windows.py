@@ -184,7 +184,7 @@ def test_repr() -> None:
     ("options", "words"),
     [
         ({"history": 0}, "'history'"),
-        ({"history": 2.0}, "'history'"),
+        ({"history": 2.5}, "'history'"),
         ({"horizon": -1}, "'horizon'"),
         ({"horizon": True}, "'horizon'"),
         ({"stride": 0}, "'stride'"),

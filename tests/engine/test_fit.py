@@ -306,7 +306,7 @@ def test_a_name_is_not_a_model(toy):
     task = LinkPrediction(load("triadic", num_events=200, num_nodes=20))
     with pytest.raises(GraphError, match=r"'model'.*registry.get\('model', 'nat'\)"):
         fit("nat", task, **CPU)
-    with pytest.raises(GraphError, match=r"'model'.*Toy.from_graph"):
+    with pytest.raises(GraphError, match=r"'model'.*Toy.from_task"):
         fit(toy.Toy, task, **CPU)
     with pytest.raises(GraphError, match="'model'"):
         evaluate("nat", task)

@@ -22,9 +22,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.position_code import PositionCode
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -57,8 +58,8 @@ class AarenAttention(SequenceEncoder):
 
     def __init__(self, channels: int, *, heads: int = 4, chunk_size: int = 64) -> None:
         super().__init__(channels)
-        self.heads = check_size("heads", heads)
-        self.chunk_size = check_size("chunk_size", chunk_size)
+        self.heads = check_count(heads, "heads")
+        self.chunk_size = check_count(chunk_size, "chunk_size")
         if channels % heads:
             raise GraphError("heads", "they do not divide the channels", got=heads)
         self.query = nn.Parameter(torch.empty(heads, channels // heads))

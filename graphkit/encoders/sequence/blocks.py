@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.checks import check_count
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
 
 __all__ = ["BlockStack"]
@@ -48,9 +49,9 @@ class BlockStack(SequenceStack):
         norm: str | None = "rms",
         dropout: float = 0.0,
     ) -> None:
-        check_size("in_channels", in_channels)
-        check_size("num_layers", num_layers)
-        hidden = check_size("hidden_channels", hidden_channels or in_channels)
+        in_channels = check_count(in_channels, "in_channels")
+        num_layers = check_count(num_layers, "num_layers")
+        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
         layers = [] if first is None else [first(hidden)]
         for _ in range(num_layers):
             layers += [join(hidden), perceptron(hidden)]

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import align_end
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 
 __all__ = ["CausalConv"]
@@ -35,7 +36,7 @@ class CausalConv(SequenceEncoder):
 
     def __init__(self, channels: int, kernel_size: int = 4) -> None:
         super().__init__(channels)
-        self.kernel_size = check_size("kernel_size", kernel_size)
+        self.kernel_size = check_count(kernel_size, "kernel_size")
         self.weight = nn.Parameter(torch.empty(channels, 1, kernel_size))
         self.bias = nn.Parameter(torch.empty(channels))
         self.reset_parameters()

@@ -24,9 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.causal_conv import CausalConv
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -75,8 +76,8 @@ class GatedLinearAttention(SequenceEncoder):
         kernels: str = "torch",
     ) -> None:
         super().__init__(channels)
-        self.heads, self.tau, self.gate_bias = check_size("heads", heads), tau, gate_bias
-        self.chunk_size, self.kernels = check_size("chunk_size", chunk_size), kernels
+        self.heads, self.tau, self.gate_bias = check_count(heads, "heads"), tau, gate_bias
+        self.chunk_size, self.kernels = check_count(chunk_size, "chunk_size"), kernels
         self.key_channels = round(channels * expand_k)
         self.value_channels = round(channels * expand_v)
         for name, size in (("keys", self.key_channels), ("values", self.value_channels)):
@@ -184,7 +185,7 @@ class GLA(BlockStack):
         dropout: float = 0.0,
         **options: float,
     ) -> None:
-        before = check_size("conv_kernel", conv_kernel, at_least=0) > 0
+        before = check_count(conv_kernel, "conv_kernel", at_least=0) > 0
         super().__init__(
             in_channels,
             out_channels,

@@ -28,10 +28,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.encoders.sequence.masks import time_gaps
 from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.registry import register
 
 __all__ = ["LeakyRNN"]
@@ -84,8 +85,7 @@ class LeakyRNN(SequenceEncoder):
         time_unit: float | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels)
-        if activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", activation, _ACTIVATIONS)
+        check_choice(activation, "activation", _ACTIVATIONS)
         if time_unit is not None and not (time_unit > 0 and math.isfinite(time_unit)):
             raise GraphError("time_unit", "a unit", expected="a positive number", got=time_unit)
         self.activation, self.leak_outside = activation, leak_outside

@@ -21,8 +21,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import align_end, ends_valid
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.registry import register
 
@@ -65,9 +66,9 @@ class Mixer(SequenceEncoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, out_channels)
-        self.length = check_size("length", length)
-        self.hidden_channels = check_size("hidden_channels", hidden_channels or in_channels)
-        self.num_layers = check_size("num_layers", num_layers)
+        self.length = check_count(length, "length")
+        self.hidden_channels = check_count(hidden_channels or in_channels, "hidden_channels")
+        self.num_layers = check_count(num_layers, "num_layers")
         self.token_width = max(1, round(token_ratio * length))
         self.channel_width = max(1, round(channel_ratio * self.hidden_channels))
         self.project_in = nn.Linear(in_channels, self.hidden_channels)

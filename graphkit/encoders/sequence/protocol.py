@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 
@@ -69,9 +70,9 @@ class SequenceEncoder(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int | None = None) -> None:
         super().__init__()
-        self.in_channels = check_size("in_channels", in_channels)
-        self.out_channels = check_size(
-            "out_channels", in_channels if out_channels is None else out_channels
+        self.in_channels = check_count(in_channels, "in_channels")
+        self.out_channels = check_count(
+            in_channels if out_channels is None else out_channels, "out_channels"
         )
 
     # ------------------------------------------------------------------ for callers
@@ -272,13 +273,6 @@ def _reset_children(module: nn.Module) -> None:
             child.reset_parameters()
         else:
             _reset_children(child)
-
-
-def check_size(name: str, size: Any, *, at_least: int = 1) -> int:
-    """A whole number of channels, heads, layers; raises a :class:`GraphError` otherwise."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < at_least:
-        raise GraphError(name, "a wrong size", expected=f"an integer from {at_least}", got=size)
-    return size
 
 
 def _known_full(mask: Tensor | None) -> bool:

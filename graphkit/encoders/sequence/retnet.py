@@ -41,9 +41,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm, silu
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.masks import time_gaps, valid_positions
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -90,8 +91,8 @@ class Retention(SequenceEncoder):
         chunk_size: int = 32,
     ) -> None:
         super().__init__(channels)
-        self.heads, self.rotate, self.eps = check_size("heads", heads), rotate, eps
-        self.chunk_size = check_size("chunk_size", chunk_size)
+        self.heads, self.rotate, self.eps = check_count(heads, "heads"), rotate, eps
+        self.chunk_size = check_count(chunk_size, "chunk_size")
         self.time_unit, self.needs_time = time_unit, time_unit is not None
         if time_unit is not None and not (time_unit > 0 and math.isfinite(time_unit)):
             raise GraphError("time_unit", "a unit", expected="a positive number", got=time_unit)

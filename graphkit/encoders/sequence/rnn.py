@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.registry import register
 
@@ -54,7 +55,7 @@ class _TorchRNN(SequenceEncoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, out_channels)
-        self.num_layers = check_size("num_layers", num_layers)
+        self.num_layers = check_count(num_layers, "num_layers")
         self.rnn = self._make(
             self.in_channels,
             self.out_channels,

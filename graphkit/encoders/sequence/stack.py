@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder, check_size
+from graphkit.checks import check_choice, check_count
+from graphkit.encoders.sequence.protocol import FORMS, SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError, UnknownNameError
 
@@ -218,7 +219,7 @@ class FeedForward(Pointwise):
         *,
         full_width: bool = False,
     ) -> None:
-        check_size("channels", channels)
+        channels = check_count(channels, "channels")
         module = _Perceptron(channels, ratio, activation, dropout, full_width)
         super().__init__(module, channels)
         self.width = self.module.down.in_features
@@ -230,8 +231,7 @@ class _Perceptron(nn.Module):
     ) -> None:
         super().__init__()
         self.gated, known = activation in _GATED, {**_ACTIVATIONS, **_GATED}
-        if activation not in known:
-            raise UnknownNameError("activation", activation, known)
+        check_choice(activation, "activation", known)
         self.activation = known[activation]
         share = 2 / 3 if self.gated and not full_width else 1
         width = max(1, round(channels * ratio * share))

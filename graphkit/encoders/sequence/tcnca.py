@@ -34,8 +34,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.registry import register
@@ -79,10 +80,10 @@ class TCN(nn.Module):
             raise GraphError(
                 "kernel_size", "it must be odd to see both sides alike", got=kernel_size
             )
-        self.channels = check_size("channels", channels)
-        self.num_layers = check_size("num_layers", num_layers)
-        self.kernel_size = check_size("kernel_size", kernel_size)
-        self.dilation = check_size("dilation", dilation)
+        self.channels = check_count(channels, "channels")
+        self.num_layers = check_count(num_layers, "num_layers")
+        self.kernel_size = check_count(kernel_size, "kernel_size")
+        self.dilation = check_count(dilation, "dilation")
         self.depthwise, self.residual = depthwise, residual
         self.causal = causal
         shape = (channels,) if depthwise else (channels, channels)
@@ -203,9 +204,9 @@ class TCNCA(SequenceEncoder):
         if not causal:
             self.forms = frozenset({"parallel"})
         self.simple = simple
-        self.chunk_size = check_size("chunk_size", chunk_size)
-        self.key_channels = check_size("key_channels", key_channels or max(8, d // 2))
-        self.value_channels = check_size("value_channels", value_channels or 2 * d)
+        self.chunk_size = check_count(chunk_size, "chunk_size")
+        self.key_channels = check_count(key_channels or max(8, d // 2), "key_channels")
+        self.value_channels = check_count(value_channels or 2 * d, "value_channels")
         d_z, d_v = self.key_channels, self.value_channels
         self.tcn_layers, self.kernel_size = tcn_layers, kernel_size
         self.conv_fan_in = 1 if depthwise else d

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import time_gaps, valid_positions
 from graphkit.encoders.sequence.position_code import sinusoidal_code
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 
@@ -43,7 +44,7 @@ class WithTimeGap(SequenceEncoder):
     def __init__(
         self, encoder: SequenceEncoder, code_channels: int = 0, scale: float = 1.0
     ) -> None:
-        check_size("code_channels", code_channels, at_least=0)
+        code_channels = check_count(code_channels, "code_channels", at_least=0)
         if code_channels % 2:
             raise GraphError("code_channels", "pairs of sine and cosine", got=code_channels)
         if encoder.in_channels < 2 + code_channels:

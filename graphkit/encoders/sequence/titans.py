@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.cache import keep_last
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.nn.attention import MultiHeadAttention
 from graphkit.nn.memory import NeuralMemory
@@ -81,7 +82,7 @@ class Titans(SequenceEncoder):
         )
         self.memory_heads, self.conv_taps = memory_heads, conv if conv > 1 else 0
         self.memory_size = sum(weight.numel() for weight in self.memory.first)
-        self.num_persistent = check_size("num_persistent", num_persistent, at_least=0)
+        self.num_persistent = check_count(num_persistent, "num_persistent", at_least=0)
         self.persistent = nn.Parameter(torch.empty(num_persistent, d)) if num_persistent else None
         self.lin_out = nn.Linear(d, d, bias=False)
 
@@ -189,7 +190,7 @@ class _Windowed(Titans):
         **memory: object,
     ) -> None:
         super().__init__(in_channels, out_channels, num_persistent=num_persistent, **memory)
-        self.window, self.heads = check_size("window", window), heads
+        self.window, self.heads = check_count(window, "window"), heads
         self.attention = MultiHeadAttention(self.out_channels, heads)
         self.offset_bias = nn.Parameter(torch.empty(heads, window))
         self._cached = (self.window - 1, 2 * self.out_channels)

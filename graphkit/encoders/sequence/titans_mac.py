@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import check_size
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.titans import Titans, TitansState, as_state
 from graphkit.nn.attention import MultiHeadAttention
@@ -58,7 +58,7 @@ class TitansMAC(Titans):
         num_persistent: int = 4,
         **memory: object,
     ) -> None:
-        check_size("segment", segment)
+        segment = check_count(segment, "segment")
         super().__init__(
             in_channels, out_channels, memory_chunk=segment, num_persistent=num_persistent, **memory
         )

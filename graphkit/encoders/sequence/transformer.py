@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.masks import align_end
 from graphkit.encoders.sequence.position_code import PositionCode
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.stack import FeedForward, linear_if_needed
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
@@ -61,7 +62,7 @@ class SelfAttention(SequenceEncoder):
         self, in_channels: int, *, heads: int = 4, causal: bool = True, dropout: float = 0.0
     ) -> None:
         super().__init__(in_channels)
-        self.heads, self.causal, self.dropout = check_size("heads", heads), bool(causal), dropout
+        self.heads, self.causal, self.dropout = check_count(heads, "heads"), bool(causal), dropout
         if in_channels % heads:
             raise GraphError(
                 "heads", "the channels do not divide", expected=f"a divisor of {in_channels}"
@@ -180,7 +181,7 @@ class Transformer(BlockStack):
         ratio: float = 4,
         dropout: float = 0.0,
     ) -> None:
-        causal = check_size("patch_size", patch_size) == 1 if causal is None else causal
+        causal = check_count(patch_size, "patch_size") == 1 if causal is None else causal
         if causal and patch_size > 1:
             raise GraphError(
                 "causal",

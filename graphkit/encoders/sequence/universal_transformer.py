@@ -29,9 +29,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.cache import keep_last
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import UnknownNameError
 from graphkit.nn.attention import MultiHeadAttention, see_something
@@ -120,8 +121,8 @@ class UniversalTransformer(SequenceEncoder):
         d = self.out_channels
         self.causal = causal
         self.state_is_constant = not causal
-        self.max_steps = check_size("max_steps", max_steps)
-        self.random_start = check_size("random_start", random_start, at_least=0)
+        self.max_steps = check_count(max_steps, "max_steps")
+        self.random_start = check_count(random_start, "random_start", at_least=0)
         self.act, self.epsilon, self.pre_norm = act, epsilon, pre_norm
         self.lin_in = nn.Linear(in_channels, d) if in_channels != d else nn.Identity()
         self.attention = MultiHeadAttention(d, heads, dropout)

@@ -22,9 +22,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_count
 from graphkit.encoders.sequence.cache import keep_last
 from graphkit.encoders.sequence.masks import compact, spread
-from graphkit.encoders.sequence.protocol import SequenceEncoder, check_size
+from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.nn.attention import (
@@ -96,16 +97,16 @@ class URPETransformer(SequenceEncoder):
         super().__init__(in_channels, out_channels)
         d = self.out_channels
         self.causal = causal
-        self.window = None if window is None else check_size("window", window)
+        self.window = None if window is None else check_count(window, "window")
         self.state_is_constant = causal and window is not None
         if self.state_is_constant:
             self.forms = frozenset({"parallel", "recurrent"})
-        self.max_length = check_size("max_length", max_length)
+        self.max_length = check_count(max_length, "max_length")
         if buckets is not None and (buckets < 4 or buckets % 4):
             raise GraphError("buckets", "a multiple of 4 is needed", got=buckets)
         self.buckets, self.factor, self.pre_norm = buckets, factor, pre_norm
         self.lin_in = nn.Linear(in_channels, d) if in_channels != d else nn.Identity()
-        self.num_layers, self.heads = check_size("num_layers", num_layers), heads
+        self.num_layers, self.heads = check_count(num_layers, "num_layers"), heads
         self.attention = nn.ModuleList(
             MultiHeadAttention(d, heads, dropout) for _ in range(num_layers)
         )

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.signal_schema import Readings
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["GAPS", "Cadence", "Stretches"]
 
@@ -117,8 +118,7 @@ class Cadence:
                 ``gaps="missing"``.
             UnknownNameError: No such ``gaps``.
         """
-        if gaps not in GAPS:
-            raise UnknownNameError("gaps", gaps, GAPS)
+        check_choice(gaps, "gaps", GAPS)
         t = readings.t
         if not len(t):
             return Stretches([], True, 0)

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_choice, check_count
 from graphkit.data.labels import Labels
 from graphkit.data.schema import EventSchema
 from graphkit.engine.predictor.event_state import EventState
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.ranked import as_list
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["EventPredictor"]
 
@@ -83,17 +83,9 @@ class EventPredictor(Predictor):
 
     def _node_ids(self, nodes: Any, side: str) -> Tensor:
         """Ids of labels in one id space; of all nodes if ``None``."""
-        if side not in ("src", "dst"):
-            raise UnknownNameError("side", side, ("src", "dst"))
+        check_choice(side, "side", ("src", "dst"))
         if nodes is None:
             return torch.arange(len(self._state.labels))
-        if isinstance(nodes, pd.DataFrame):
-            raise GraphError(
-                "nodes",
-                "a table is given",
-                expected="labels of nodes",
-                fix="Pass its index, or its column of labels.",
-            )
         return torch.from_numpy(
             self._state.labels.ids(as_list(nodes), "nodes", side=int(side == "dst"))
         )

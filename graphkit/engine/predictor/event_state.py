@@ -92,10 +92,10 @@ class EventState:
     ) -> EventTable:
         """Read events and make room for their new nodes; all or nothing."""
         known = len(self.labels)
-        events = self.schema.read(
-            table, labels=self.labels, admit=True, need=need, time=time, time_unit=time_unit
-        )
         try:
+            events = self.schema.read(
+                table, labels=self.labels, admit=True, need=need, time=time, time_unit=time_unit
+            )
             self._check_kinds(events.new)
             self._accept(events, known, nodes)
         except BaseException:

@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_choice, check_count
 from graphkit.data.signal_schema import Readings, SignalSchema
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
 
@@ -135,8 +135,7 @@ class ForecastPredictor(Predictor):
             GraphError: A sensor or channel is missing or not known, readings are not numbers, times
                 do not fit the clock, or rows are late or missing. Nothing is appended then.
         """
-        if late not in _LATE:
-            raise UnknownNameError("late", late, _LATE)
+        check_choice(late, "late", _LATE)
         readings = self._reader.readings(table, time_unit)
         recording = getattr(table, "signal_recording", None)
         recording = (

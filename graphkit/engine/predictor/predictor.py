@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit import recipe
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_count
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.model_name import model_name
 from graphkit.engine.predictor.event_state import device_of

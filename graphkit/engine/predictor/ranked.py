@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -97,7 +97,19 @@ def with_new_ids(known: Tensor, ids: Tensor) -> Tensor:
 
 
 def as_list(values: Any) -> list[Any]:
-    """One label, or several, as a list."""
+    """One label, or several, as a list.
+
+    Raises:
+        GraphError: A table is given.
+    """
+    if isinstance(values, (pd.DataFrame, Mapping)):
+        raise GraphError(
+            "nodes",
+            "a table is given",
+            expected="labels of nodes",
+            got=type(values).__name__,
+            fix="Pass its index, or its column of labels.",
+        )
     if isinstance(values, (str, bytes, tuple)) or not hasattr(values, "__iter__"):
         return [values]
     return values.tolist() if hasattr(values, "tolist") else list(values)

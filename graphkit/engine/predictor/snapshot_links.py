@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data.inputs import check_count
+from graphkit.checks import check_count
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.predictor.ranked import best, check_names, ranked_table
 from graphkit.engine.predictor.steps import StepPredictor

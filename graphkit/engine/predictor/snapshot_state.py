@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.labels import Labels
 from graphkit.data.node_schema import NodeSchema
@@ -18,7 +19,7 @@ from graphkit.data.source_table import SourceTable
 from graphkit.engine.predictor.closed_steps import Steps
 from graphkit.engine.predictor.event_state import EventState
 from graphkit.engine.predictor.observed_pairs import ObservedPairs
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = ["OpenStep", "SnapshotState"]
 
@@ -128,8 +129,7 @@ class SnapshotState(EventState):
 
     def in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
         """bool, one per row: the events that are not of a closed step."""
-        if late not in _LATE:
-            raise UnknownNameError("late", late, _LATE)
+        check_choice(late, "late", _LATE)
         if not len(source):
             return np.ones(0, dtype=bool)
         problem = f"an event lies before step {self.steps.number}, in one that is closed"

@@ -14,7 +14,7 @@ from graphkit.data.schema import EventTable
 from graphkit.data.source_table import SourceTable
 from graphkit.engine.predictor.event_predictor import EventPredictor
 from graphkit.engine.predictor.observed import Observed
-from graphkit.engine.predictor.ranked import as_list, best, check_names, ranked_table
+from graphkit.engine.predictor.ranked import best, check_names, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError
 from graphkit.nn.caching.unchanged import tensors_unchanged
@@ -110,16 +110,19 @@ class StreamPredictor(EventPredictor):
         if against is None:
             return torch.empty(int(kept.sum()), 0, dtype=torch.int64)
         rows = against.to_numpy() if isinstance(against, pd.DataFrame) else against
-        shape = np.shape(rows)
-        if len(shape) != 2 or shape[0] != len(kept):
+        listed = [list(row) for row in rows] if _nested(rows) else []
+        sizes = {len(row) for row in listed}
+        if len(listed) != len(kept) or len(sizes) > 1:
             raise GraphError(
                 "against",
-                "not labels of destinations for each row",
-                expected=f"[{len(kept)}, C]",
-                got=list(shape),
+                "not the same number of labels for each row",
+                expected=f"labels of destinations, [{len(kept)}, C]",
+                got=f"rows of {' or '.join(map(str, sorted(sizes)))} labels"
+                if len(sizes) > 1
+                else list(np.shape(rows)),
             )
-        flat = [label for row in rows for label in as_list(row)]
-        ids = self._state.labels.ids(flat, "against", side=1).reshape(shape)
+        flat = [label for row in listed for label in row]
+        ids = self._state.labels.ids(flat, "against", side=1).reshape(len(listed), -1)
         return torch.from_numpy(ids[kept])
 
     def _score_pairs(self, events: EventTable, others: Tensor) -> Tensor:
@@ -266,3 +269,10 @@ class StreamPredictor(EventPredictor):
             return torch.cat(parts)
 
         return self._embedded(nodes, side, in_parts)
+
+
+def _nested(rows: Any) -> bool:
+    """Whether it is a list of lists, or an array of two dimensions."""
+    if isinstance(rows, str) or not hasattr(rows, "__iter__"):
+        return False
+    return all(hasattr(row, "__iter__") and not isinstance(row, (str, bytes)) for row in rows)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.data import EventBatch, TemporalGraph
 from graphkit.data.labels import Labels
 from graphkit.data.node_schema import NodeSchema
@@ -18,7 +19,6 @@ from graphkit.data.source_table import SourceTable
 from graphkit.engine.passes import replay
 from graphkit.engine.predictor.event_state import EventState, device_of
 from graphkit.engine.predictor.observed_pairs import ObservedPairs
-from graphkit.errors import UnknownNameError
 
 __all__ = ["StreamState"]
 
@@ -97,8 +97,7 @@ class StreamState(EventState):
     # ---------------------------------------------------------------- later events
     def in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
         """bool, one per row: the events that are to be observed."""
-        if late not in _LATE:
-            raise UnknownNameError("late", late, _LATE)
+        check_choice(late, "late", _LATE)
         if self.now is None or self.schema.t is None or not len(source):
             return np.ones(len(source), dtype=bool)
         accepts = getattr(self.model, "accepts_late", False)

@@ -33,7 +33,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.nn.norm.channel_norm import ChannelNorm
 from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.ops.channel_conv import channel_conv, shared_conv
@@ -108,8 +109,7 @@ class EEGNet(nn.Module):
         norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        if activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", activation, _ACTIVATIONS)
+        check_choice(activation, "activation", _ACTIVATIONS)
         self.pool, self.activation = tuple(pool), activation
         left = history // self.pool[0] // self.pool[1]
         if left < 1:
@@ -142,8 +142,7 @@ class EEGNet(nn.Module):
             variant: A name out of :data:`VARIANTS`.
             settings: Of the class; they go before the variant's.
         """
-        if variant not in VARIANTS:
-            raise UnknownNameError("variant", variant, VARIANTS)
+        check_choice(variant, "variant", VARIANTS)
         if task.in_channels != 1:
             raise GraphError(
                 "x", "EEGNet reads one number per electrode and step", got=task.in_channels

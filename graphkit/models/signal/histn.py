@@ -60,7 +60,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.nn.dropout import SeededDropout
 from graphkit.nn.norm.channel_norm import ChannelNorm
 from graphkit.nn.norm.max_norm import MaxNorm
@@ -122,8 +123,7 @@ class HiSTN(nn.Module):
         norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
-        if max_norm not in ("vector", "entry"):
-            raise UnknownNameError("max_norm", max_norm, ("vector", "entry"))
+        check_choice(max_norm, "max_norm", ("vector", "entry"))
         for name, value in (
             ("out_channels", out_channels),
             ("num_filters", num_filters),

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.nn.signal import TrainingSignal
 from graphkit.registry import register
 
@@ -55,8 +56,7 @@ class HistoricalAverage(nn.Module):
         period: str = "day",
     ) -> None:
         super().__init__()
-        if period not in _PERIODS:
-            raise UnknownNameError("period", period, _PERIODS)
+        check_choice(period, "period", _PERIODS)
         needed = {"day": ["time_of_day"], "week": ["time_of_day", "day_of_week"], "none": []}[
             period
         ]

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.norm.frame_norm import FrameNorm
 from graphkit.nn.signal.pooling import masked_mean
 from graphkit.nn.signal.skeleton import SkeletonFeatures
@@ -79,8 +80,7 @@ class SequenceClassifier(nn.Module):
         encoder_settings: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if features not in _FEATURES:
-            raise UnknownNameError("features", features, _FEATURES)
+        check_choice(features, "features", _FEATURES)
         self.num_nodes, self.in_channels, self.dropout = num_nodes, in_channels, dropout
         self.features = SkeletonFeatures(num_nodes, in_channels) if features == "skeleton" else None
         width = num_nodes * in_channels if self.features is None else self.features.out_channels

@@ -39,6 +39,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
 from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
@@ -170,8 +171,7 @@ class STLINK(nn.Module):
         keep_positions: bool | None = None,
     ) -> None:
         super().__init__()
-        if layout not in _LAYOUTS:
-            raise UnknownNameError("layout", layout, _LAYOUTS)
+        check_choice(layout, "layout", _LAYOUTS)
         if residual not in (True, False, "linear"):
             raise UnknownNameError("residual", residual, ("True", "False", "linear"))
         patches = -(-history // patch)
@@ -265,8 +265,7 @@ class STLINK(nn.Module):
         Raises:
             UnknownNameError: No such phase.
         """
-        if phase not in _PHASES:
-            raise UnknownNameError("phase", phase, _PHASES)
+        check_choice(phase, "phase", _PHASES)
         seen = task.training_signal()
         nodes = task.num_nodes
         if settings.get("space", True):

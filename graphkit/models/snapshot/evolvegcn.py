@@ -41,6 +41,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.snapshot import (
     CELLS,
@@ -78,8 +79,7 @@ class _EvolveGCN(nn.Module):
         flow: str = FLOWS[0],
     ) -> None:
         super().__init__()
-        if activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", activation, _ACTIVATIONS)
+        check_choice(activation, "activation", _ACTIVATIONS)
         if num_layers < 1:
             raise GraphError("num_layers", "no layer is left", expected=">= 1", got=num_layers)
         self.in_channels, self.out_channels = in_channels, hidden_channels
@@ -150,8 +150,7 @@ def _named_cell(cell: Any, options: dict[str, Any] | None) -> Any:
 
 
 def _check(snapshots: Sequence[Any], outputs: str) -> None:
-    if outputs not in ("last", "all"):
-        raise UnknownNameError("outputs", outputs, ("last", "all"))
+    check_choice(outputs, "outputs", ("last", "all"))
     if not len(snapshots):
         raise GraphError("snapshots", "there is none", expected="at least one snapshot")
 

@@ -30,7 +30,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice, check_share
+from graphkit.errors import GraphError
 from graphkit.nn.stream import EventColumns, NodeTables, StreamClock, check_node_ids, check_pairs
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.pair_table import PairTable
@@ -80,15 +81,9 @@ class EdgeBank(NodeTables):
         time_dtype: torch.dtype = torch.int64,
     ) -> None:
         super().__init__(num_nodes)
-        if memory not in _MEMORIES:
-            raise UnknownNameError("memory", memory, _MEMORIES)
-        if not 0 < window_fraction <= 1:
-            raise GraphError(
-                "window_fraction",
-                "the window is a share of the events so far",
-                expected="0 < window_fraction <= 1",
-                got=window_fraction,
-            )
+        check_choice(memory, "memory", _MEMORIES)
+        problem = "the window is a share of the events so far"
+        check_share(window_fraction, "window_fraction", problem, zero=False, one=True)
         if window is not None and window <= 0:
             raise GraphError("window", "the window is empty", expected="> 0", got=window)
         if min_repeats < 1:

@@ -62,8 +62,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphkit.checks import check_choice
 from graphkit.encoders.sequence import BlockStack, FeedForward, SequenceEncoder
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
@@ -169,10 +170,8 @@ class HistoryLinkPredictor(NodeTables):
     ) -> None:
         super().__init__(num_nodes)
         refuse_feature_table(edge_attr)
-        if pairing not in _PAIRINGS:
-            raise UnknownNameError("pairing", pairing, _PAIRINGS)
-        if pool not in _POOLS:
-            raise UnknownNameError("pool", pool, _POOLS)
+        check_choice(pairing, "pairing", _PAIRINGS)
+        check_choice(pool, "pool", _POOLS)
         for name, value, least in (
             ("length", length, 2),
             ("hidden_channels", hidden_channels, 1),

@@ -21,7 +21,8 @@ For a query (u, v):
 events (negatives are never written).
 
 **Time.** The authors give the GRUs the absolute time of an event, and never use the time of the
-query (``clock="absolute"``). ``clock="time"`` gives them the age of the event in seconds, and
+query (``clock="absolute"``: one encoder for both GRUs, and time 0 for a node without an event, as
+in their code). ``clock="time"`` gives them the age of the event in seconds, and
 ``clock="events"`` (default) the number of events of the stream since then. Activity in a network
 rises and falls; an age in events keeps its meaning when it does, an age in seconds does not. The
 readouts that use ages count them in events, except with ``clock="time"``. docs/design.md gives the
@@ -61,13 +62,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice, check_count, check_share
+from graphkit.errors import GraphError
 from graphkit.nn.caching.unchanged import unchanged_block
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
     NodeTables,
     StreamClock,
+    TimeEncoder,
     check_node_ids,
     check_pairs,
     feature_width,
@@ -184,20 +187,16 @@ class NAT(NodeTables):
     ) -> None:
         super().__init__(num_nodes)
         refuse_feature_table(edge_attr)
-        if clock not in _CLOCKS:
-            raise UnknownNameError("clock", clock, _CLOCKS)
-        if readout not in _READOUTS:
-            raise UnknownNameError("readout", readout, _READOUTS)
+        check_choice(clock, "clock", _CLOCKS)
+        check_choice(readout, "readout", _READOUTS)
         for name, size in {
             "neighbor_channels": neighbor_channels,
             "self_channels": self_channels,
             "time_channels": time_channels,
             "hidden_channels": hidden_channels,
         }.items():
-            if size < 1:
-                raise GraphError(name, "is too small", expected=">= 1", got=size)
-        if not 0 <= dropout < 1:
-            raise GraphError("dropout", "is a chance", expected="0 <= dropout < 1", got=dropout)
+            check_count(size, name)
+        check_share(dropout, "dropout")
         if not tick > 0:
             raise GraphError("tick", "is a span of time", expected="> 0", got=tick)
         self.clock, self.tick, self.edge_dim = clock, float(tick), edge_dim
@@ -222,6 +221,7 @@ class NAT(NodeTables):
         node_channels = self.add_node_features(x)
         feature_channels = min(node_channels, neighbor_channels)
         num_ages = 0 if clock == "absolute" else self.num_groups
+        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
         self.neighbor_cell = TimedGRU(
             self_channels, edge_dim, time_channels, neighbor_channels, num_ages
         )
@@ -367,8 +367,8 @@ class NAT(NodeTables):
                 src_row, dst_row = row[:size], row[size::stride].contiguous()
                 if (
                     (reading.now is None or torch.equal(reading.now[:size], batch.t))
-                    and torch.equal(node[src_row], batch.src)
-                    and torch.equal(node[dst_row], batch.dst)
+                    and torch.equal(node.index_select(0, src_row), batch.src)
+                    and torch.equal(node.index_select(0, dst_row), batch.dst)
                 ):
                     return src_row, dst_row, reading
         reading = self._read(torch.cat([batch.src, batch.dst]), lambda: batch.t.repeat(2))
@@ -386,13 +386,14 @@ class NAT(NodeTables):
     # ---------------------------------------------------------------- read
     def _read(self, nodes: Tensor, now: Callable[[], Tensor]) -> _Reading:
         """The caches of ``nodes [Q]``; ``now`` gives the times ``[Q]``, where they matter."""
-        check_node_ids(nodes, self.num_nodes)  # compiled loops would read whatever is there
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
+            check_node_ids(nodes, self.num_nodes)
             row_of = torch.arange(nodes.numel(), device=nodes.device)
             return self._read_dense(nodes, row_of, now())
         # What a node's cache says does not depend on the query: read every node once.
         node, row_of = torch.unique(nodes, return_inverse=True)
+        check_node_ids(node[:: max(1, len(node) - 1)], self.num_nodes)  # node is sorted
         listed = (
             self.clock == "events"
             and not isinstance(self.readout, AttentionReadout)
@@ -422,8 +423,10 @@ class NAT(NodeTables):
         count = None if cache.count is None else cache.count.index_select(0, node)
         activity = cache.activity.index_select(0, node)
         rows = CacheRows(node, key, stamp, None, partner, None, count, activity)
-        events = (stamp.view(-1).index_select(0, cell) >> 1, None)
-        entry = self._apply_events(entry_key, entry_group, state, None, *events)
+        entry_stamp = None
+        if self.features is not None:
+            entry_stamp = stamp.view(-1).index_select(0, cell)
+        entry = self._apply_events(entry_key, entry_group, state, None, entry_stamp, None)
         owner = torch.div(cell, width, rounding_mode="floor").expand(channels, -1)
         return _Reading(
             rows=rows,
@@ -456,7 +459,7 @@ class NAT(NodeTables):
             group[:, pending].reshape(-1),
             stored[:, :, pending].reshape(channels, -1),
             valid[:, pending].reshape(-1),
-            rows.stamp[:, pending].reshape(-1) >> 1,
+            rows.stamp[:, pending].reshape(-1),
             None if rows.time is None else rows.time[:, pending].reshape(-1),
         ).view(channels, node.numel(), pending.stop)
         if vector.shape[2] < width:
@@ -481,12 +484,12 @@ class NAT(NodeTables):
         group: Tensor,
         state: Tensor,
         valid: Tensor | None,
-        event: Tensor,
+        stamp: Tensor | None,
         time: Tensor | None,
     ) -> Tensor:
         """``[F, E]``: the GRU step on entries with a pending event."""
         return self.neighbor_cell.look_up(
-            self.self_vector, key, group, state, valid, self._features(event), time
+            self.self_vector, key, group, state, valid, self._features(stamp), self._encoded(time)
         )
 
     def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
@@ -496,12 +499,16 @@ class NAT(NodeTables):
         partner = self.self_vector.index_select(0, rows.partner.clamp(min=0)) * known.unsqueeze(1)
         age = torch.where(known, group, self.num_groups)
         time = None if rows.time is None else rows.time[:, 0]
-        feature = self._features(rows.stamp[:, 0] >> 1)
-        return self.self_cell(partner, age, state, known, feature, time).t()
+        feature = self._features(rows.stamp[:, 0])
+        return self.self_cell(partner, age, state, known, feature, self._encoded(time)).t()
 
-    def _features(self, event: Tensor) -> Tensor | None:
-        """``[E, D_e]``, features of events by number."""
-        return None if self.features is None else self.features(event)
+    def _features(self, stamp: Tensor | None) -> Tensor | None:
+        """``[E, D_e]``, features of the events that the stamps name, where the model reads some."""
+        return None if self.features is None else self.features(stamp >> 1)
+
+    def _encoded(self, time: Tensor | None) -> Tensor | None:
+        """``[E, T]``, encodings of absolute times, one encoder for both GRUs."""
+        return None if self.time_encoder is None else self.time_encoder(time)
 
     def _referred(self) -> Tensor:
         """Numbers of the events whose features may still be read."""

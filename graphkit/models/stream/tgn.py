@@ -52,7 +52,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import TransformerConv
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
@@ -140,12 +141,9 @@ class TGN(NodeTables):
     ) -> None:
         super().__init__(num_nodes)
         refuse_feature_table(edge_attr)
-        if aggregator not in _AGGREGATORS:
-            raise UnknownNameError("aggregator", aggregator, _AGGREGATORS)
-        if memory_cell not in _CELLS:
-            raise UnknownNameError("memory_cell", memory_cell, _CELLS)
-        if time_gap not in _GAPS:
-            raise UnknownNameError("time_gap", time_gap, _GAPS)
+        check_choice(aggregator, "aggregator", _AGGREGATORS)
+        check_choice(memory_cell, "memory_cell", _CELLS)
+        check_choice(time_gap, "time_gap", _GAPS)
         if embedding_channels % heads:
             raise GraphError(
                 "embedding_channels",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 from graphkit.nn.decoder.decoder import Decoder
 
 __all__ = ["FREEZING", "FreezeReport", "freeze", "freeze_report"]
@@ -61,8 +61,7 @@ def freeze(decoder: Decoder, how: str, num_trained: int) -> None:
     Raises:
         UnknownNameError: No such way.
     """
-    if how not in FREEZING:
-        raise UnknownNameError("freezing", how, FREEZING)
+    check_choice(how, "freezing", FREEZING)
     depth = len(decoder.layers)
     for index, layer in enumerate(decoder.layers):
         learns = how == "none" or (how == "partial" and index >= depth - num_trained)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 from graphkit.nn.decoder.backbone import Backbone
 from graphkit.nn.decoder.pretrained import transformers_backbone
 from graphkit.nn.decoder.tiny import tiny_backbone
@@ -35,6 +35,5 @@ def make_backbone(backbone: str | Backbone, **settings: Any) -> Backbone:
     """
     if isinstance(backbone, Backbone):
         return backbone
-    if backbone not in BACKBONES:
-        raise UnknownNameError("backbone", backbone, BACKBONES)
+    check_choice(backbone, "backbone", BACKBONES)
     return BACKBONES[backbone](**settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError
+from graphkit.checks import check_share
 from graphkit.nn.dropout.fast import fast_dropout
 from graphkit.ops.random_mask import keep_scale, random_mask
 
@@ -25,9 +25,7 @@ class SeededDropout(nn.Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise GraphError("dropout", "not a probability", expected="0 <= p < 1", got=p)
-        self.p = float(p)
+        self.p = check_share(p, "dropout", "not a probability")
         self.generators: list[torch.Generator] | None = None
 
     def forward(self, x: Tensor) -> Tensor:

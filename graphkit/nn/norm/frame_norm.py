@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 
 __all__ = ["FrameNorm"]
 
@@ -32,8 +32,7 @@ class FrameNorm(nn.Module):
         self, channels: int, kind: str = "batch", *, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
         super().__init__()
-        if kind not in _NORMS:
-            raise UnknownNameError("norm", kind, _NORMS)
+        check_choice(kind, "norm", _NORMS)
         self.kind, self.eps = kind, eps
         self.batch = nn.BatchNorm1d(channels, eps, momentum) if kind == "batch" else None
         if kind == "row":

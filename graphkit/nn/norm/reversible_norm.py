@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = ["Level", "ReversibleInstanceNorm"]
 
@@ -65,8 +66,7 @@ class ReversibleInstanceNorm(nn.Module):
         momentum: float = 0.1,
     ) -> None:
         super().__init__()
-        if statistics not in _STATISTICS:
-            raise UnknownNameError("statistics", statistics, _STATISTICS)
+        check_choice(statistics, "statistics", _STATISTICS)
         self.num_channels, self.statistics = num_channels, statistics
         self.eps = eps
         self.gamma = nn.Parameter(torch.ones(num_channels)) if affine else None

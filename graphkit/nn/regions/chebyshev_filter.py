@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 
 __all__ = ["ChebyshevFilter", "scaled_laplacian"]
 
@@ -75,8 +76,7 @@ class ChebyshevFilter(nn.Module):
         init: str = "glorot",
     ) -> None:
         super().__init__()
-        if init not in ("glorot", "identity"):
-            raise UnknownNameError("init", init, ("glorot", "identity"))
+        check_choice(init, "init", ("glorot", "identity"))
         graphs = [adjacency] if isinstance(adjacency, Tensor) else list(adjacency)
         orders = [K] * len(graphs) if isinstance(K, int) else list(K)
         if partition is None:

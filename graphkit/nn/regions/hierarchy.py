@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_choice
 from graphkit.electrodes import DREAMER_ELECTRODES, clean_name, electrode_place, electrode_positions
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.registry import register
@@ -125,8 +126,7 @@ class RegionHierarchy:
         Raises:
             UnknownNameError: Another name.
         """
-        if partition not in PARTITIONS:
-            raise UnknownNameError("partition", partition, PARTITIONS)
+        check_choice(partition, "partition", PARTITIONS)
         regions, edges, hops, super_edges, super_hops, names = PARTITIONS[partition]
         bounds = [0]
         for size in regions:

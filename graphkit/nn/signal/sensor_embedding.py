@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 
 __all__ = ["SensorEmbedding"]
 
@@ -58,8 +58,7 @@ class SensorEmbedding(nn.Module):
         week: str = "day",
     ) -> None:
         super().__init__()
-        if week not in _WEEK:
-            raise UnknownNameError("week", week, _WEEK)
+        check_choice(week, "week", _WEEK)
         width = out_channels if embedding_channels is None else embedding_channels
         self.names, self.slots_per_day = tuple(covariate_names), slots_per_day
         self.value = nn.Linear(in_channels, width)

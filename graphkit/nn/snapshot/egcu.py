@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 from graphkit.nn.snapshot.column_cell import ColumnCell
 from graphkit.nn.snapshot.columns import uniform_by_columns
 from graphkit.nn.snapshot.matrix_gru import MatrixGRU
@@ -128,8 +128,7 @@ def make_cell(cell: Any, rows: int, columns: int) -> nn.Module:
         UnknownNameError: No cell of that name.
     """
     if isinstance(cell, str):
-        if cell not in CELLS:
-            raise UnknownNameError("cell", cell, CELLS)
+        check_choice(cell, "cell", CELLS)
         return CELLS[cell](rows, columns)
     made = copy.deepcopy(cell) if isinstance(cell, nn.Module) else cell(rows, columns)
     return made if hasattr(made, "start") else ColumnCell(made, rows, columns)

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.checks import check_choice
+from graphkit.errors import GraphError
 from graphkit.ops.csr import CSR
 from graphkit.ops.csr_matmul import csr_matmul
 from graphkit.ops.edges import check_edges
@@ -288,8 +289,7 @@ def check_flow(flow: str) -> str:
     Raises:
         UnknownNameError: It is not.
     """
-    if flow not in FLOWS:
-        raise UnknownNameError("flow", flow, FLOWS)
+    check_choice(flow, "flow", FLOWS)
     return flow
 
 

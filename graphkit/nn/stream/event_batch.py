@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,20 +52,21 @@ class EventColumns:
         """
         src, dst, t, event_id = batch.src, batch.dst, batch.t, getattr(batch, "event_id", None)
         given = (src, dst, t) if event_id is None else (src, dst, t, event_id)
-        if src.dim() != 1 or any(column.shape != src.shape for column in given):
+        shape = src.shape
+        if len(shape) != 1 or any([column.shape != shape for column in given]):
             raise GraphError(
                 "batch",
                 "the columns do not belong together",
                 expected="src, dst, t (and event_id) of one shape [B]",
                 got=", ".join(str(list(column.shape)) for column in given),
             )
-        columns = [src.to(torch.int64), dst.to(torch.int64), t]
-        if edge_dim:
-            columns.append(_features(batch, src.shape[0], edge_dim))
+        edge_attr = _features(batch, shape[0], edge_dim) if edge_dim else None
+        src, dst = _as_ids(src), _as_ids(dst)
         if not _known_in_order(t, event_id):
             order = _order(t, event_id)
-            columns = [column[order] for column in columns]
-        return cls(*columns, *([] if edge_dim else [None]), given)
+            src, dst, t = src[order], dst[order], t[order]
+            edge_attr = None if edge_attr is None else edge_attr[order]
+        return cls(src, dst, t, edge_attr, given)
 
     def __len__(self) -> int:
         return self.src.shape[0]
@@ -75,8 +77,15 @@ def _known_in_order(t: Tensor, event_id: Tensor | None) -> bool:
     would have to wait for the answer."""
     if t.device.type != "cpu":
         return False
-    columns = (t.numpy(),) if event_id is None else (t.numpy(), event_id.numpy())
-    return not any((column[1:] < column[:-1]).any() for column in columns)
+    return _rises(t.numpy()) and (event_id is None or _rises(event_id.numpy()))
+
+
+def _rises(column: np.ndarray) -> bool:
+    return np.count_nonzero(column[1:] < column[:-1]) == 0
+
+
+def _as_ids(column: Tensor) -> Tensor:
+    return column if column.dtype == torch.int64 else column.to(torch.int64)
 
 
 def _order(t: Tensor, event_id: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 from graphkit.nn.caching.tensor_cache import TensorCache
 from graphkit.nn.stream.event_batch import EventColumns
 from graphkit.nn.stream.event_records import EventRecords, grouped_records
@@ -81,8 +81,7 @@ class EventHistory(nn.Module):
         time_dtype: torch.dtype = torch.int64,
     ) -> None:
         super().__init__()
-        if clock not in _CLOCKS:
-            raise UnknownNameError("clock", clock, _CLOCKS)
+        check_choice(clock, "clock", _CLOCKS)
         self.by_time = clock == "time"
         self.recent = RecentNeighbors(num_nodes, size, time_dtype, keep_direction=True)
         self.stream_clock = StreamClock(time_dtype)

@@ -55,7 +55,7 @@ def pack_time(t: Tensor, dtype: torch.dtype) -> Tensor:
             got=t.dtype,
             fix="Make it with time_dtype=torch.float64, or with from_graph on this stream.",
         )
-    return t.to(torch.int64)
+    return t if t.dtype == torch.int64 else t.to(torch.int64)
 
 
 def unpack_time(bits: Tensor, dtype: torch.dtype) -> Tensor:

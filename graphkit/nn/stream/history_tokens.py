@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphkit.errors import UnknownNameError
+from graphkit.checks import check_choice
 from graphkit.nn.stream.event_history import HistoryRows
 from graphkit.nn.stream.time_encoding import TimeEncoder, num_buckets, recency_bucket
 from graphkit.ops.joint_bag import sparse_bag
@@ -58,8 +58,7 @@ class HistoryTokens(nn.Module):
         pairs: bool = True,
     ) -> None:
         super().__init__()
-        if ages not in _AGES:
-            raise UnknownNameError("ages", ages, _AGES)
+        check_choice(ages, "ages", _AGES)
         self.channels, self.tick, self.max_count = channels, tick, max_count
         self.num_ages = num_buckets() if ages == "buckets" else 1
         # Ages of received and of sent events, the node itself, counts.

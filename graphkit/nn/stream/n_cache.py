@@ -52,6 +52,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphkit.checks import check_share
 from graphkit.errors import GraphError
 from graphkit.nn.stream.node_tables import NodeTables
 from graphkit.nn.stream.table_rows import grow_rows
@@ -139,14 +140,13 @@ class NCache(NodeTables):
                 expected="1..128 for hop 1, 0..128 for hop 2",
                 got=tuple(num_slots),
             )
-        if not 0 <= replace_prob <= 1:
-            raise GraphError("replace_prob", "not a probability", expected="0..1", got=replace_prob)
+        replace_prob = check_share(replace_prob, "replace_prob", "not a probability", one=True)
         if time_dtype not in (torch.int64, torch.float64):
             raise GraphError(
                 "time_dtype", "times would lose digits", expected="int64 or float64", got=time_dtype
             )
         self.channels, self.num_slots = channels, (m1, m2)
-        self.replace_prob, self.allow_self, self.seed = float(replace_prob), allow_self, int(seed)
+        self.replace_prob, self.allow_self, self.seed = replace_prob, allow_self, int(seed)
         width = 1 + m1 + m2
         self.register_buffer("time", None)
         self.register_buffer("count", None)

@@ -55,7 +55,6 @@ class StreamClock(nn.Module):
         t = self.now if t is None else torch.as_tensor(t, device=nodes.device)
         return t.expand(nodes.shape)
 
-    @torch.no_grad()
     def number(self, events: EventColumns) -> Tensor:
         """int64 ``[B]``, the numbers of the events that are to be observed next; writes nothing.
 
@@ -64,10 +63,15 @@ class StreamClock(nn.Module):
                 as a GPU would have to be waited for), or float times reach a model for integer
                 times.
         """
-        first = unpack_time(pack_time(events.t[:1], self.time_dtype), self.time_dtype)
-        if len(events) and not self.accepts_late and first.device.type == "cpu":
-            first, latest = first.item(), self.now.item()
-            if first < latest and self.num_events > 0:
+        t, size = events.t, len(events)
+        first = pack_time(t[:1], self.time_dtype)
+        if first.device.type != "cpu":
+            return torch.arange(size, device=first.device) + self.num_events
+        count = self.num_events.item()
+        if size and count and not self.accepts_late:
+            first = unpack_time(first, self.time_dtype).item()
+            latest = self.now.item()
+            if first < latest:
                 raise GraphError(
                     "t",
                     "an event is earlier than the latest one observed",
@@ -76,9 +80,8 @@ class StreamClock(nn.Module):
                     fix="Observe events in the order of time: sort them, or call reset_state() and "
                     "observe the stream from its beginning.",
                 )
-        return torch.arange(len(events), device=self.num_events.device) + self.num_events
+        return torch.arange(count, count + size)
 
-    @torch.no_grad()
     def advance(self, events: EventColumns) -> None:
         """Counts events that have been observed, at least one."""
         latest = pack_time(events.t[-1], self.time_dtype)

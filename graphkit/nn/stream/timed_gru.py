@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.stream.time_encoding import TimeEncoder, num_buckets
+from graphkit.nn.stream.time_encoding import num_buckets
 from graphkit.ops.gru_gates import gru_gates, gru_lookup
 
 __all__ = ["TimedGRU"]
@@ -15,15 +15,15 @@ class TimedGRU(nn.Module):
     """The update of NAT: a GRU step with the input ``[vector, event features, time]``.
 
     The authors multiply the input with a narrow matrix and then with the GRU's; here the product is
-    learned as one. Every age group has learned gates of its own, and so has "never"; absolute times
-    (``num_ages=0``) are encoded by cosines.
+    learned as one. Every age group has learned gates of its own, and so has "never"; with
+    ``num_ages=0`` the caller gives encodings of the times instead.
 
     Args:
         in_channels: Size of the input vectors, ``S``.
         edge_channels: Size of the event features, may be 0.
-        time_channels: Size of the encoding of absolute times.
+        time_channels: Size of the encodings of times, read with ``num_ages=0`` only.
         channels: Size of the state, ``F``.
-        num_ages: Number of age groups; 0 for absolute times.
+        num_ages: Number of age groups; 0 for encodings of times.
 
     Shapes:
         - **input:** vectors ``[E, S]``, ages int64 ``[E]``, states ``[F, E]``
@@ -47,7 +47,6 @@ class TimedGRU(nn.Module):
         self.age = nn.Parameter(torch.empty(gates, num_ages + 1))
         if edge_channels:
             self.edge_weight = nn.Parameter(torch.empty(gates, edge_channels))
-        self.time_encoder = None if num_ages else TimeEncoder(time_channels)
         if not num_ages:
             self.time_weight = nn.Parameter(torch.empty(gates, time_channels))
         self.reset_parameters()
@@ -57,8 +56,6 @@ class TimedGRU(nn.Module):
         bound = self.state_weight.shape[1] ** -0.5
         for parameter in self.parameters(recurse=False):
             nn.init.uniform_(parameter, -bound, bound)
-        if self.time_encoder is not None:
-            self.time_encoder.reset_parameters()
 
     def forward(
         self,
@@ -75,14 +72,16 @@ class TimedGRU(nn.Module):
             vector: ``[E, S]``.
             age: int64 ``[E]``; ``num_ages`` stands for "never".
             state: ``[F, E]``.
-            known: bool ``[E]``, where there is an event at all.
+            known: bool ``[E]``, where there is an event at all; elsewhere features count as zeros.
             feature: ``[E, D]`` features of the events, if there are any.
-            time: ``[E]`` times of the events, for absolute times.
+            time: ``[E, T]`` encodings of the times of the events, with ``num_ages=0``.
         """
         gates = self.in_weight @ vector.t() + self._by_age().index_select(1, age)
+        if feature is not None:
+            feature = feature * known.unsqueeze(1)
         extra = self._event_gates(feature, time)
         if extra is not None:
-            gates = gates + extra * known
+            gates = gates + extra
         hidden = torch.addmm(self.state_bias.unsqueeze(1), self.state_weight, state)
         return gru_gates(gates, hidden, state)
 
@@ -122,9 +121,9 @@ class TimedGRU(nn.Module):
         return self.age if self.num_ages else self.age.expand(-1, 4 * num_buckets())
 
     def _event_gates(self, feature: Tensor | None, time: Tensor | None) -> Tensor | None:
-        """``[3 F, E]``, what features and absolute times of the events add."""
+        """``[3 F, E]``, what features and encoded times of the events add."""
         gates = None if feature is None else self.edge_weight @ feature.t()
-        if self.time_encoder is not None:
-            by_time = self.time_weight @ self.time_encoder(time).t()
+        if not self.num_ages:
+            by_time = self.time_weight @ time.t()
             gates = by_time if gates is None else gates + by_time
         return gates

@@ -287,7 +287,11 @@ def test_destinations_beside_the_own() -> None:
     other = fitted().score(events.assign(item=103), observe=False)
     assert found.columns[-2:].tolist() == ["score_1", "score_2"]
     np.testing.assert_allclose(found.score_2, other.score, rtol=1e-4, atol=1e-5)
-    for wrong in (against[:3], against[:, 0], "abc"):
+    listed = against.tolist()
+    same = fitted().score(events, observe=True, against=[tuple(row) for row in listed])
+    pd.testing.assert_frame_equal(same, found)
+    ragged = [*listed[:-1], listed[-1][:1]]
+    for wrong in (against[:3], against[:, 0], "abc", ragged, ["ab"] * 20, 7):
         with pytest.raises(GraphError, match="against"):
             fitted().score(events, against=wrong)
 
@@ -362,6 +366,14 @@ def test_features_that_are_not_finite_change_nothing(wrong: float) -> None:
             call(events)
     assert predictor.num_nodes == 22
     predictor.observe(later(5))
+
+
+@pytest.mark.parametrize("call", ["recommend", "embed"])
+def test_a_table_is_no_list_of_labels(call: str) -> None:
+    """Iterating over it would give the names of its columns."""
+    for table in (pd.DataFrame({"user": [1]}), {"user": [1]}):
+        with pytest.raises(GraphError, match=r"a table is given.*its index"):
+            getattr(fitted(), call)(table)
 
 
 def test_nan_is_no_recommendation() -> None:

@@ -296,7 +296,7 @@ class NaiveNAT:
         gates = cell.in_weight @ self.stored(partner)
         if self.m.clock == "absolute":
             gates = gates + cell.age[:, 0]
-            gates = gates + cell.time_weight @ cell.time_encoder(torch.tensor(entry.t))
+            gates = gates + cell.time_weight @ self.m.time_encoder(torch.tensor(entry.t))
         else:
             gates = gates + cell.age[:, self.group(entry, now)]
         if self.edge_attr is not None:
@@ -315,6 +315,8 @@ class NaiveNAT:
         if entry is None:
             never = 0 if self.m.clock == "absolute" else self.m.num_groups
             gates = cell.age[:, never]
+            if self.m.clock == "absolute":  # the authors' code encodes time 0 here
+                gates = gates + cell.time_weight @ self.m.time_encoder(torch.tensor(0))
         else:
             gates = self.gates(cell, self.cache.partner[node], entry, now)
         return gru(cell, gates, self.stored(node))

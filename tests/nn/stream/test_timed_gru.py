@@ -44,16 +44,22 @@ def test_look_up_is_the_step_on_gathered_rows(num_nodes):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in gru.parameters())
 
 
-def test_absolute_times_are_encoded_and_ages_are_not():
-    gru = TimedGRU(7, 0, 3, 4, num_ages=0)
-    vector, state, known = torch.randn(6, 7), torch.randn(4, 6), torch.ones(6, dtype=torch.bool)
-    time = torch.arange(6)
-    ages = torch.zeros(6, dtype=torch.int64)
-    one = gru(vector, ages, state, known, None, time)
-    torch.testing.assert_close(one, gru(vector, ages + num_buckets(), state, known, None, time))
-    assert not torch.allclose(one, gru(vector, ages, state, known, None, time + 1))
-    unknown = gru(vector, ages, state, ~known, None, time)
-    torch.testing.assert_close(unknown, gru(vector, ages, state, ~known, None, time + 1))
+def test_encoded_times_take_the_place_of_ages():
+    gru = TimedGRU(7, 2, 3, 4, num_ages=0)
+    cell = as_cell(gru)
+    vector, state, known = torch.randn(6, 7), torch.randn(4, 6), torch.arange(6) % 2 == 0
+    feature, time = torch.randn(6, 2), torch.randn(6, 3)
+    with torch.no_grad():
+        cell.bias_ih.copy_(gru.age[:, 0])
+        cell.weight_ih = torch.nn.Parameter(
+            torch.cat([gru.in_weight, gru.edge_weight, gru.time_weight], dim=1)
+        )
+    # Without an event the features are zeros, and the time is encoded all the same.
+    expected = cell(torch.cat([vector, feature * known.unsqueeze(1), time], dim=1), state.t())
+    for age in (0, num_buckets()):
+        ages = torch.full((6,), age)
+        out = gru(vector, ages, state, known, feature, time)
+        torch.testing.assert_close(out.t(), expected)
 
 
 def test_a_cache_refuses_a_state_of_another_hash():

@@ -173,7 +173,7 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
     hierarchy = getattr(models[0], "hierarchy", None)
     if hierarchy is None:
         return {}
-    from graphkit.engine.importance import node_importance
+    from graphkit.analysis.importance import node_importance
 
     each = [
         node_importance(m, t, hierarchy.partition, metric="log_likelihood")
@@ -185,7 +185,7 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
 
 def _plot(results: list[Result], graph: TemporalGraph, path: Path) -> Path | None:
     """The regions of the first model that has some, coloured by importance."""
-    from graphkit.engine.scalp_plot import scalp_plot
+    from graphkit.analysis.scalp import scalp_plot
 
     found = [r for r in results if r.curves.get("importance")]
     found = [r for r in found if r.model == found[0].model]

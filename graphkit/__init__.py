@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphkit import renamed as renamed  # finds modules by their old names
 from graphkit.errors import GraphError
 from graphkit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from graphkit import (
+        analysis,
         data,
         datasets,
         encoders,
@@ -76,6 +78,7 @@ __all__ = [
     "list_models",
     "list_tasks",
     # rooms
+    "analysis",
     "data",
     "datasets",
     "encoders",

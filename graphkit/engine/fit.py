@@ -25,7 +25,7 @@ from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.protocols import Task
 
 __all__ = ["fit", "model_name"]

@@ -23,7 +23,7 @@ from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.tasks.answer import Answer
 
 __all__ = ["fit_many"]
@@ -54,7 +54,7 @@ def fit_many(
     with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)``,
     ``keep(rows)`` and, where the models have one, ``auxiliary_loss()`` to ``[r]``;
     :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
-    :class:`graphkit.nn.stacking.Stack` another. A run that has stopped leaves the stack. The
+    :class:`~graphkit.nn.stacking.stack.Stack` another. A run that has stopped leaves the stack. The
     numbers are those of single runs with the same seeds, but for the order in which floating point
     sums are taken. Under ``torchrun`` every process trains all runs.
 

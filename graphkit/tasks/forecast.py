@@ -22,7 +22,7 @@ from graphkit.data.window_splits import TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
-from graphkit.nn.model_inputs import at_least_float32, model_inputs
+from graphkit.nn.inputs.number_types import at_least_float32, model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer

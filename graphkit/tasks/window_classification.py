@@ -18,9 +18,10 @@ from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import BlockSplit
 from graphkit.errors import GraphError, GraphWarning
-from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
-from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
+from graphkit.metrics import classification, ordinal
+from graphkit.nn.inputs.number_types import model_inputs
+from graphkit.nn.losses.earth_mover import earth_mover_loss
+from graphkit.nn.losses.ordinal import ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes
@@ -34,10 +35,10 @@ __all__ = ["WindowClassification"]
 
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
 _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
-    "accuracy": lambda s, y: ordinal.top_k_accuracy(s, y, 1),
-    "balanced_accuracy": ordinal.balanced_accuracy,
-    "f1_weighted": ordinal.weighted_f1,
-    "top2": ordinal.top_k_accuracy,
+    "accuracy": lambda s, y: classification.top_k_accuracy(s, y, 1),
+    "balanced_accuracy": classification.balanced_accuracy,
+    "f1_weighted": classification.weighted_f1,
+    "top2": classification.top_k_accuracy,
     "tri_p": ordinal.tri_p,
     "seq2hr": ordinal.seq2hr,
     "adjacency": ordinal.adjacency_rate,

@@ -24,7 +24,7 @@ from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.testing.number_types import run_in_types
 
 __all__ = ["SEQUENCE_ENCODER_CHECKS", "check_sequence_encoder", "parameter_formula"]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.nn.signal import TrainingSignal
 from graphkit.testing.model_checks import (
     assert_close,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
-from graphkit.nn.model_inputs import model_dtype
+from graphkit.nn.inputs.number_types import model_dtype
 from graphkit.nn.snapshot import as_snapshot, out_degree
 from graphkit.testing.model_checks import assert_close, assert_draws
 from graphkit.testing.number_types import run_in_types

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.testing.model_checks import (
     assert_close,
     check_deepcopy,

@@ -19,7 +19,7 @@ from graphkit import (
 )
 from graphkit.data.recording_splits import RecordingSplit
 from graphkit.errors import GraphWarning
-from graphkit.nn.signal.residual_cnn import FrameNorm
+from graphkit.nn.norm.frame_norm import FrameNorm
 from graphkit.nn.signal.skeleton import SkeletonFeatures
 
 ROWS, N, CLIPS = 64, 6, 12

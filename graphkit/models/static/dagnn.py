@@ -29,8 +29,9 @@ from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 from graphkit.nn.conv import DAGNNConv
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
-from graphkit.nn.static_sizes import static_sizes
+from graphkit.nn.dropout.fast import fast_dropout, relu_dropout
+from graphkit.nn.inputs.graph_sizes import static_sizes
+from graphkit.nn.sparse.linear import SparseLinear, sparse_linear
 from graphkit.ops.propagate import gated_propagation
 from graphkit.registry import register
 

@@ -33,6 +33,9 @@ UNWANTED = [
     "biotite",
     "obonet",
     "matplotlib",
+    "tensorboard",
+    "wandb",
+    "mlflow",
     "numba",
 ]
 

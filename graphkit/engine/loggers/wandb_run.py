@@ -16,7 +16,7 @@ class WandbLogger:
     A resumed training goes on with the same run. The service keeps the first value of a step, so
     that what is logged again after a resume is dropped. With ``mode="offline"`` there is no service
     to ask: each life of the run is a folder of its own, and steps after the last checkpoint are in
-    two of them, with equal values.
+    two of them, with equal values; wandb's own process may be writing for a moment after ``fit``.
 
     Args:
         project: Name of the project.

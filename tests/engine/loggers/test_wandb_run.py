@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def records(data: bytes) -> Iterator[bytes]:
             at += -at % 32768
             continue
         length, kind = struct.unpack_from("<4xHB", data, at)
+        if at + 7 + length > len(data):
+            return  # of a file that is being written
         piece += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):
@@ -38,16 +41,25 @@ def records(data: bytes) -> Iterator[bytes]:
             piece = b""
 
 
-def written(folder: Path) -> list[tuple[str, dict[str, list]]]:
-    """Of each folder of an offline run, by time: its id, and the points by name."""
+def complete(path: Path) -> list:
+    """The records of a file once the last is there: the process that writes it takes its time."""
     from wandb.proto import wandb_internal_pb2
 
+    deadline = time.monotonic() + 120
+    while True:
+        found = [wandb_internal_pb2.Record.FromString(data) for data in records(path.read_bytes())]
+        if any(record.HasField("exit") for record in found):
+            return found
+        assert time.monotonic() < deadline, "the run was never ended"
+        time.sleep(0.05)
+
+
+def written(folder: Path) -> list[tuple[str, dict[str, list]]]:
+    """Of each offline run in a folder its id, and the points by name."""
     found = []
-    for path in sorted(folder.rglob("run-*.wandb"), key=lambda path: path.stat().st_mtime_ns):
+    for path in folder.rglob("run-*.wandb"):
         points, run = {}, None
-        for data in records(path.read_bytes()):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
+        for record in complete(path):
             if record.HasField("run"):
                 run = record.run.run_id
             if record.HasField("history"):
@@ -79,9 +91,11 @@ def test_a_resumed_run_has_the_same_id_and_no_gap(train, tmp_path):
     ((_, whole),) = written(tmp_path / "whole")
     settings = {"checkpoint_dir": tmp_path / "checkpoints", "resume": True}
     with pytest.raises(KeyboardInterrupt):
-        train(logger(tmp_path / "broken"), 12, **settings)
-    train(logger(tmp_path / "broken"), **settings)
-    (first, before), (second, after) = written(tmp_path / "broken")
+        train(logger(tmp_path / "first"), 12, **settings)
+    train(logger(tmp_path / "second"), **settings)
+    ((first, before),), ((second, after),) = (
+        written(tmp_path / life) for life in ("first", "second")
+    )
     assert first == second
     for name, points in whole.items():
         both = dict(before.get(name, []))

@@ -214,7 +214,7 @@ def test_killed_with_pruning_guidance_and_logs(ranks, tmp_path):
         "fit": {**FIT, "checkpoint_dir": str(folder), "resume": True},
     }
     # Each life is ended when its log has so many further lines: before and after checkpoints.
-    for more in (2, 5, 9, 6):
+    for more in (2, 5, 9):
         (process,) = ranks(out, options)
         try:
             seen, last = 0, _size(log)

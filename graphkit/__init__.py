@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graphkit.encoders import list_encoders
     from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything
     from graphkit.models import list_models
+    from graphkit.protocols import Hook
     from graphkit.tasks import (
         EdgeClassification,
         Forecast,
@@ -66,6 +67,7 @@ __all__ = [
     "SnapshotNodeClassification",
     "WindowClassification",
     # training and use
+    "Hook",
     "Predictor",
     "Result",
     "evaluate",

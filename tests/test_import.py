@@ -35,6 +35,9 @@ UNWANTED = [
     "biotite",
     "obonet",
     "matplotlib",
+    "tensorboard",
+    "wandb",
+    "mlflow",
     "numba",
 ]
 

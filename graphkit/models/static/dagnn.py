@@ -167,6 +167,10 @@ class StackedDAGNN(nn.Module):
         """A state dict for the model of a row (views)."""
         return {name: value.detach()[row] for name, value in zip(self.names, self.values)}
 
+    def parameters_of(self, row: int) -> dict[str, Tensor]:
+        """The parameters of the model of a row: views, with gradients."""
+        return {name: value[row] for name, value in zip(self.names, self.values)}
+
     def keep(self, rows: list[int]) -> None:
         """Go on with some of the models only; parameters are new tensors."""
         for i, value in enumerate(self.values):

@@ -84,6 +84,10 @@ class Stack(nn.Module):
         """A state dict for the model of a row (views)."""
         return {name: value.detach()[row] for name, value in self.model.state_dict().items()}
 
+    def parameters_of(self, row: int) -> dict[str, Tensor]:
+        """The parameters of the model of a row: views, with gradients."""
+        return {name: value[row] for name, value in self.model.named_parameters()}
+
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some of the models only; parameters are new tensors."""
         rows = list(rows)

@@ -15,8 +15,7 @@ ROOT = Path(graphkit.__file__).parent
 OTHER = {
     "datasets/elliptic.py": {"PARTS"},
     "datasets/planetoid.py": {"PARTS"},
-    "tasks/snapshot_input.py": {"SnapshotInput.__init__(parts)"},
-    "tasks/snapshot_steps.py": {"StepBorders.parts"},
+    "tasks/step_borders.py": {"StepBorders.parts"},
 }
 
 

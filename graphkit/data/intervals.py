@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from graphkit.data.calendar import CalendarSpan
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def interval_bounds(
     if len(graph) == 0:
         raise GraphError("t", "a graph without events has no snapshots")
     if every is not None:
-        return _by_length(graph, every, origin)
+        span = CalendarSpan.of(every, origin, graph.time_unit, graph.time_zone)
+        return _by_length(graph, every, origin) if span is None else _by_calendar(graph, span)
     if not (isinstance(origin, str) and origin == "first"):
         raise GraphError("origin", "it goes with every= only", got=repr(origin))
     return _by_count(graph, count) if count is not None else _given(graph, at)
@@ -74,6 +76,14 @@ def _by_length(
     return _increasing(bounds, "every", every)
 
 
+def _by_calendar(graph: TemporalGraph, span: CalendarSpan) -> np.ndarray:
+    first, last = (int(n) for n in span.number_of([graph.t_min, graph.t_max]))
+    if last - first >= _MOST:
+        raise GraphError("every", "too many intervals", expected=f"at most {_MOST:,}")
+    bounds = span.begin(np.arange(first, last + 2))
+    return bounds.astype(np.float64) if graph.t.is_floating_point() else bounds
+
+
 def _origin(
     origin: str | int | float, first: int | float, length: int | float, whole: bool
 ) -> int | float:
@@ -82,7 +92,9 @@ def _origin(
             return first
         if origin == "epoch":
             return first // length * length
-        raise GraphError("origin", "unknown", expected="'first', 'epoch' or a time", got=origin)
+        raise GraphError(
+            "origin", "unknown", expected="'first', 'epoch', 'midnight' or a time", got=origin
+        )
     origin = _number(origin, "origin", whole)
     if origin > first:
         raise GraphError(

@@ -119,7 +119,8 @@ def snapshots(
 
     Args:
         graph: A graph with events.
-        every: Length of an interval: a duration (``"1d"``) or a number of ticks.
+        every: Length of an interval: a duration (``"1d"``), a number of ticks, or a span of the
+            calendar (``"1 month"``, ``"1 quarter"``, ``"1 year"``), which begins at midnight.
         count: Number of intervals, of equal length in time to one tick. They need not hold equally
             many events.
         at: Boundaries, increasing, ``[S + 1]``, in ticks or as dates (``datetime64``). Interval
@@ -131,7 +132,9 @@ def snapshots(
             given). An event without a weight weighs 1.
         empty: Intervals without an event of their own: ``"keep"``, ``"skip"`` or ``"raise"``.
         origin: Where the first interval of ``every`` begins: ``"first"`` (at the first event),
-            ``"epoch"`` (at a multiple of ``every``: days begin at midnight UTC), or a time.
+            ``"epoch"`` (at a multiple of ``every``: days begin at midnight UTC), ``"midnight"``
+            (days and weeks of the calendar, on the local clock of the graph's ``time_zone``: 23 or
+            25 hours long where it changes; weeks begin on Monday), or a time.
 
     Raises:
         GraphError: Not exactly one of ``every``, ``count``, ``at`` is given; the graph has no

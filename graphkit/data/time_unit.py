@@ -159,7 +159,7 @@ class TimeUnit:
                 "every",
                 f"{span!r} is not a span of time",
                 expected="a number of ticks, or a number and a unit such as '1h' or '15min'",
-                fix="Months and years have no fixed length: pass boundaries with at=.",
+                fix="Months and years have no fixed length; snapshots(every='1 month') takes them.",
             )
         number = Fraction(match.group(1) or "1")  # exact: "0.1s" is a tenth
         if unit == self.name:

@@ -25,6 +25,7 @@ from graphkit.engine.run import Run
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
+from graphkit.engine.unused_columns import protocol_of, warn_of_unused
 from graphkit.errors import GraphError
 from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.protocols import Hook, Task
@@ -108,6 +109,7 @@ def fit(
     check_model(model)
     check_task(task)
     check_match(model, task)
+    warn_of_unused(model, task)
     epochs = check_count(epochs, "epochs", "there is nothing to do")
     if patience is not None:
         patience = check_count(patience, "patience", "no epoch would be trained")
@@ -197,7 +199,7 @@ def fit(
             versions=versions(),
             device=device_name(runtime.device),
             threads=used_threads,
-            protocol=task.protocol(),
+            protocol=protocol_of(model, task),
             metrics={"val": run.kept.val, "test": test},
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
             curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},

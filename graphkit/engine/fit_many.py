@@ -25,6 +25,7 @@ from graphkit.engine.passes import Learner, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.result import Result
 from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.engine.unused_columns import protocol_of, warn_of_unused
 from graphkit.errors import GraphError
 from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.protocols import Hook
@@ -93,6 +94,7 @@ def fit_many(
         check_model(model)
         check_task(task)
         check_match(model, task)
+        warn_of_unused(model, task)
     hooks = _checked_hooks(hooks, len(models))
     kind = type(models[0])
     if not hasattr(kind, "stack"):
@@ -162,7 +164,7 @@ def fit_many(
                     versions=versions(),
                     device=device_name(runtime.device),
                     threads=used_threads,
-                    protocol=run.task.protocol(),
+                    protocol=protocol_of(run.model, run.task),
                     metrics={"val": run.kept.val, "test": test},
                     timing={"epoch_s": run.epoch_s, "peak_rss_mb": peak_rss_mb()},
                     curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},

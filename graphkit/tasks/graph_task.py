@@ -36,6 +36,15 @@ class GraphTask:
         check_graph(graph)
         self.graph, self.dataset = graph, graph.name or "graph"
 
+    def columns_read(self, model: Any) -> set[str] | None:
+        """The columns of the graph that the task, or a model in it, reads besides events, labels
+        and names; ``None`` if it does not say.
+
+        Args:
+            model: The model.
+        """
+        return None
+
     def identity(self) -> dict[str, Any]:
         """The part of :meth:`protocol` that decides the numbers."""
         raise NotImplementedError

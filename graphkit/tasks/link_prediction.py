@@ -129,6 +129,16 @@ class LinkPrediction(GraphTask):
             self._sampler(kind, "test")
 
     # ---------------------------------------------------------------- what is asked
+    def columns_read(self, model: Any) -> set[str]:
+        """What the model was made for: features of events (``edge_dim``) and of nodes (``x``)."""
+        width = getattr(model, "edge_dim", None)
+        found = set() if width == 0 else {"edge_attr"}
+        if width is None:  # a model that does not say gets whole batches
+            found |= {"edge_weight", "edge_type"}
+        if getattr(model, "x", "unsaid" if width is None else None) is not None:
+            found.add("x")
+        return found
+
     def stream(
         self,
         split: str,

@@ -147,6 +147,10 @@ class NodeClassification(GraphTask):
             raise GraphError("train", "no node is left to train on")
         self._placed: dict[torch.device, dict[str, NodeQuery]] = {}
 
+    def columns_read(self, model: Any) -> set[str]:
+        """Features of the nodes and weights of the edges."""
+        return {"x", "edge_weight"}
+
     # ---------------------------------------------------------------- what is asked
     def stream(
         self,

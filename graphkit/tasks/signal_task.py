@@ -55,6 +55,10 @@ class SignalTask(GraphTask):
         names = self.graph.node_names
         return None if names is None else names.tolist()
 
+    def columns_read(self, model: Any) -> set[str]:
+        """The signal, and the weights of the fixed graph."""
+        return {"signal", "edge_weight"}
+
     # ---------------------------------------------------------------- what is asked
     def stream(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +20,8 @@ from graphkit.nn.snapshot import (
     out_degree,
 )
 from graphkit.nn.snapshot.recent import RecentSteps
-from graphkit.tasks.snapshot_steps import Step, StepBorders, cut_steps
+from graphkit.tasks.snapshot_steps import Step, cut_steps
+from graphkit.tasks.step_borders import borders_from
 
 __all__ = ["FEATURES", "Seen", "SnapshotInput"]
 
@@ -46,23 +47,21 @@ class Seen(NamedTuple):
 class SnapshotInput(nn.Module):
     """Cuts events into steps and turns steps, one after the other, into snapshots.
 
-    Steps are counted from the beginning of the training data (``origin``), so that later events
+    Steps are counted from the beginning of the training data, so that later events
     continue the count. What a step's features take from earlier steps is state, in buffers: it is
     moved by :meth:`advance` and emptied by :meth:`reset_state`. Settings and state together go on
     without the events that are past.
 
     Args:
         num_nodes: N.
-        origin: Where step 0 begins, in ticks; with ``width``, ``parts`` and ``closed`` as in
-            :class:`~graphkit.tasks.snapshot_steps.StepBorders`.
-        width: Ticks of ``parts`` steps.
-        parts: Steps that the width is divided into.
-        closed: A border that lies elsewhere.
+        borders: Where steps begin, as ``settings()`` of :mod:`~graphkit.tasks.step_borders` gives
+            it.
         time_unit: What one tick is.
         skip_empty: Leave out steps without an event.
         reach: Snapshots that a model is given to answer after a step, the step's own last.
         adj_window: Steps whose edges a snapshot holds, its own last; weights add up.
         symmetric: Add every event in the other direction.
+        weighted: Edges weigh the sum of their events' weights; otherwise their number.
         flow: Which way messages go, see :func:`~graphkit.nn.snapshot.as_snapshot`.
         features: ``"degree"``, ``"activity"``, ``"reputation"`` or ``"x"``, see
             :class:`~graphkit.tasks.snapshot_timeline.Timeline`.
@@ -81,15 +80,13 @@ class SnapshotInput(nn.Module):
         self,
         num_nodes: int,
         *,
-        origin: int | float,
-        width: int | float,
-        parts: int = 1,
-        closed: Sequence[Any] | None = None,
+        borders: Mapping[str, Any],
         time_unit: str = "step",
         skip_empty: bool = False,
         reach: int = 1,
         adj_window: int = 1,
         symmetric: bool = True,
+        weighted: bool = False,
         flow: str = FLOWS[0],
         features: str = "degree",
         half_lives: Sequence[float] = (0, 1, 3, 10),
@@ -104,9 +101,9 @@ class SnapshotInput(nn.Module):
             if value < least:
                 raise GraphError(name, "out of range", expected=f">= {least}", got=value)
         self.num_nodes, self.reach, self.adj_window = int(num_nodes), int(reach), int(adj_window)
-        kept = None if closed is None else (int(closed[0]), float(closed[1]))
-        self.borders = StepBorders(origin, width, parts, kept)
+        self.borders = borders_from(borders)
         self.time_unit, self.skip_empty, self.symmetric = str(time_unit), skip_empty, symmetric
+        self.weighted = bool(weighted)
         self.flow, self.features, self.max_degree = check_flow(flow), features, max_degree
         self.half_lives, self.x_channels = tuple(half_lives), int(x_channels)
         self.num_classes, self.labels = int(num_classes), bool(labels)
@@ -123,18 +120,15 @@ class SnapshotInput(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """The arguments of the constructor, as values that JSON holds."""
-        closed = self.borders.closed
         return {
             "num_nodes": self.num_nodes,
-            "origin": self.borders.origin,
-            "width": self.borders.width,
-            "parts": self.borders.parts,
-            "closed": None if closed is None else list(closed),
+            "borders": self.borders.settings(),
             "time_unit": self.time_unit,
             "skip_empty": self.skip_empty,
             "reach": self.reach,
             "adj_window": self.adj_window,
             "symmetric": self.symmetric,
+            "weighted": self.weighted,
             "flow": self.flow,
             "features": self.features,
             "half_lives": list(self.half_lives),
@@ -184,6 +178,7 @@ class SnapshotInput(nn.Module):
             stop,
             symmetric=self.symmetric,
             skip_empty=self.skip_empty,
+            weighted=self.weighted,
             label_classes=self.num_classes if self.labels else 0,
             vote_classes=self.num_classes if self.features == "reputation" else 0,
         )

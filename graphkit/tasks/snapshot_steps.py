@@ -1,8 +1,7 @@
-"""Steps of a timeline: where they begin, and what lies in each of them."""
+"""Steps of a timeline: what lies in each of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -11,74 +10,12 @@ import torch
 from torch import Tensor
 
 from graphkit.data import TemporalGraph
-from graphkit.data.intervals import interval_bounds
 from graphkit.data.node_values import NodeValues
 from graphkit.errors import GraphError
 from graphkit.nn.inputs.class_ids import check_class_ids
+from graphkit.tasks.step_borders import Borders
 
-__all__ = ["Step", "StepBorders", "class_votes", "cut_steps"]
-
-
-@dataclass(frozen=True)
-class StepBorders:
-    r"""Where steps begin, for all times: border i is :math:`o + \lfloor w i / p \rfloor` ticks.
-
-    On a float clock it is :math:`o + w i` (and p is 1).
-
-    Attributes:
-        origin: Where step 0 begins, in ticks.
-        width: Ticks of ``parts`` steps together.
-        parts: Steps that they are divided into.
-        closed: A border that lies elsewhere, as (number, time): on a float clock the end of the
-            last of a number of equal steps, which takes in the last event.
-    """
-
-    origin: int | float
-    width: int | float
-    parts: int = 1
-    closed: tuple[int, float] | None = None
-
-    @classmethod
-    def of(
-        cls, graph: TemporalGraph, every: str | int | float | None, count: int | None
-    ) -> StepBorders:
-        """The borders that :meth:`TemporalGraph.snapshots` gives the steps of a graph.
-
-        Raises:
-            GraphError: As there.
-        """
-        interval_bounds(graph, every, count, None, "first")  # it says what is wrong
-        first, last = graph.t_min, graph.t_max
-        whole = not graph.t.is_floating_point()
-        if every is not None:
-            return cls(first, graph.time_unit.ticks(every, whole=whole))
-        if whole:
-            return cls(first, last + 1 - first, int(count))
-        return cls(
-            first, (last - first) / count, 1, (int(count), float(np.nextafter(last, np.inf)))
-        )
-
-    def at(self, first: int, stop: int) -> np.ndarray:
-        """Borders ``first`` to ``stop``, int64 or float64 ``[stop + 1 - first]``."""
-        if isinstance(self.width, int):
-            part, rest = divmod(self.width, self.parts)
-            i = np.arange(first, stop + 1, dtype=np.int64)
-            return self.origin + part * i + rest * i // self.parts
-        found = self.width * np.arange(first, stop + 1) + self.origin
-        if self.closed is not None and first <= self.closed[0] <= stop:
-            found[self.closed[0] - first] = self.closed[1]
-        return found
-
-    def number_of(self, t: int | float) -> int:
-        """The step that a time lies in; negative before the origin."""
-        if isinstance(self.width, int):
-            return ((t - self.origin + 1) * self.parts - 1) // self.width
-        number = int((t - self.origin) // self.width)
-        while self.at(number + 1, number + 1)[0] <= t:
-            number += 1
-        while self.at(number, number)[0] > t:
-            number -= 1
-        return number
+__all__ = ["Step", "class_votes", "cut_steps"]
 
 
 class Step(NamedTuple):
@@ -87,7 +24,7 @@ class Step(NamedTuple):
     Attributes:
         number: Its number, from the origin of the borders.
         edge_index: int64 ``[2, M]``, every pair once.
-        edge_weight: ``[M]``, how many events each edge stands for.
+        edge_weight: ``[M]``, how many events each edge stands for, or the sum of their weights.
         label: int64 ``[M]``, the class of each edge by majority (of equal counts, the lowest);
             ``None`` where classes are not kept.
         x: Features of the nodes ``[N, C]`` as of the end of the step, or ``None``.
@@ -107,12 +44,13 @@ class Step(NamedTuple):
 
 def cut_steps(
     graph: TemporalGraph,
-    borders: StepBorders,
+    borders: Borders,
     first: int,
     stop: int,
     *,
     symmetric: bool,
     skip_empty: bool,
+    weighted: bool = False,
     label_classes: int = 0,
     vote_classes: int = 0,
 ) -> list[Step]:
@@ -124,32 +62,38 @@ def cut_steps(
         first, stop: Numbers of the first step and of the one after the last.
         symmetric: Add every event in the other direction (but to votes).
         skip_empty: Leave out steps without an event.
+        weighted: Add up the weights of the events of an edge; otherwise they are counted.
         label_classes: Classes of ``edge_y``, to keep each edge's majority; 0 keeps none.
         vote_classes: Classes of ``edge_y``, to keep each node's votes; 0 keeps none.
 
     Raises:
-        GraphError: The events have no classes, or a class that is not among those.
+        GraphError: The events have no classes, or a class that is not among those; or they have no
+            weights, or a negative one, with ``weighted``.
     """
     at = borders.at(first, stop)
     if len(graph) == 0:
         return [] if skip_empty else _empty(graph, at, first, label_classes, vote_classes)
     src, dst, t = graph.src, graph.dst, graph.t
     label = class_votes(graph, label_classes) if label_classes else None
+    weight = _weights(graph) if weighted else None
     if symmetric:
         src, dst, t = torch.cat([src, dst]), torch.cat([dst, src]), torch.cat([t, t])
         label = None if label is None else torch.cat([label, label])
+        weight = None if weight is None else torch.cat([weight, weight])
     empty = "skip" if skip_empty else "keep"
+    reduce = {"edge_weight": "sum" if weighted else "count", "edge_attr": "sum"}
     steps = TemporalGraph(
         src,
         dst,
         t,
         edge_attr=label,
+        edge_weight=weight,
         x=graph.x,
         y=graph.y,
         node_events=graph.node_events,
         num_nodes=graph.num_nodes,
         time_unit=str(graph.time_unit),
-    ).snapshots(at=at, reduce={"edge_weight": "count", "edge_attr": "sum"}, empty=empty)
+    ).snapshots(at=at, reduce=reduce, empty=empty)
     told: Any = [None] * len(steps)
     if vote_classes:
         told = TemporalGraph(
@@ -173,6 +117,24 @@ def cut_steps(
         )
         for number, step, votes in zip(numbers, steps, told)
     ]
+
+
+def _weights(graph: TemporalGraph) -> Tensor:
+    weight = graph.edge_weight
+    if weight is None or weight.dim() != 1:
+        raise GraphError(
+            "edge_weight",
+            "the events need a weight each",
+            expected="[E]",
+            got=None if weight is None else list(weight.shape),
+        )
+    low = weight < 0
+    if bool(low.any()):
+        row = int(low.nonzero()[0])
+        raise GraphError(
+            "edge_weight", "a weight is negative", row=row, expected=">= 0", got=weight[row].item()
+        )
+    return weight
 
 
 def class_votes(graph: TemporalGraph, num_classes: int | None = None) -> Tensor:

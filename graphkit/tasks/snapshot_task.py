@@ -57,6 +57,12 @@ class SnapshotTask(GraphTask):
         """A carried state is one of earlier weights after training: it is made again."""
         return self.mode == "window"
 
+    def columns_read(self, model: Any) -> set[str]:
+        """Weights and features, where the timeline reads them, or was told not to."""
+        weights = self.timeline.weighted or self.timeline.ignores_weights
+        found = {"edge_weight"} if weights else set()
+        return found | ({"x", "node_events"} if self.timeline.features == "x" else set())
+
     # ---------------------------------------------------------------- for the task itself
     def _steps(self, split: str) -> range:
         return self.timeline.steps(split, self.ahead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ from torch import Tensor
 
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
-from graphkit.errors import GraphError
+from graphkit.errors import GraphError, GraphWarning
 from graphkit.nn.snapshot import FLOWS, Snapshot, check_flow, out_degree
 from graphkit.tasks.graph_task import check_graph
 from graphkit.tasks.snapshot_input import FEATURES, SnapshotInput
-from graphkit.tasks.snapshot_steps import StepBorders, class_votes
+from graphkit.tasks.snapshot_steps import class_votes
+from graphkit.tasks.step_borders import borders_of
 
 __all__ = ["SnapshotQuery", "SnapshotStream", "Timeline"]
 
@@ -26,7 +28,7 @@ SPLITS = ("train", "val", "test")
 class Timeline:
     """A graph cut into steps that are ready for a model.
 
-    Parallel events of a step are one edge that weighs their number. The steps are split as in the
+    Parallel events of a step are one edge. The steps are split as in the
     code of EvolveGCN: with ``last`` the number of the last step, counted from 0, training ends
     before step ``floor(last * train)`` and validation before step ``floor(last * (train + val))``.
 
@@ -34,6 +36,11 @@ class Timeline:
         graph: The stream.
         every: Length of a step, see :meth:`TemporalGraph.snapshots`.
         count: Number of steps, instead of ``every``.
+        at: Borders of the steps, instead of ``every``; events outside of them are left out.
+        origin: Where the first step of ``every`` begins.
+        edge_weight: Whether an edge weighs the sum of its events' weights (``True``) or their
+            number (``False``). ``None``: the sum where the graph has weights, unless one is
+            negative.
         first: Use only so many steps from the start.
         skip_empty: Leave out steps without an event.
         train: Share of the steps for training.
@@ -58,6 +65,8 @@ class Timeline:
             lowest class.
 
     Attributes:
+        weighted: Whether edges weigh the sum of their events' weights.
+        ignores_weights: Whether the caller chose to count events (``edge_weight=False``).
         input: Prepares steps for a model, at the beginning of the timeline
             (:class:`~graphkit.tasks.snapshot_input.SnapshotInput`).
         cut: The steps.
@@ -76,6 +85,9 @@ class Timeline:
         *,
         every: str | int | float | None = None,
         count: int | None = None,
+        at: Any = None,
+        origin: str | int | float = "first",
+        edge_weight: bool | None = None,
         first: int | None = None,
         skip_empty: bool = False,
         train: float = 0.7,
@@ -110,18 +122,21 @@ class Timeline:
         needs_classes = labels or features == "reputation"
         classes = class_votes(graph).shape[1] if needs_classes else 0
         self.num_classes = classes if labels else 0
-        borders = StepBorders.of(graph, every, count)
+        self.weighted = _weighted(graph, edge_weight)
+        self.ignores_weights = edge_weight is False
+        self._weights = None
+        if graph.edge_weight is not None:
+            self._weights = "sum" if self.weighted else "number of events; weights are not read"
+        borders = borders_of(graph, every, count, at, origin)
         self.input = SnapshotInput(
             graph.num_nodes,
-            origin=borders.origin,
-            width=borders.width,
-            parts=borders.parts,
-            closed=borders.closed,
+            borders=borders.settings(),
             time_unit=str(graph.time_unit),
             skip_empty=skip_empty,
             reach=self.reach,
             adj_window=adj_window,
             symmetric=symmetric,
+            weighted=self.weighted,
             flow=flow,
             features=features,
             half_lives=half_lives,
@@ -129,7 +144,10 @@ class Timeline:
             num_classes=classes,
             labels=labels,
         )
-        self.cut = self.input.cut(graph)[:first]
+        stop = None
+        if at is not None:
+            graph, stop = _between(graph, self.input.borders.bounds)
+        self.cut = self.input.cut(graph, stop=stop)[:first]
         self.edges = [step.edge_index for step in self.cut]
         self.weights = [step.edge_weight for step in self.cut]
         self.labels = [step.label for step in self.cut] if labels else []
@@ -224,10 +242,41 @@ class Timeline:
             "adj_window": self.adj_window,
             "steps_seen": self.reach,
             "flow": self.flow,
+            **({"edge_weight": weights} if (weights := self._weights) is not None else {}),
             "features": f"{self.features}{fading}, {self.in_channels} channels",
             "train_end": self.train_end,
             "val_end": self.val_end,
         }
+
+
+def _weighted(graph: TemporalGraph, edge_weight: bool | None) -> bool:
+    """Whether edges weigh the sum of their events' weights."""
+    weight = graph.edge_weight
+    if edge_weight is not None or weight is None:
+        return bool(edge_weight)
+    if weight.dim() == 1 and not bool((weight < 0).any()):
+        return True
+    what = "are negative" if weight.dim() == 1 else f"are of shape {list(weight.shape)}"
+    warnings.warn(
+        f"'edge_weight': weights {what}, so events are counted instead. edge_weight=False says "
+        "that this is meant.",
+        GraphWarning,
+        stacklevel=4,
+    )
+    return False
+
+
+def _between(graph: TemporalGraph, bounds: tuple[int | float, ...]) -> tuple[TemporalGraph, int]:
+    """The events between the first and the last border, and the number of steps."""
+    inside = graph.between(bounds[0], bounds[-1])
+    if len(inside) < len(graph):
+        warnings.warn(
+            f"'at': {len(graph) - len(inside)} of {len(graph)} events lie outside of the borders "
+            "and are left out",
+            GraphWarning,
+            stacklevel=4,
+        )
+    return inside, len(bounds) - 1
 
 
 @dataclass(frozen=True)

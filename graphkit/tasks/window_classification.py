@@ -14,6 +14,7 @@ from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.recording_splits import recording_values
+from graphkit.data.recordings import recording_bounds
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import BlockSplit
@@ -147,6 +148,7 @@ class WindowClassification(SignalTask):
         self.graph = graph = self.windows.graph
         self.gaps = "split" if gaps is None else gaps
         self.eval_windows = graph.windows(history, 0, eval_stride or history, gaps=self.gaps)
+        self.too_short = self._too_short()
         self.split = split or BlockSplit()
         self.index = (
             self.split.split(self.windows).train,
@@ -188,6 +190,20 @@ class WindowClassification(SignalTask):
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
         self._weight = weight.float() if class_weights else None
+
+    def _too_short(self) -> list[int]:
+        """Recordings without a window, which neither train nor count in a metric; named."""
+        every = recording_bounds(self.graph.signal_recording, self.graph.signal.shape[0])[0]
+        short = sorted(set(every.tolist()) - set(self.windows.recording.tolist()))
+        if short:
+            more = ", ..." if len(short) > 5 else ""
+            warnings.warn(
+                f"{len(short)} of {len(every)} recordings are shorter than a window of "
+                f"{self.in_steps} rows and are left out: {', '.join(map(str, short[:5]))}{more}",
+                GraphWarning,
+                stacklevel=3,
+            )
+        return short
 
     def _look_for_missing(self) -> None:
         """Warn of windows that hold no reading at all, and with ``missing="raise"`` refuse those
@@ -329,6 +345,7 @@ class WindowClassification(SignalTask):
         """What decides the numbers."""
         return {
             "split": self.split.describe(),
+            **({"recordings_too_short": len(self.too_short)} if self.too_short else {}),
             "windows": {s: len(i) for s, i in zip(SPLITS, self.index)},
             "history": self.windows.history,
             "stride": {"train": self.windows.stride, "eval": self.eval_windows.stride},

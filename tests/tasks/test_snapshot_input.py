@@ -11,8 +11,9 @@ from graphkit.errors import GraphError
 from graphkit.tasks.edge_classification import EdgeClassification
 from graphkit.tasks.snapshot_input import SnapshotInput
 from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
-from graphkit.tasks.snapshot_steps import StepBorders, class_votes
+from graphkit.tasks.snapshot_steps import class_votes
 from graphkit.tasks.snapshot_timeline import Timeline
+from graphkit.tasks.step_borders import StepBorders, borders_from, borders_of
 
 
 def stream(num_events=60, num_nodes=7, classes=3, seed=0):
@@ -99,7 +100,7 @@ def test_borders_are_those_of_snapshots(cut, float_clock):
         t = graph.t.double() / 3
         graph = TemporalGraph(graph.src, graph.dst, t, num_nodes=7)
     borders, view = (
-        StepBorders.of(graph, cut.get("every"), cut.get("count")),
+        borders_of(graph, cut.get("every"), cut.get("count")),
         graph.snapshots(**cut),
     )
     at = borders.at(0, len(view) + 30)
@@ -115,6 +116,7 @@ def test_borders_are_those_of_snapshots(cut, float_clock):
         number = borders.number_of(t)
         assert at[number] <= t < at[number + 1], t
     assert borders.number_of(at[0].item() - 1) < 0
+    assert borders_from(json.loads(json.dumps(borders.settings()))) == borders
 
 
 OPTIONS = {
@@ -236,12 +238,13 @@ def test_what_is_refused():
         prepare.cut(TemporalGraph([0], [1], [50], edge_y=torch.tensor([3]), num_nodes=7))
     with pytest.raises(GraphError, match="each once; expected at least 5; got 4"):
         prepare.advance(line.cut[4])
-    unknown = SnapshotInput(7, origin=0, width=10)
+    borders = StepBorders(0, 10).settings()
+    unknown = SnapshotInput(7, borders=borders)
     with pytest.raises(GraphError, match="max_degree"):
         unknown.advance(line.cut[0])
     for wrong in ({"reach": 0}, {"adj_window": 0}):
         with pytest.raises(GraphError, match="out of range"):
-            SnapshotInput(7, origin=0, width=10, **wrong)
+            SnapshotInput(7, borders=borders, **wrong)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

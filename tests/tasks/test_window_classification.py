@@ -10,7 +10,7 @@ from graphkit.data import TemporalGraph
 from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.window_splits import BlockSplit, block_folds
 from graphkit.engine import evaluate, fit, fit_many, seed_everything
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError, GraphWarning, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
 from graphkit.nn.losses.ordinal import ordinal_loss
 from graphkit.registry import get
@@ -250,6 +250,20 @@ def test_missing_readings(twin):
     torch.testing.assert_close(x[99:111], line)
     with pytest.raises(GraphError, match="'signal', row 100: a reading is missing"):
         WindowClassification(graph, missing="raise", **options)
+
+
+def test_recordings_that_are_too_short_are_named():
+    lengths = [40, 10, 40, 40, 7, 40]
+    graph = TemporalGraph(
+        [], [], [], num_nodes=2, signal=torch.randn(sum(lengths), 2, 1),
+        signal_recording=torch.arange(6).repeat_interleave(torch.tensor(lengths)),
+        recordings={"y": [0, 1, 1, 0, 0, 1]},
+    )  # fmt: skip
+    split = RecordingSplit("number", [2], [3])
+    with pytest.warns(GraphWarning, match="2 of 6 recordings are shorter than .* 16 rows.*: 1, 4$"):
+        task = WindowClassification(graph, history=16, split=split)
+    assert task.too_short == [1, 4]
+    assert task.identity()["recordings_too_short"] == 2
 
 
 def test_refuses(twin):

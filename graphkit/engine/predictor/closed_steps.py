@@ -218,7 +218,8 @@ class Steps:
     # ---------------------------------------------------------------- later events
     def needed(self) -> tuple[str, ...]:
         """Columns of events that are read to close a step."""
-        return ("edge_y",) if self.prepare.features == "reputation" else ()
+        classes = ("edge_y",) if self.prepare.features == "reputation" else ()
+        return (*classes, "edge_weight") if self.prepare.weighted else classes
 
     def add(self, events: Mapping[str, Tensor]) -> None:
         """Add events to the open step and later ones: ``src``, ``dst``, ``t`` and those

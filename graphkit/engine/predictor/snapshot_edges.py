@@ -107,10 +107,12 @@ class SnapshotEdgePredictor(StepPredictor):
         timed: bool,
     ) -> EventTable:
         """The asked edges, whose new nodes are admitted."""
-        need: tuple[str, ...] = ()
-        if timed and len(source) and work.steps.needed():
-            steps = np.unique(work.steps.numbers(work.times(source, time_unit)))
-            need = work.steps.needed() if len(steps) > 1 else ()
+        need = work.steps.needed()
+        several = False
+        if timed and len(source) and need:
+            several = len(np.unique(work.steps.numbers(work.times(source, time_unit)))) > 1
+        if not several:  # classes are asked for: they are features of later steps only
+            need = tuple(name for name in need if name != "edge_y")
         return work.admit(source.frame, nodes, time_unit, need, "required" if timed else "none")
 
     def _step_by_step(

@@ -204,6 +204,8 @@ class SnapshotState(EventState):
     def _check_gap(self, events: EventTable) -> None:
         """Refuse to go through more empty steps than anybody has meant to."""
         _, last = self.steps_of(events)
+        if len(events) and events.t is not None:
+            self.steps.prepare.borders.at(last, last + 1)  # refuses times without a step
         if not self.steps.prepare.skip_empty and last - self.steps.number > _GAP + len(events):
             raise GraphError(
                 self.schema.t,

@@ -94,7 +94,7 @@ class EdgeBank(NodeTables):
         self.min_repeats = min_repeats
         self.undirected = undirected
         # A pair that was seen stays seen; only the window looks at the order of events.
-        self.accepts_late = memory == "unlimited"
+        self.edge_dim, self.accepts_late = 0, memory == "unlimited"
         self.stream_clock = StreamClock(time_dtype, self.accepts_late)
         self.pairs = PairTable(num_nodes, time_dtype)
         self.times = EventTimes(time_dtype) if memory == "time_window" else None

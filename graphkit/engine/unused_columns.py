@@ -1,0 +1,61 @@
+"""Columns of a graph that neither its task nor its model reads: named, not dropped in silence."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import Any
+
+from graphkit.errors import GraphWarning
+
+__all__ = ["protocol_of", "unused_columns", "warn_of_unused"]
+
+_COLUMNS = ("edge_attr", "edge_weight", "edge_type", "x", "node_type", "node_events", "signal")
+_HINTS = {
+    "edge_attr": " (a weight is read from edge_weight)",
+    "edge_type": " (no model reads types of edges)",
+    "node_type": " (no model reads types of nodes)",
+}
+_named: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+
+def unused_columns(model: Any, task: Any) -> list[str]:
+    """The columns that a task's graph has and that are not read.
+
+    Labels (``y``, ``edge_y``) are not among them: they are what some task predicts.
+
+    Args:
+        model: A model.
+        task: A task. Of one without ``columns_read`` no column counts as unused.
+    """
+    read = getattr(task, "columns_read", None)
+    read = None if read is None else read(model)
+    graph = getattr(task, "graph", None)
+    if read is None or graph is None:
+        return []
+    there = [name for name in _COLUMNS if getattr(graph, name, None) is not None]
+    if graph.node_events is not None and graph.node_events.x is None:
+        there.remove("node_events")
+    return [name for name in there if name not in read]
+
+
+def warn_of_unused(model: Any, task: Any) -> None:
+    """Name the columns that are not read, once for each task."""
+    known = _named.setdefault(task, set())
+    new = [name for name in unused_columns(model, task) if name not in known]
+    if not new:
+        return
+    known.update(new)
+    names = type(model).__name__, type(task).__name__
+    columns = ", ".join(f"'{name}'{_HINTS.get(name, '')}" for name in new)
+    warnings.warn(
+        f"{names[0]} in {names[1]} does not read {columns}, which the graph has.",
+        GraphWarning,
+        stacklevel=4,
+    )
+
+
+def protocol_of(model: Any, task: Any) -> dict[str, Any]:
+    """The protocol of a task, with the columns that are not read."""
+    unused = unused_columns(model, task)
+    return {**task.protocol(), **({"columns_not_read": unused} if unused else {})}

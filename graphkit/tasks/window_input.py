@@ -1,4 +1,4 @@
-"""From windows or whole recordings of a signal to what a classifier of them is given."""
+"""Conversion of windows or whole recordings of a signal to the input of a classifier."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from graphkit.errors import GraphError
 __all__ = ["SCALERS", "WindowInput"]
 
 SCALERS = ("window", "standard", "minmax", "maxabs", "none")
-"""How windows can be scaled."""
+"""Names of the scalers of windows."""
 
 
 class WindowInput(nn.Module):
-    """Prepares windows for a classifier: scaled, 0 where a reading is missing.
+    """Prepares windows for a classifier: scaled, with 0 for missing readings.
 
-    What was fitted to the training subset lies in buffers; everything else is in :meth:`settings`.
-    Both together make the preparation again, without the training data.
+    The parts fitted on the training subset are stored in buffers; everything else is in
+    :meth:`settings`. Both together restore the preparation without the training data.
 
     Args:
-        num_nodes: N.
-        in_channels: C.
-        history: Rows of a window; ``None`` for recordings of any length.
-        scaler: ``"window"`` takes each node's mean off a window and divides the window by its
-            standard deviation over all nodes: nothing outside the window is looked at. The others
+        num_nodes: Number of nodes, N.
+        in_channels: Number of channels, C.
+        history: Number of rows of a window; ``None`` for recordings of any length.
+        scaler: ``"window"`` subtracts the mean of each node in the window and divides the window by
+            its standard deviation over all nodes, using no readings outside the window. The others
             (see :func:`~graphkit.data.scalers.make_scaler`) are fitted.
-        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, of the other scalers.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, for the other scalers.
 
     Raises:
-        UnknownNameError: No such scaler.
+        UnknownNameError: There is no such scaler.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class WindowInput(nn.Module):
             self.scaler = make_scaler(scaler, scale_per)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments of the constructor, as values that JSON holds."""
+        """Return the arguments of the constructor as JSON values."""
         return {
             "num_nodes": self.num_nodes,
             "in_channels": self.in_channels,
@@ -66,7 +66,7 @@ class WindowInput(nn.Module):
 
     @property
     def scaler_name(self) -> str:
-        """The scaler and what it is taken of, in words."""
+        """Description of the scaler and of ``scale_per``."""
         return self._scaler_name + (f", per {self.scaler.per}" if self.scaler is not None else "")
 
     def fit(
@@ -76,29 +76,29 @@ class WindowInput(nn.Module):
         rows: Tensor | None = None,
         recording: Tensor | None = None,
     ) -> None:
-        """Fit the scaler, if it is one that is fitted.
+        """Fit the scaler; no effect for ``"window"``, which is not fitted.
 
         Args:
             signal: Readings ``[T, N, C]``.
-            mask: bool, where they are valid.
-            rows: bool ``[T]``, the rows of the training subset.
-            recording: int64 ``[T]``, the recording of every row; for ``scale_per="recording"``.
+            mask: Boolean mask of the valid readings, ``[T, N, C]``.
+            rows: Boolean mask of the rows of the training subset, ``[T]``.
+            recording: Recording of every row, int64 ``[T]``, for ``scale_per="recording"``.
         """
         if self.scaler is not None:
             self.scaler.fit(signal, mask, rows, recording)
 
     def x(self, readings: Tensor, mask: Tensor | None, recording: Tensor | None = None) -> Tensor:
-        """Readings as a model is given them.
+        """Convert readings to model input.
 
         Args:
-            readings: ``[B, T, N, C]``, in original units.
-            mask: bool, of the same shape: where they are valid; ``None`` for everywhere.
-            recording: int64 ``[B]``, the recording of each window, by its number in training; read
-                for ``scale_per="recording"`` only.
+            readings: Readings in original units, ``[B, T, N, C]``.
+            mask: Boolean mask of the valid readings, of the same shape; ``None`` if all are valid.
+            recording: Number of the training recording of each window, int64 ``[B]``; used only for
+                ``scale_per="recording"``.
 
         Raises:
-            GraphError: They are of another length, other nodes or other channels than in training,
-                or of a recording whose scale is not known.
+            GraphError: The length or the numbers of nodes or channels differ from training, or the
+                scale of a recording is unknown.
         """
         self._check(readings, recording)
         x = readings if readings.is_floating_point() else readings.float()
@@ -108,7 +108,7 @@ class WindowInput(nn.Module):
             mean = x.mean(1, keepdim=True)
             x = x - mean
             scale = x.square().mean((1, 2), keepdim=True).sqrt()
-            # Of constant readings, the rounding of the mean, which is no signal.
+            # For constant readings the residual is the rounding error of the mean, not a signal.
             rounding = 4 * torch.finfo(x.dtype).eps * mean.abs().amax((1, 2), keepdim=True)
             x = x / torch.where(scale > rounding, scale, 1.0).clamp_min(1e-12)
         return x if mask is None else x.masked_fill(~mask, 0)

@@ -49,6 +49,10 @@ class RecordingClassification(SignalTask):
         mirror: Whether to mirror each training recording along its first channel with
             probability 1/2.
         noise: Standard deviation of the normal noise added to every reading in training.
+        missing: Handling of missing readings: ``"interpolate"``, ``"zero"`` or ``"raise"``, see
+            :class:`~graphkit.tasks.window_input.WindowInput`.
+        max_gap: Maximum number of consecutive missing readings that are interpolated; ``None`` for
+            no limit.
         selection: Validation metric that selects the epoch.
         seed: Seed of orders and draws.
 
@@ -74,6 +78,8 @@ class RecordingClassification(SignalTask):
         stretch: float = 1.0,
         mirror: bool = False,
         noise: float = 0.0,
+        missing: str = "interpolate",
+        max_gap: int | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
@@ -90,7 +96,9 @@ class RecordingClassification(SignalTask):
         y, self.class_names = recording_classes(graph, label)
         self.labels = y[self.recordings.recording]
         self.num_classes = int(self.labels.max()) + 1
-        self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
+        self.input = WindowInput(
+            self.num_nodes, self.in_channels, scaler="none", missing=missing, max_gap=max_gap
+        )
 
     # ---------------------------------------------------------------- sizes for models
     @property
@@ -108,12 +116,11 @@ class RecordingClassification(SignalTask):
         epoch: int = 0,
     ) -> WindowQuery:
         """Return recordings as model input; augmented at random for training, as configured."""
-        x, seen = self.recordings[index]
+        x, seen = self.input.prepare(*self.recordings[index])
         if split == "train":
-            x = x if x.is_floating_point() else x.float()
             x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
         return WindowQuery(
-            x=self.input.x(x, seen).to(device),
+            x=x.to(device),
             y=self.labels[index].to(device),
             x_mask=seen.to(device),
             recording=self.recordings.recording[index].to(device),
@@ -169,7 +176,8 @@ class RecordingClassification(SignalTask):
         make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
         rows, steps = x.shape[:2]
         if self.stretch < 1:
-            lengths = seen.flatten(2).any(2).sum(1)
+            row = torch.arange(1, steps + 1)
+            lengths = (seen.flatten(2).any(2) * row).amax(1)  # rows to the last with a reading
             share = self.stretch + (1 - self.stretch) * torch.rand(rows, generator=make)
             kept = (lengths * share).ceil().long().clamp(min=1)
             start = (torch.rand(rows, generator=make) * (lengths - kept + 1)).long()

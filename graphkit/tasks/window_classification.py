@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
-from graphkit.errors import GraphError
+from graphkit.errors import GraphError, GraphWarning
 from graphkit.metrics import ordinal
 from graphkit.nn.model_inputs import model_inputs
 from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
@@ -87,6 +88,11 @@ class WindowClassification(SignalTask):
             the same value in this column. Validation and test recordings keep their labels and are
             not counted.
         vote: Whether to also report metrics of whole recordings.
+        missing: Handling of missing readings: ``"interpolate"``, ``"zero"`` or ``"raise"``, see
+            :class:`~graphkit.tasks.window_input.WindowInput`. Scales are computed from the present
+            readings only.
+        max_gap: Maximum number of consecutive missing readings that are interpolated; ``None`` for
+            no limit.
         gaps: Handling of rows of a recording that are not one step apart, see
             :meth:`TemporalGraph.windows`.
         selection: Validation metric that selects the epoch.
@@ -124,6 +130,8 @@ class WindowClassification(SignalTask):
         class_weights: bool = False,
         correct_labels: str | None = None,
         vote: bool = False,
+        missing: str = "interpolate",
+        max_gap: int | None = None,
         gaps: str | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
@@ -162,8 +170,16 @@ class WindowClassification(SignalTask):
         self.train_labels = self._corrected()
         self._check_classes()
         self.input = WindowInput(
-            self.num_nodes, self.in_channels, history=history, scaler=scaler, scale_per=scale_per
+            self.num_nodes,
+            self.in_channels,
+            history=history,
+            scaler=scaler,
+            scale_per=scale_per,
+            missing=missing,
+            max_gap=max_gap,
         )
+        if graph.signal_mask is not None:
+            self._look_for_missing()
         self.input.fit(
             graph.signal,
             graph.signal_mask,
@@ -173,6 +189,30 @@ class WindowClassification(SignalTask):
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
         self._weight = weight.float() if class_weights else None
+
+    def _look_for_missing(self) -> None:
+        """Warn about windows without any reading; with ``missing="raise"``, raise if a reading is
+        missing."""
+        mask = self.graph.signal_mask
+        rows = mask.flatten(1).any(1).cpu()
+        before = torch.cat([torch.zeros(1, dtype=torch.int64), rows.cumsum(0)])
+        for windows in (self.windows, self.eval_windows):
+            start = windows.start
+            empty = int((before[start + windows.rows] == before[start]).sum())
+            if empty:
+                warnings.warn(
+                    f"{empty} of {len(windows)} windows hold no reading",
+                    GraphWarning,
+                    stacklevel=3,
+                )
+        if self.input.missing == "raise" and not bool(mask.all()):
+            row = int((~mask.flatten(1).all(1)).nonzero()[0])
+            raise GraphError(
+                "signal",
+                "a reading is missing",
+                row=row,
+                fix="missing='interpolate' fills in readings, missing='zero' takes the mean.",
+            )
 
     # ---------------------------------------------------------------- sizes for models
     @property
@@ -212,12 +252,12 @@ class WindowClassification(SignalTask):
         windows = self.windows if split == "train" else self.eval_windows
         w, recording = windows[index], windows.recording[index]
         masked = self.graph.signal_mask is not None
-        x = self.input.x(w.x, w.x_mask if masked else None, recording)
+        x, mask = self.input.prepare(w.x, w.x_mask if masked else None, recording)
         labels = self.train_labels if split == "train" else self.labels
         return WindowQuery(
             x=x.to(device),
             y=labels[recording].to(device),
-            x_mask=w.x_mask.to(device) if masked else None,
+            x_mask=None if mask is None else mask.to(device),
             recording=recording.to(device),
             first=first,
         )

@@ -23,8 +23,8 @@ class WindowQuery:
         x: Model input: scaled readings ``[B, history, N, C]``, 0 for missing readings.
         y: Targets, one row per window.
         y_mask: Boolean mask of the known targets, of the shape of ``y``; ``None`` if all are known.
-        x_mask: Boolean mask of the observed readings, of the shape of ``x``; ``None`` if all were
-            observed.
+        x_mask: Boolean mask of the observed and interpolated readings, of the shape of ``x``;
+            ``None`` if there is no mask.
         covariates: Covariates of every row of the window, ``[B, rows, K]``, or ``None``.
         recording: Recording of each window, int64 ``[B]``.
         first: Position of row 0 among all windows of the stream.

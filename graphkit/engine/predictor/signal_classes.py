@@ -50,7 +50,7 @@ class SignalClassPredictor(Predictor):
 
     def _logits(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Return logits ``[B, C]`` of unscaled windows or recordings ``[B, T, N, C]``."""
-        x = self._input.x(x, mask)
+        x, mask = self._input.prepare(x, mask)
         given = None if mask is None else mask.to(self.device)
         return self.model(*model_inputs(self.model, x.to(self.device), None, given)).cpu()
 

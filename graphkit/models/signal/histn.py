@@ -93,7 +93,8 @@ class HiSTN(nn.Module):
         max_norm: ``"vector"`` or ``"entry"``, see above.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates and masks are not read with :math:`T \ge 6`
+        - **input:** ``(B, T, N, 1)`` with :math:`T \ge 6`; covariates are not read; where a mask is
+          false ``x`` counts as 0
         - **output:** logits ``(B, out_channels)``
 
     Raises:
@@ -243,6 +244,8 @@ class HiSTN(nn.Module):
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         self._check(x)
+        if mask is not None:
+            x = torch.where(mask, x, 0)
         features = self.dropout(self.features(self.head(x)))
         return features @ self.weight.mT + self.bias.unsqueeze(-2)
 

@@ -49,7 +49,7 @@ number; the node itself stands last, not first. From both: ages are groups, two 
 counted in events of the stream (``clock="events"``), see docs/design.md on NAT for why;
 ``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is theirs. Events tell sent from
 received, which neither model knows. The settings that come closest to each
-have names in benchmarks/configs/history.json.
+have names in benchmarks/configs/link_pred/history.json.
 """
 
 from __future__ import annotations

@@ -51,8 +51,9 @@ class SkeletonFeatures(nn.Module):
         coordinates, distances, velocities: Which of the features.
 
     Shapes:
-        - **input:** ``[B, T, N, C]``, mask bool ``[B, T]`` or ``None``
-        - **output:** ``[B, T, out_channels]``
+        - **input:** ``[B, T, N, C]``; mask bool ``[B, T]`` (frames that are there) or
+          ``[B, T, N, C]`` (joints that were observed, all coordinates of which are), or ``None``
+        - **output:** ``[B, T, out_channels]``, 0 where a joint it needs is missing
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SkeletonFeatures(nn.Module):
         if not (coordinates or distances or velocities):
             raise GraphError("coordinates", "no feature is left")
         self.coordinates, self.distances, self.velocities = coordinates, distances, velocities
+        self.dims = dims
         self.register_buffer(
             "pairs", torch.triu_indices(num_joints, num_joints, 1), persistent=False
         )
@@ -76,10 +78,16 @@ class SkeletonFeatures(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        centred = x - x.mean(2, keepdim=True)
+        joints = self._joints(x, mask)
         first, second = self.pairs
+        if joints is None:
+            centred, pairs = x - x.mean(2, keepdim=True), None
+        else:
+            x = torch.where(joints[..., None], x, 0)
+            centred = x - _mean_of(x, joints[..., None])
+            pairs = joints[:, :, first] & joints[:, :, second]
         apart = (x[:, :, first] - x[:, :, second]).square().sum(-1).add(1e-12).sqrt()
-        size = masked_mean(apart.mean(2, keepdim=True), mask).unsqueeze(1).clamp(min=1e-6)
+        size = _mean_distance(apart, pairs)
         found = []
         if self.coordinates:
             found.append((centred / size[..., None]).flatten(2))
@@ -87,9 +95,60 @@ class SkeletonFeatures(nn.Module):
             found.append(apart / size)
         if self.velocities:
             place = (x / size[..., None]).flatten(2)
-            found += [frame_differences(place, mask, gap) for gap in (1, 2)]
+            found += [frame_differences(place, None, gap) for gap in (1, 2)]
         features = torch.cat(found, -1)
-        return features if mask is None else torch.where(mask[..., None], features, 0)
+        observed = self.observed(mask)
+        return features if observed is None else torch.where(observed, features, 0)
+
+    def observed(self, mask: Tensor | None) -> Tensor | None:
+        """bool ``[B, T, out_channels]``, the features whose joints were observed.
+
+        Args:
+            mask: As for :meth:`forward`.
+        """
+        if mask is None:
+            return None
+        num_joints = int(self.pairs[1, -1]) + 1
+        if mask.dim() == 2:
+            mask = mask[..., None, None].expand(*mask.shape, num_joints, 1)
+        joints = mask.all(-1)
+        each = joints.repeat_interleave(self.dims, 2)
+        found = []
+        if self.coordinates:
+            found.append(each)
+        if self.distances:
+            found.append(joints[:, :, self.pairs[0]] & joints[:, :, self.pairs[1]])
+        if self.velocities:
+            for gap in (1, 2):
+                both = each.clone()  # the first frames have no difference: it is 0
+                both[:, gap:] &= each[:, :-gap]
+                found.append(both)
+        return torch.cat(found, -1)
+
+    def _joints(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
+        """bool ``[B, T, N]``, where a joint was observed."""
+        if mask is None:
+            return None
+        if mask.dim() == 2:
+            return mask[..., None].expand(x.shape[:3])
+        return mask.expand_as(x).all(-1)
+
+
+def _mean_of(x: Tensor, mask: Tensor) -> Tensor:
+    """The mean over axis 2 of what was observed; to the bit that of all where all was."""
+    some = torch.where(mask, x, 0).sum(2, keepdim=True) / mask.sum(2, keepdim=True).clamp(min=1)
+    return torch.where(mask.all(2, keepdim=True), x.mean(2, keepdim=True), some)
+
+
+def _mean_distance(apart: Tensor, pairs: Tensor | None) -> Tensor:
+    """The mean distance of two joints of a clip, ``[B, 1, 1]``."""
+    if pairs is None:
+        return apart.mean((1, 2), keepdim=True).clamp(min=1e-6)
+    # Frames weigh the same, however many of their pairs were observed.
+    some = pairs.any(2)
+    frame = _mean_of(apart, pairs).squeeze(2)
+    size = torch.where(some, frame, 0).sum(1) / some.sum(1).clamp(min=1)
+    return size.view(-1, 1, 1).clamp(min=1e-6)
 
 
 def frame_differences(x: Tensor, mask: Tensor | None = None, gap: int = 1) -> Tensor:

@@ -327,7 +327,7 @@ class LinkPrediction(GraphTask):
             from graphkit.sampling import negatives
 
             # Negatives of training are drawn only from the destinations in the training period.
-            # With held-out nodes, training and validation draw no destination that is held out.
+            # With held-out nodes, training and validation draw from events without such nodes only.
             seen = self.graph if split == "test" or self.held_out is None else self.held_out.seen
             options = {"pool": self.split.train.dst.unique()} if split == "train" else {}
             self._samplers[key] = negatives.create(

@@ -276,9 +276,9 @@ class Predictor:
 
 @contextmanager
 def _of(folder: str | Path) -> Iterator[None]:
-    """Turn what facts of another shape or of a senseless size raise into an error about a folder.
+    """Convert errors caused by facts of a wrong form or size to an error about the folder.
 
-    A checksum tells that the facts are those that were written, not that they are sound.
+    A checksum verifies that the facts are those that were written, not that they are valid.
     """
     try:
         yield

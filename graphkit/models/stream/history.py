@@ -117,7 +117,7 @@ class HistoryLinkPredictor(NodeTables):
         clock: Unit of ages: ``"events"`` of the stream or ``"time"``.
         ages: Encoding of ages in positions, see :class:`~graphkit.nn.stream.HistoryTokens`.
         time_channels: Number of cosines for ages.
-        max_count: Largest count with its own embedding; larger counts share it.
+        max_count: Maximum count; larger counts are treated as equal to it.
         half_lives: Half-lives of the activity, in events; may be empty.
         walk_hops: Length of the longest projected walk; 0 disables walks.
         walk_half_lives: Half-lives of walks, in events.

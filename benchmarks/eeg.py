@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _data(folder: Path, name: str, split: str | None) -> tuple[dict[str, Any], Any]:
     """How a data set is loaded and asked about, and a function that makes its folds."""
-    from graphkit.data.window_splits import block_folds, leave_one_out
+    from graphkit.data.recording_splits import leave_one_out
+    from graphkit.data.window_splits import block_folds
     from graphkit.errors import UnknownNameError
 
     known = json.loads((folder / "_data.json").read_text(encoding="utf-8"))
@@ -172,7 +173,7 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
     hierarchy = getattr(models[0], "hierarchy", None)
     if hierarchy is None:
         return {}
-    from graphkit.engine.importance import node_importance
+    from graphkit.analysis.importance import node_importance
 
     each = [
         node_importance(m, t, hierarchy.partition, metric="log_likelihood")
@@ -184,7 +185,7 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
 
 def _plot(results: list[Result], graph: TemporalGraph, path: Path) -> Path | None:
     """The regions of the first model that has some, coloured by importance."""
-    from graphkit.engine.scalp_plot import scalp_plot
+    from graphkit.analysis.scalp import scalp_plot
 
     found = [r for r in results if r.curves.get("importance")]
     found = [r for r in found if r.model == found[0].model]

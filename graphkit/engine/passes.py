@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.engine.collect import Collector
+from graphkit.engine.hooks import Hooks
 from graphkit.engine.runtime import Runtime, share_gradients
 from graphkit.protocols import Stream, Task
 from graphkit.tasks.answer import Answer
@@ -42,16 +43,19 @@ class Learner:
         self._auxiliary = getattr(model, "auxiliary_loss", None)
         self._parameters = [p for p in model.parameters() if p.requires_grad]
 
-    def backward(self, loss: Tensor, share: float = 1.0) -> None:
+    def backward(self, loss: Tensor, share: float = 1.0, term: Tensor | None = None) -> None:
         """Compute the gradient of a loss; stacked models use the sum of their losses.
 
         Args:
             loss: A scalar, or one value per model.
             share: Fraction of the rows of the whole batch that are in this forward pass.
+            term: Loss term added by hooks, a scalar or one value per model, weighted by ``share``.
         """
         whole = loss
         if self._auxiliary is not None:
             whole = loss + self._auxiliary() * share
+        if term is not None:
+            whole = whole + term * share
         if whole.dim():
             whole = whole.sum()
         whole.backward()
@@ -96,6 +100,7 @@ def train_pass(
     *,
     first: int = 0,
     clip_norm: float | None = None,
+    hooks: Hooks | None = None,
     before_batch: Callable[[int], None] | None = None,
     after_batch: Callable[[int], None] = lambda batch: None,
 ) -> None:
@@ -103,9 +108,12 @@ def train_pass(
 
     ``loss_sum`` accumulates, on the device, the sum of the loss over the queries of all processes.
     It is equal in all processes, so that its value in a checkpoint is valid for each of them.
-    ``before_batch`` and ``after_batch`` are called with the number of finished batches.
+    ``hooks`` can add to the loss and are called after each step. ``before_batch`` and
+    ``after_batch`` are called with the number of finished batches.
     """
     learner = Learner(model, optimizer, runtime, clip_norm)
+    term = hooks.term if hooks and hooks.have("on_loss") else None
+    after_step = hooks.after_step if hooks else None
     alone = runtime.world == 1
     mixed = runtime.precision == "bf16-mixed"
     for batch, query in enumerate(stream.start(first), start=first + 1):
@@ -122,13 +130,16 @@ def train_pass(
                 else:
                     answer = task.score(model, shard)
                 loss = task.loss(answer, total)
-                learner.backward(loss, len(shard) / total)
+                added = None if term is None else term(shard, answer)
+                learner.backward(loss, len(shard) / total, added)
                 own = loss.detach()
             elif not alone:
                 own = torch.zeros((), device=runtime.device)
         own = learner.step(query.events, learn=total > 0, also=own)
         if own is not None:
             loss_sum.add_(own, alpha=total)
+            if after_step is not None:
+                after_step(own)
         after_batch(batch)
 
 

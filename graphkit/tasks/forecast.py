@@ -17,11 +17,12 @@ from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
 from graphkit.data.fill_gaps import mark_missing
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import TimeSplit, WindowSplit
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
-from graphkit.nn.model_inputs import at_least_float32, model_inputs
+from graphkit.nn.inputs.number_types import at_least_float32, model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -58,7 +59,7 @@ class Forecast(SignalTask):
         stride: Number of rows between the starts of consecutive windows.
         delay: Number of rows between the last input row and the first forecast row.
         target_channels: Channels to forecast; by default all.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; by default 60 % / 20 % / 20 %
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by default 60 % / 20 % / 20 %
             by time. A tuple ``(val, test)`` of shares is a split by time.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.

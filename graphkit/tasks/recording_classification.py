@@ -14,9 +14,9 @@ from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
 from graphkit.data.given_split import GivenSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import WindowSplit
-from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.data.window_index import WindowSplit
+from graphkit.metrics import classification
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes
@@ -149,8 +149,8 @@ class RecordingClassification(SignalTask):
             return {}
         logits, y = answer.prediction, answer.target
         return {
-            "accuracy": ordinal.top_k_accuracy(logits, y, 1),
-            "balanced_accuracy": ordinal.balanced_accuracy(logits, y),
+            "accuracy": classification.top_k_accuracy(logits, y, 1),
+            "balanced_accuracy": classification.balanced_accuracy(logits, y),
             "log_likelihood": -float(F.cross_entropy(logits.double(), y)),
         }
 

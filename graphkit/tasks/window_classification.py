@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
+from graphkit.data.recording_splits import recording_values
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import BlockSplit
 from graphkit.errors import GraphError, GraphWarning
-from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
-from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
+from graphkit.metrics import classification, ordinal
+from graphkit.nn.inputs.number_types import model_inputs
+from graphkit.nn.losses.earth_mover import earth_mover_loss
+from graphkit.nn.losses.ordinal import ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes
@@ -32,10 +35,10 @@ __all__ = ["WindowClassification"]
 
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
 _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
-    "accuracy": lambda s, y: ordinal.top_k_accuracy(s, y, 1),
-    "balanced_accuracy": ordinal.balanced_accuracy,
-    "f1_weighted": ordinal.weighted_f1,
-    "top2": ordinal.top_k_accuracy,
+    "accuracy": lambda s, y: classification.top_k_accuracy(s, y, 1),
+    "balanced_accuracy": classification.balanced_accuracy,
+    "f1_weighted": classification.weighted_f1,
+    "top2": classification.top_k_accuracy,
     "tri_p": ordinal.tri_p,
     "seq2hr": ordinal.seq2hr,
     "adjacency": ordinal.adjacency_rate,
@@ -66,7 +69,7 @@ class WindowClassification(SignalTask):
         stride: Number of rows between the starts of training windows; by default half a window.
         eval_stride: Number of rows between the starts of validation and test windows; by default
             a window.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; by default ten blocks within
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by default ten blocks within
             every recording, with the first block as the test.
         label: Column of ``graph.recordings`` with the classes: non-negative integers, or text,
             which is numbered in alphabetical order.

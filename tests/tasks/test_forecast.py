@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph, fit, seed_everything
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, TimeSplit
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit, TimeSplit
 from graphkit.engine import Result, evaluate
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import LastValue, SignalGRU

@@ -17,9 +17,9 @@ from graphkit import (
     WindowClassification,
     registry,
 )
-from graphkit.data.window_splits import RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.errors import GraphWarning
-from graphkit.nn.signal.residual_cnn import FrameNorm
+from graphkit.nn.norm.frame_norm import FrameNorm
 from graphkit.nn.signal.skeleton import SkeletonFeatures
 
 ROWS, N, CLIPS = 64, 6, 12

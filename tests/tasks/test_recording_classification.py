@@ -7,8 +7,8 @@ import torch
 
 from graphkit import TemporalGraph
 from graphkit.data.given_split import GivenSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import RecordingSplit
 from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier

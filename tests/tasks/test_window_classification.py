@@ -7,11 +7,12 @@ import torch.nn.functional as F
 
 import graphkit
 from graphkit.data import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, block_folds
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit, block_folds
 from graphkit.engine import evaluate, fit, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
-from graphkit.nn.ordinal_smooth import ordinal_loss
+from graphkit.nn.losses.ordinal import ordinal_loss
 from graphkit.registry import get
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.label_correction import modal_labels

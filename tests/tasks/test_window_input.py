@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.tasks import RecordingClassification, WindowClassification
 from graphkit.tasks.window_input import WindowInput

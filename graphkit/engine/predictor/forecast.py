@@ -17,7 +17,7 @@ from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
 
 __all__ = ["Appended", "ForecastPredictor"]

@@ -14,7 +14,7 @@ from graphkit.data.signal_schema import SignalSchema
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.window_input import WindowInput
 
 __all__ = ["SignalClassPredictor"]

@@ -35,8 +35,8 @@ from torch import Tensor, nn
 
 from graphkit.checks import check_choice
 from graphkit.errors import GraphError
-from graphkit.nn.channel_norm import ChannelNorm
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.norm.channel_norm import ChannelNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.ops.channel_conv import channel_conv, shared_conv
 from graphkit.registry import register
 

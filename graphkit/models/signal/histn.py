@@ -64,10 +64,11 @@ from torch import Tensor, nn
 
 from graphkit.checks import check_choice
 from graphkit.errors import GraphError
-from graphkit.nn.channel_norm import ChannelNorm
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.dropout import SeededDropout
+from graphkit.nn.norm.channel_norm import ChannelNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
-from graphkit.nn.stacking import SeededDropout, Stack
+from graphkit.nn.stacking import Stack
 from graphkit.ops.channel_conv import channel_conv
 from graphkit.ops.pair_mean import pair_mean
 from graphkit.registry import register
@@ -255,7 +256,7 @@ class HiSTN(nn.Module):
     # ---------------------------------------------------------------- many at once
     @staticmethod
     def stack(models: Sequence[HiSTN], seeds: Sequence[int]) -> Stack:
-        """Combine several models into one, see :class:`~graphkit.nn.stacking.Stack`."""
+        """Combine several models into one, see :class:`~graphkit.nn.stacking.stack.Stack`."""
         return Stack(models, seeds)
 
     def _rows(self) -> list[Tensor]:

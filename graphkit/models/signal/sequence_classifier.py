@@ -5,9 +5,8 @@ r"""A classifier of clips: features per frame, any sequence encoder, and a mean 
 
 Not a published model. With ``encoder="skeleton_cnn"`` and ``norm="batch"`` it contains the base
 network of Xu and Wang (arXiv 1801.02475), without its strides and with a linear layer before and
-after it; other encoders can be selected by name. The published classifier is
-:class:`~graphkit.nn.signal.skeleton.SkeletonConvNet`. Our choice: features are standardised over
-the valid frames of a batch (a norm with running averages) and then projected to the width of the
+after it; other encoders can be selected by name. Our choice: features are standardised over the
+valid frames of a batch (a norm with running averages) and then projected to the width of the
 encoder.
 """
 
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 from graphkit.checks import check_choice
 from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
 from graphkit.errors import GraphError
-from graphkit.nn.signal.residual_cnn import FrameNorm, masked_mean
+from graphkit.nn.norm.frame_norm import FrameNorm
+from graphkit.nn.signal.pooling import masked_mean
 from graphkit.nn.signal.skeleton import SkeletonFeatures
 from graphkit.registry import register
 

@@ -43,7 +43,7 @@ from graphkit.checks import check_choice
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
 from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
-from graphkit.nn.reversible_norm import ReversibleInstanceNorm
+from graphkit.nn.norm.reversible_norm import ReversibleInstanceNorm
 from graphkit.nn.signal.pattern_windows import level_and_spread, pattern_windows
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.spectral import correlation_basis, laplacian_basis
@@ -98,7 +98,7 @@ class STLINK(nn.Module):
         week: Number of rows of the table of weekdays, see
             :class:`~graphkit.nn.signal.SensorEmbedding`.
         basis: Fixed coordinates of the nodes ``[N, q]``, such as those of
-            :func:`~graphkit.nn.spectral.laplacian_basis`.
+            :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`.
         learned_basis: Number of additional learned coordinates.
         flip_signs: Whether to draw the signs of fixed coordinates at random in training.
         nodes_mask: Boolean mask of the nodes (columns) that a node (row) can attend to, ``[N, N]``;
@@ -114,7 +114,7 @@ class STLINK(nn.Module):
             token per sensor and patch, or ``"auto"`` for the latter up to 512 tokens.
         patch: Number of steps of a patch.
         norm: Normalisation of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
-            see :class:`~graphkit.nn.reversible_norm.ReversibleInstanceNorm`.
+            see :class:`~graphkit.nn.norm.reversible_norm.ReversibleInstanceNorm`.
         level: Whether tokens contain the statistics removed by the normalisation. Without them,
             forecasts are shifted and scaled exactly as the window.
         residual: ``True`` to forecast the difference to the last reading; ``"linear"`` for the

@@ -67,7 +67,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.checks import check_choice
-from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
+from graphkit.encoders.sequence import BlockStack, FeedForward, SequenceEncoder
 from graphkit.errors import GraphError
 from graphkit.nn.stream import (
     EventColumns,
@@ -485,10 +485,16 @@ def _stack(
             settings.setdefault(name, value)
     if num_layers == 1 or "num_layers" in takes:
         return make(**settings)
-    layers: list[SequenceEncoder] = []
-    for _ in range(num_layers):
-        layers += [make(**settings), FeedForward(channels, dropout=dropout)]
-    return SequenceStack(layers, norm="layer", dropout=dropout)
+    return BlockStack(
+        channels,
+        None,
+        None,
+        num_layers,
+        join=lambda _: make(**settings),
+        perceptron=lambda hidden: FeedForward(hidden, dropout=dropout),
+        norm="layer",
+        dropout=dropout,
+    )
 
 
 def _reset(module: nn.Module) -> None:

@@ -288,13 +288,13 @@ def _train_epoch(
 def _terms(
     going: list[_Run], queries: Sequence[Any], answers: list[Answer], losses: Tensor
 ) -> Tensor:
-    """What the hooks of each run add to its loss."""
+    """Return the loss terms added by the hooks of each run."""
     found = [run.hooks.term(*asked) for run, *asked in zip(going, queries, answers)]
     return torch.stack([losses.new_zeros(()) if term is None else term for term in found])
 
 
 def _point(going: list[_Run], stack: nn.Module) -> None:
-    """Show the hooks of each run the parameters of its row."""
+    """Pass the parameters of its row to the hooks of each run."""
     for row, run in enumerate(going):
         run.hooks.training._parameters = functools.partial(_parameters_of, stack, row)
 

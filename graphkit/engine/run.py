@@ -95,7 +95,7 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether the training has ended early: no improvement, or a hook asked for it."""
+        """Whether the training stopped early, by its selection rule or by a hook."""
         asked = self.hooks.training.stopping and self.epoch > 0 and self.batch == 0
         return self.kept.selection.exhausted or asked
 

@@ -219,11 +219,11 @@ class Forecast(SignalTask):
         return self.input.steps_per_day
 
     def training_signal(self) -> TrainingSignal:
-        """The rows in training windows, prepared as model input, and the starts of the windows."""
+        """Return the rows in training windows as model input, and the starts of these windows."""
         return self._training_signal(free=True)
 
     def _training_signal(self, free: bool) -> TrainingSignal:
-        """Same as :attr:`training_signal`; ``free`` subtracts the daily profile."""
+        """Same as :meth:`training_signal`; ``free`` subtracts the daily profile."""
         rows = self.windows.covered(self.index.train).nonzero().flatten()
         signal, mask, t = self.graph.signal[rows], self.graph.signal_mask, self.graph.signal_t[rows]
         covariates = self.input.covariates(t)

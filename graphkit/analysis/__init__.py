@@ -1,4 +1,4 @@
-"""What a fitted model has learnt: the importance of its inputs, and pictures of it."""
+"""Analysis of fitted models: importance of their inputs, and plots of it."""
 
 from graphkit.analysis.importance import node_importance
 from graphkit.analysis.scalp import scalp_plot

@@ -1,4 +1,4 @@
-"""Which nodes a trained classifier of windows looks at: what it loses without them."""
+"""Importance of nodes for a trained classifier of windows, by occlusion."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def node_importance(
     batch_size: int = 256,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """How much a metric falls when a group of nodes falls silent (all readings 0, once scaled).
+    """Decrease of a metric when all scaled readings of a group of nodes are set to 0.
 
-    It says what this model uses, not what the data hold: two groups that tell the same can both
-    look unimportant.
+    The result describes what the model uses, not what the data contain: two groups with the same
+    information can both appear unimportant.
 
     Args:
         model: A trained model.
         task: A :class:`~graphkit.tasks.WindowClassification`.
-        groups: Nodes that fall silent together, such as ``hierarchy.partition``; each node by
-            itself if ``None``.
-        split: The windows that are asked about.
-        metric: A metric of the task of which larger is better; what selects the epoch if ``None``.
-        batch_size: Windows at a time.
-        device: Where the model is.
+        groups: Groups of nodes that are set to 0 together, such as ``hierarchy.partition``; by
+            default each node is a group.
+        split: Split whose windows are scored.
+        metric: Metric of the task for which larger is better; by default the metric that selects
+            the epoch.
+        batch_size: Number of windows per forward pass.
+        device: Device of the model.
 
     Returns:
         float64 ``[G]``: metric with all nodes minus metric without the group.

@@ -1,4 +1,4 @@
-"""Values of electrodes as a picture of the head from above."""
+"""Plots of electrode values on the head, viewed from above."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def scalp_plot(
     title: str = "",
     label: str = "",
 ) -> Path:
-    """One disc per electrode, coloured by its value, on an outline of the head, nose up.
+    """Draw a disc per electrode, coloured by its value, on an outline of the head (nose up).
 
     Args:
-        values: One per electrode, ``[N]``.
-        electrodes: Their names.
-        path: Where the PNG goes.
-        edges: Pairs of electrodes that are joined by a line, int64 ``[2, E]``.
-        positions: ``[N, 2]`` within the unit circle; by default from the names.
-        title: Above the head.
-        label: Of the colours.
+        values: One value per electrode, ``[N]``.
+        electrodes: Names of the electrodes.
+        path: Path of the PNG file.
+        edges: Pairs of electrodes that are connected by a line, int64 ``[2, E]``.
+        positions: Positions within the unit circle, ``[N, 2]``; by default derived from the names.
+        title: Title above the head.
+        label: Label of the colour bar.
 
     Raises:
         GraphError: Lengths differ, or a name is unknown.

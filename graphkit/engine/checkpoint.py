@@ -1,10 +1,10 @@
-"""Checkpoints: a run that is killed at any moment goes on from the last one to the same numbers.
+"""Checkpoints: a run that is killed at any moment resumes from the last one to the same numbers.
 
 A folder holds ``last.pt`` (parameters, stream state, optimiser, random states, position, history)
 and ``best-<epoch>.pt`` (parameters and stream state of the selected epoch). Each is written to a
-temporary file and renamed; ``best`` comes first, so ``last`` never names a file that is not there.
-Each carries the checksum of its content, and ``last`` that of ``best`` too: a file that has changed
-by a bit is refused.
+temporary file and renamed; ``best`` is written first, so that ``last`` never names a missing file.
+Each file contains the checksum of its content, and ``last`` also that of ``best``: a file in which
+a single bit has changed is refused.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Checkpoints:
     """The checkpoints of one run in one folder.
 
     Args:
-        folder: Where they are; made when the first is written.
-        identity: Settings that the numbers depend on; a checkpoint of other settings is refused.
+        folder: Folder of the checkpoints; created when the first one is written.
+        identity: Settings that determine the numbers; a checkpoint of other settings is refused.
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ class Checkpoints:
         return held(self.folder)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace ``last.pt``; drops the best files that it does not name."""
+        """Replace ``last.pt`` and delete the best files that it does not name."""
         record = {"format": _FORMAT, "identity": self.identity, **state}
         save_sealed(record, self.folder / "last.pt")
         for path in self.folder.glob("best-*.pt"):
@@ -66,13 +66,17 @@ class Checkpoints:
         return name, save_sealed(state, self.folder / name)
 
     def load(self, device: torch.device | str) -> dict[str, Any] | None:
-        """The last checkpoint, with the best state under ``"best"``; ``None`` if there is none.
+        """Read the last checkpoint.
+
+        Returns:
+            The last checkpoint, with the best state under ``"best"``; ``None`` if there is none.
 
         Warns:
-            UserWarning: It is of an older version, which wrote no checksums.
+            UserWarning: The checkpoint is from an older version, which wrote no checksums.
 
         Raises:
-            GraphError: It belongs to other settings, is damaged, or its best file is gone.
+            GraphError: The checkpoint belongs to other settings, is damaged, or its best file is
+                missing.
         """
         path = self.folder / "last.pt"
         if not path.exists():
@@ -116,11 +120,11 @@ class Checkpoints:
             then, now = saved.get(key), self.identity.get(key)
             if renamed.identity(then) == renamed.identity(now) or (
                 key == "data" and key not in saved
-            ):  # of an older version
+            ):  # written by an older version
                 continue
             if (
                 key == "model" and isinstance(then, dict) and now
-            ):  # not all of it: the first thing that differs
+            ):  # report only the first difference
                 key = next(k for k in [*then, *now] if then.get(k) != now.get(k))
                 then, now = then.get(key), now.get(key)
             raise GraphError(
@@ -134,13 +138,14 @@ class Checkpoints:
 
 
 class CheckpointCadence:
-    """When the next checkpoint inside an epoch is due.
+    """Decides when the next checkpoint inside an epoch is due.
 
     Args:
-        every: A number of batches, or a span such as ``"30s"`` or ``"5m"``, or ``None`` for never.
+        every: Number of batches, a time span such as ``"30s"`` or ``"5m"``, or ``None`` for no
+            checkpoints inside an epoch.
 
     Raises:
-        GraphError: It is neither.
+        GraphError: ``every`` is none of these.
     """
 
     def __init__(self, every: int | str | None) -> None:
@@ -158,11 +163,11 @@ class CheckpointCadence:
 
     @property
     def timed(self) -> bool:
-        """Whether a clock decides: then each process would find another answer."""
+        """Whether the cadence is a time span, so that the clocks of processes may disagree."""
         return self._seconds is not None
 
     def due(self, batch: int) -> bool:
-        """Whether to write one after so many batches of the epoch."""
+        """Whether to write a checkpoint after ``batch`` batches of the epoch."""
         if self._batches is not None:
             return batch % self._batches == 0
         if self._seconds is None:
@@ -175,7 +180,7 @@ class CheckpointCadence:
 
 
 def plain_attributes(model: nn.Module) -> dict[str, Any]:
-    """What a model was made with, as far as it shows: the plain public values of its modules."""
+    """Plain public attributes of a model's modules, which record its constructor arguments."""
     found = {}
     for path, module in model.named_modules():
         found[f"{path or 'model'}"] = type(module).__qualname__
@@ -187,7 +192,7 @@ def plain_attributes(model: nn.Module) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's numbers as Python's: a checkpoint that holds one could not be read again."""
+    """Convert NumPy scalars to Python numbers, because a checkpoint with one cannot be read."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The answers to all queries of a split in one place, batch by batch and over all processes."""
+"""Collects the answers to all queries of a split, batch by batch and from all processes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from graphkit.tasks.answer import FIELDS, Answer
 
 __all__ = ["Collector"]
 
-# How a process that had no rows is told the dtype of a field: by its place in this list.
+# Processes exchange the dtype of a field as its position in this list.
 _DTYPES = (
     torch.float32, torch.float64, torch.int64, torch.bool, torch.int32, torch.int16, torch.int8,
     torch.uint8, torch.float16, torch.bfloat16,
 )  # fmt: skip
-_MOST_AXES = 7  # of a field
+_MOST_AXES = 7  # largest number of axes of a field
 
 
 class Collector:
-    """Room for the answers to a known number of queries, filled in any order.
+    """Buffers for the answers to a known number of queries, filled in any order.
 
-    Predictions are kept as float32, or as float64 where they are that; the other fields keep their
-    dtypes.
+    Predictions are stored as float32, or as float64 if they are float64; the other fields keep
+    their dtypes.
 
     Args:
-        num_queries: Rows in all.
+        num_queries: Total number of rows.
     """
 
     def __init__(self, num_queries: int) -> None:
@@ -33,7 +33,7 @@ class Collector:
         self._room: dict[str, Tensor] = {}
 
     def add(self, first: int, answer: Answer) -> None:
-        """Put an answer at rows ``first``, ``first + 1``, ..."""
+        """Store an answer in rows ``first``, ``first + 1``, ..."""
         last = first + len(answer)
         for name in FIELDS:
             value = getattr(answer, name)
@@ -49,7 +49,7 @@ class Collector:
             room[first:last] = value
 
     def answer(self, runtime: Runtime) -> Answer | None:
-        """All rows, the same in every process; ``None`` if there is no query."""
+        """Return all rows, equal in every process; ``None`` if there is no query."""
         if self.num_queries == 0:
             return None
         if runtime.world > 1:
@@ -60,9 +60,9 @@ class Collector:
         return torch.zeros((self.num_queries, *shape), dtype=dtype, device=device)
 
     def _gather(self, runtime: Runtime) -> None:
-        """Add up the rooms of all processes: each holds zeros in the rows of the others.
+        """Sum the buffers of all processes: each has zeros in the rows of the others.
 
-        A process that had no rows is told of the fields by the others.
+        A process without rows receives the names and dtypes of the fields from the others.
         """
         told = torch.zeros(len(FIELDS), 2 + _MOST_AXES, dtype=torch.int64, device=runtime.device)
         for row, name in zip(told, FIELDS):
@@ -78,7 +78,7 @@ class Collector:
                 shape = tuple(sizes[:axes])
                 self._room[name] = self._empty(shape, _DTYPES[dtype - 1], runtime.device)
             room = self._room[name]
-            if room.dtype == torch.bool:  # collectives add numbers
+            if room.dtype == torch.bool:  # collectives sum numbers only
                 self._room[name] = runtime.sum_(room.to(torch.uint8)).bool()
             else:
                 runtime.sum_(room)

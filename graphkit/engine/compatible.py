@@ -1,4 +1,4 @@
-"""Whether a model and a task belong together, found out before anything runs."""
+"""Checks that a model fits a task before anything runs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _READS = {
 
 
 def check_model(model: object) -> None:
-    """Refuse what is not a model, such as the name of one.
+    """Refuse a value that is not a model, such as the name of a model.
 
     Raises:
-        GraphError: It is not a ``torch.nn.Module``.
+        GraphError: The value is not a ``torch.nn.Module``.
     """
     if isinstance(model, nn.Module):
         return
@@ -38,10 +38,10 @@ def check_model(model: object) -> None:
 
 
 def check_task(task: object) -> None:
-    """Refuse what is no task, such as a graph.
+    """Refuse a value that is not a task, such as a graph.
 
     Raises:
-        GraphError: It is not a task, or one that was written for an older version.
+        GraphError: The value is not a task, or is a task written for an older version.
     """
     needed = ("stream", "past", "score", "metrics")
     if not isinstance(task, type) and all(hasattr(task, name) for name in needed):
@@ -62,20 +62,20 @@ def check_task(task: object) -> None:
 
 
 def check_match(model: nn.Module, task: Any) -> None:
-    """Refuse a model that the task cannot ask.
+    """Refuse a model that does not fit the task.
 
-    A registered model is known by what is registered of it, any other by its methods and the
-    arguments of ``forward``; where these say nothing, the model is let through. A task without a
-    ``view`` takes every model.
+    A registered model is checked by its registered facts, any other model by its methods and the
+    arguments of ``forward``; a model for which these are inconclusive is accepted. A task without
+    a ``view`` accepts every model.
 
     Args:
         model: A model.
-        task: A task. Read are ``view``, ``calls`` (methods of a model that its ``score`` calls) and
-            ``kind`` (that of models of signals).
+        task: A task. The attributes ``view``, ``calls`` (methods of a model that ``task.score``
+            calls) and ``kind`` (the kind of signal models) are read.
 
     Raises:
-        GraphError: The model is one of another view or for other tasks; the message names the
-            registered models that would do.
+        GraphError: The model reads another view or solves other tasks; the message names the
+            registered models that fit.
     """
     view = getattr(task, "view", None)
     if view is None:
@@ -98,13 +98,13 @@ def check_match(model: nn.Module, task: Any) -> None:
 
 
 def view_of(model: nn.Module | type) -> str | None:
-    """Which view of a graph a model reads: what is registered of it, or what its methods tell.
+    """Return the view of a graph that a model reads, from its registered facts or its methods.
 
     Args:
         model: A model or its class.
 
     Returns:
-        One of :data:`graphkit.registry.VIEWS`, or ``None`` where nothing tells.
+        One of :data:`graphkit.registry.VIEWS`, or ``None`` if it cannot be determined.
     """
     cls = model if isinstance(model, type) else type(model)
     entry = registry.find(cls, "model")
@@ -126,7 +126,7 @@ def view_of(model: nn.Module | type) -> str | None:
 
 
 def _has(model: nn.Module, method: str) -> bool:
-    """Whether a model has a method; that every module has a ``forward`` says nothing."""
+    """Whether a model has a method; the default ``forward`` of every module does not count."""
     if method == "forward" and type(model).forward is nn.Module.forward:
         return False
     return callable(getattr(model, method, None))
@@ -143,7 +143,7 @@ def _refuse(task: Any, problem: str, fix: str | None = None) -> None:
 
 
 def _would_do(task: Any) -> list[str]:
-    """Names of the registered models that are made for a task, or else for its view."""
+    """Names of the registered models for a task, or for its view if there is none."""
     if registry.find(type(task), "task") is not None:
         return registry.names("model", tasks=task.name)
     return registry.names("model", view=task.view)

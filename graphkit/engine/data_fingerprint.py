@@ -1,4 +1,4 @@
-"""A number that tells the data of two runs apart."""
+"""A checksum that distinguishes the data of two runs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from graphkit.engine.runtime import fingerprint
 __all__ = ["data_fingerprint"]
 
 _COLUMNS = ("src", "dst", "t", *EVENT_COLUMNS, *NODE_COLUMNS, *SIGNAL_COLUMNS)
-_WRITTEN = {"signal_recording": "signal_part"}  # as checkpoints of older versions have it
-_WHOLE = 1 << 24  # values up to which a column is read whole
+_WRITTEN = {"signal_recording": "signal_part"}  # column names in checkpoints of older versions
+_WHOLE = 1 << 24  # largest number of values for which a column is read completely
 
 
 def data_fingerprint(task: Any) -> str | None:
-    """A checksum of the columns of a task's graph, ``None`` of a task without a graph.
+    """Checksum of the columns of a task's graph; ``None`` for a task without a graph.
 
-    Of a column of more than 16 million values, 16 million rows at equal distances count: a graph
-    that is mapped from disk is not read through.
+    For a column of more than 16 million values, only 16 million evenly spaced rows are read, so
+    that a graph mapped from disk is not read completely.
     """
     graph = getattr(task, "graph", None)
     if graph is None:

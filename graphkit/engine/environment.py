@@ -1,4 +1,4 @@
-"""The facts about the machine and the process that a result records."""
+"""Facts about the machine and the process that a result records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGES = ("torch", "torch_geometric", "numpy", "lightning_fabric")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, graphkit and the packages that a number depends on."""
+    """Versions of Python, graphkit and the packages that affect the numbers."""
     import graphkit
 
     found = {"python": platform.python_version(), "graphkit": graphkit.__version__}
@@ -27,15 +27,15 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: torch.device) -> str:
-    """``"cpu"``, or the device with the name of the card behind it."""
+    """``"cpu"``, or the device followed by the name of its GPU."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory this process has held, in MiB, since :func:`reset_peak_rss` where that works
-    and since its beginning elsewhere; ``None`` where nobody counts it."""
+    """Peak memory of this process in MiB since :func:`reset_peak_rss`, or since the start of the
+    process where a reset is not possible; ``None`` if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -45,7 +45,7 @@ def peak_rss_mb() -> float | None:
 
 
 def reset_peak_rss() -> None:
-    """Begin to measure peak memory anew, so that a run is not charged with the one before it."""
+    """Reset the peak memory, so that the value of a run does not include earlier runs."""
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")

@@ -1,4 +1,4 @@
-"""Scoring a split with a model as it is."""
+"""Evaluation of a model on one split."""
 
 from __future__ import annotations
 
@@ -32,30 +32,32 @@ def evaluate(
     keep_state: bool = False,
     progress: bool = False,
 ) -> dict[str, float]:
-    """Metrics of a model on one split; parameters do not change.
+    """Compute the metrics of a model on one split without changing its parameters.
 
-    The stream state is emptied and everything before the split is observed, then the split is
-    scored and observed batch by batch. The model is left in the state after the split.
+    The stream state is reset, all events before the split are observed, and then the split is
+    scored and observed batch by batch. The model keeps the state it has after the split.
 
     Args:
-        model: A model of the view that the task asks about; moved to the device.
+        model: A model that reads the view of the task; moved to the device.
         task: A task such as :class:`graphkit.LinkPrediction`.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        batch_size: Events per batch; stream models see a batch as a whole, so use that of training.
+        batch_size: Number of events per batch. Results of stream models depend on it, so use the
+            value of the training run.
         device: As for :func:`graphkit.fit`.
         precision: As for :func:`graphkit.fit`.
         threads: As for :func:`graphkit.fit`.
-        keep_state: Go on from the model's stream state instead: it has just seen exactly what comes
-            before the split.
-        progress: Show a bar.
+        keep_state: Continue from the current stream state of the model instead of resetting it.
+            The model must have observed exactly the events before the split.
+        progress: Whether to show a progress bar.
 
     Returns:
-        Everything the task reports, such as ``ap``, ``auc``, ``mrr``; empty if the split is.
+        All metrics that the task reports, such as ``ap``, ``auc``, ``mrr``; empty if the split is
+        empty.
 
     Raises:
-        GraphError: An unknown split, a score that is NaN, the model is not one for the task, or the
+        GraphError: The split is unknown, a score is NaN, the model does not fit the task, or the
             processes of a run have different models, arguments or data.
-        TypeError: There is no such argument; the message says the right one.
+        TypeError: There is no such argument; the message names the right one.
     """
     check_model(model)
     check_task(task)
@@ -79,7 +81,7 @@ def evaluate(
 def _check_processes(
     runtime: Runtime, model: nn.Module, task: Task, split: str, batch_size: int
 ) -> None:
-    """Refuse shares of an answer from models or tasks that differ between processes."""
+    """Raise if the models or the tasks differ between processes."""
     if runtime.world == 1:
         return
     facts = {"split": split, "batch_size": batch_size, "data": data_fingerprint(task)}

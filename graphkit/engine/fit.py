@@ -1,4 +1,4 @@
-"""Training: epochs over a stream, the best one kept, tested at the end."""
+"""Training over epochs with selection of the best epoch and a final test."""
 
 from __future__ import annotations
 
@@ -60,51 +60,55 @@ def fit(
     progress: bool = True,
     name: str | None = None,
 ) -> Result:
-    """Train a model on a task, keep the epoch that validates best, and test it.
+    """Train a model on a task, select the epoch with the best validation metric, and test it.
 
-    Every epoch empties the stream state and streams the training events, then the validation
-    events. A batch is scored first, the loss is taken, the model observes the batch, and the
-    parameters step. After the last epoch the model gets the weights and the stream state of the
-    selected epoch back and goes on through the test events; it is left in that state. A model
-    without parameters goes through the stream once.
+    Each epoch resets the stream state, then streams the training events and the validation events.
+    For each batch, the batch is scored, the loss and its gradient are computed, the model observes
+    the batch, and the optimizer updates the parameters. After the last epoch the weights and the
+    stream state of the selected epoch are restored and the test events are streamed; the model
+    keeps the resulting state. A model without parameters passes over the stream once.
 
-    Under ``torchrun`` each process scores its share of every batch; losses and metrics are those
-    of one process to float tolerance (except for the random numbers of dropout).
+    Under ``torchrun`` each process scores its share of every batch; losses and metrics equal those
+    of one process up to float tolerance (except for the random numbers of dropout).
 
     Args:
-        model: A model of the view that the task asks about; moved to the device.
+        model: A model that reads the view of the task; moved to the device.
         task: A task such as :class:`graphkit.LinkPrediction`.
-        epochs: The most epochs to train.
-        batch_size: Events per batch, in every pass.
+        epochs: Maximum number of epochs.
+        batch_size: Number of events per batch, in every pass.
         lr: Learning rate.
         weight_decay: Weight decay.
-        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function of the parameters.
-        clip_norm: Largest norm of the gradient, ``None`` for no limit.
-        schedule: ``"constant"``, or ``"cosine"``: the learning rate falls to 0 over ``epochs``.
-        warmup: Epochs (a fraction too) over which the learning rate rises at the beginning.
-        patience: Epochs without improvement before stopping; ``None`` never stops early.
-        tolerance: Smallest relative improvement of the validation metric that renews patience.
-        mean_window: Also stop, after half the epochs, at the first epoch whose validation metric is
-            below its mean over so many epochs before it; ``None`` for no such rule.
-        seed: Seeds Python, NumPy and torch at the beginning.
+        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function that takes the parameters and
+            returns an optimizer.
+        clip_norm: Maximum norm of the gradient; ``None`` for no clipping.
+        schedule: ``"constant"``, or ``"cosine"``, which decreases the learning rate to 0 over
+            ``epochs``.
+        warmup: Number of epochs (may be fractional) over which the learning rate rises from 0.
+        patience: Number of epochs without improvement before training stops; ``None`` disables
+            early stopping.
+        tolerance: Minimum relative improvement of the validation metric that resets the patience.
+        mean_window: Also stop, after half of the epochs, at the first epoch whose validation metric
+            is below its mean over the last ``mean_window`` epochs; ``None`` disables this rule.
+        seed: Seed of Python, NumPy and torch, set at the start.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
-        threads: CPU threads of torch (``None``: as it is).
-        checkpoint_dir: Where checkpoints go, one at the end of every epoch.
-        checkpoint_every: Besides, inside an epoch: batches, or a span such as ``"30s"``.
-        resume: Go on from the checkpoint in ``checkpoint_dir``, if there is one.
-        hooks: Called at steps, epochs and evaluations, in this order; see
+        threads: Number of CPU threads of torch; ``None`` keeps the current number.
+        checkpoint_dir: Folder for checkpoints; one is written at the end of every epoch.
+        checkpoint_every: Interval of additional checkpoints inside an epoch: a number of batches,
+            or a time span such as ``"30s"``.
+        resume: Whether to continue from the checkpoint in ``checkpoint_dir``, if there is one.
+        hooks: Hooks that are called at steps, epochs and evaluations, in the given order; see
             :class:`graphkit.Hook`. Their states are part of a checkpoint.
-        progress: Print a line per epoch, and a bar where a person watches.
-        name: Name of the model in the result; otherwise its registered name, or its class name.
+        progress: Whether to print a line per epoch, and a progress bar in a terminal.
+        name: Name of the model in the result; by default its registered name or its class name.
 
     Raises:
         GraphError: A setting is out of range, the loss is no longer finite, the checkpoint is
-            damaged or belongs to other settings or data, another run writes to its folder, or the
-            processes of a run were started with different arguments or data, or disagree about the
-            state.
-        GraphError: The model is not one for the task; the message names registered ones that are.
-        TypeError: There is no such argument; the message says the right one.
+            damaged or belongs to other settings or data, another run writes to its folder, the
+            processes of a run were started with different arguments or data, or their states
+            differ.
+        GraphError: The model does not fit the task; the message names registered models that do.
+        TypeError: There is no such argument; the message names the right one.
     """
     check_model(model)
     check_task(task)

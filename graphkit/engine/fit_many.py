@@ -1,4 +1,4 @@
-"""Many trainings as one: the models are stacked and step together."""
+"""Training of many models at once: the models are stacked and updated together."""
 
 from __future__ import annotations
 
@@ -54,39 +54,40 @@ def fit_many(
     progress: bool = True,
     name: str | None = None,
 ) -> list[Result]:
-    """Train each model on its task as :func:`graphkit.fit` would, all of them in one job.
+    """Train each model on its task as :func:`graphkit.fit` does, but all models in one job.
 
-    The models' class has ``stack(models, seeds)``, which makes one module of them: parameters
-    with a leading axis of models, ``forward`` to logits ``[r, n, C]``, ``state_of(row)``,
-    ``keep(rows)`` and, where the models have one, ``auxiliary_loss()`` to ``[r]``;
-    :class:`graphkit.models.static.dagnn.StackedDAGNN` is one,
-    :class:`~graphkit.nn.stacking.stack.Stack` another. A run that has stopped leaves the stack. The
-    numbers are those of single runs with the same seeds, but for the order in which floating point
-    sums are taken. Under ``torchrun`` every process trains all runs.
+    The class of the models has a method ``stack(models, seeds)``, which combines them into one
+    module: parameters with a leading axis of models, ``forward`` to logits ``[r, n, C]``,
+    ``state_of(row)``, ``keep(rows)`` and, if the models have one, ``auxiliary_loss()`` to ``[r]``.
+    Examples are :class:`graphkit.models.static.dagnn.StackedDAGNN` and
+    :class:`~graphkit.nn.stacking.stack.Stack`. A run that has stopped is removed from the stack.
+    The numbers equal those of single runs with the same seeds, up to the order of floating point
+    sums. Under ``torchrun`` every process trains all runs.
 
     Args:
-        models: One model per run, of equal sizes, as drawn from the run's seed. Each is left with
-            the weights of its chosen epoch, which are those that are tested.
-        tasks: One per run, of one kind: :class:`graphkit.tasks.NodeClassification` on one graph
-            (the same task for all, if their splits are the same), or
-            :class:`graphkit.tasks.WindowClassification`, such as one per subject and fold, whose
-            epochs have equally many windows. A task has ``stacked_logits(stack, queries)`` and
-            ``answer(logits, query)``.
-        seeds: One per run.
+        models: One model per run, all of the same size, each initialised with the seed of its run.
+            Each model ends with the weights of its selected epoch, which are the tested ones.
+        tasks: One task per run, all of the same kind: :class:`graphkit.tasks.NodeClassification`
+            on one graph (the same task for all runs if their splits are equal), or
+            :class:`graphkit.tasks.WindowClassification`, for example one per subject and fold,
+            with the same number of windows per epoch. A task has
+            ``stacked_logits(stack, queries)`` and ``answer(logits, query)``.
+        seeds: One seed per run.
         epochs, batch_size, lr, weight_decay, optimizer: As for :func:`graphkit.fit`.
-        patience, tolerance, mean_window, device, threads, progress, name: As there.
-        hooks: A list of hooks for each run; ``None`` for no hooks. A hook belongs to one run. It
-            reaches the parameters by ``training.parameters()``: views into the stack, which needs
+        patience, tolerance, mean_window, device, threads, progress, name: As for
+            :func:`graphkit.fit`.
+        hooks: One list of hooks per run; ``None`` for no hooks. A hook belongs to one run. Its
+            ``training.parameters()`` are views into the stack, which requires
             ``parameters_of(row)``.
 
     Returns:
-        One result per run. ``timing["epoch_s"]`` holds the seconds of an epoch of the whole stack
-        divided by the runs in it.
+        One result per run. ``timing["epoch_s"]`` is the time in seconds of an epoch of the whole
+        stack divided by the number of runs in it.
 
     Raises:
-        GraphError: There are not as many tasks, seeds or lists of hooks as models, the models
-            cannot be stacked, a model is not one for its task, or a loss is no longer finite.
-        TypeError: There is no such argument; the message says the right one.
+        GraphError: The numbers of tasks, seeds, lists of hooks and models differ, the models cannot
+            be stacked, a model does not fit its task, or a loss is no longer finite.
+        TypeError: There is no such argument; the message names the right one.
     """
     if not len(models) == len(tasks) == len(seeds) or not models:
         raise GraphError("models", "one task and one seed for each", got=len(models))
@@ -114,7 +115,7 @@ def fit_many(
     }
     with threads_set(threads) as used_threads, tensors_unchanged(), ExitStack() as held:
         reset_peak_rss()
-        runtime = replace(Runtime.start(device), world=1)  # a process trains all runs, whole
+        runtime = replace(Runtime.start(device), world=1)  # every process trains all runs
         runs = [
             _Run(
                 runtime.place(model),
@@ -176,7 +177,7 @@ def fit_many(
 
 @dataclass
 class _Run:
-    """One of the runs: its task, its best epoch so far and its curves."""
+    """One run: its task, its best epoch so far and its curves."""
 
     model: nn.Module
     task: Any
@@ -240,7 +241,7 @@ def _train(
 
 
 def _copied(stack: nn.Module, row: int, into: dict[str, Tensor] | None) -> dict[str, Tensor]:
-    """A copy of the state of one model, in the tensors of an earlier copy."""
+    """Copy the state of one model, into the tensors of an earlier copy if given."""
     found = stack.state_of(row)
     if into is None:
         return {key: value.clone() for key, value in found.items()}
@@ -254,7 +255,7 @@ def _train_epoch(
     runtime: Runtime,
     epoch: int,
 ) -> Tensor:
-    """One pass over the training batches, all runs at a time; the mean loss of each run."""
+    """Pass over the training batches with all runs at once; return the mean loss of each run."""
     learner, device = Learner(stack, optimizer, runtime), runtime.device
     streams = [run.stream("train", device, epoch=epoch) for run in going]
     sizes = {stream.num_queries for stream in streams}
@@ -289,13 +290,13 @@ def _train_epoch(
 def _terms(
     going: list[_Run], queries: Sequence[Any], answers: list[Answer], losses: Tensor
 ) -> Tensor:
-    """What the hooks of each run add to its loss."""
+    """Return the loss terms added by the hooks of each run."""
     found = [run.hooks.term(*asked) for run, *asked in zip(going, queries, answers)]
     return torch.stack([losses.new_zeros(()) if term is None else term for term in found])
 
 
 def _point(going: list[_Run], stack: nn.Module) -> None:
-    """Show the hooks of each run the parameters of its row."""
+    """Pass the parameters of its row to the hooks of each run."""
     for row, run in enumerate(going):
         run.hooks.training._parameters = functools.partial(_parameters_of, stack, row)
 
@@ -323,13 +324,13 @@ def _checked_hooks(hooks: Sequence[Sequence[Any]] | None, runs: int) -> list[lis
 
 @torch.no_grad()
 def _validate(stack: nn.Module, going: list[_Run], runtime: Runtime) -> list[Answer | None]:
-    """Validation answers of every run."""
+    """Return the validation answers of every run."""
     stack.eval()
     streams = [run.stream("val", runtime.device) for run in going]
     found = [Collector(stream.num_queries) for stream in streams]
     last = [None] * len(going)
     for queries in itertools.zip_longest(*(stream.start() for stream in streams)):
-        last = [q if q is not None else old for q, old in zip(queries, last)]  # one has no more
+        last = [q if q is not None else old for q, old in zip(queries, last)]  # if exhausted
         logits = going[0].task.stacked_logits(stack, last)
         for row, (run, query) in enumerate(zip(going, queries)):
             if query is not None:
@@ -344,7 +345,7 @@ def _optimizer(stack: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimi
 
 
 def _moments(optimizer: torch.optim.Optimizer, rows: list[int]) -> list[dict[str, Any]]:
-    """The optimiser's state of some rows of every parameter."""
+    """Optimizer state of the given rows of every parameter."""
     parameters = optimizer.param_groups[0]["params"]
     return [
         {
@@ -357,7 +358,7 @@ def _moments(optimizer: torch.optim.Optimizer, rows: list[int]) -> list[dict[str
 
 def _restore(optimizer: torch.optim.Optimizer, moments: list[dict[str, Any]]) -> None:
     for p, state in zip(optimizer.param_groups[0]["params"], moments):
-        optimizer.state[p] = {  # laid out as the parameter is, which fused optimisers rely on
+        optimizer.state[p] = {  # in the layout of the parameter, as fused optimizers need
             key: torch.empty_like(p).copy_(value)
             if torch.is_tensor(value) and value.shape == p.shape
             else value

@@ -1,4 +1,4 @@
-"""The model and the task of a finished run, for the predictor that its result offers."""
+"""The model and the task of a finished run, from which its result builds a predictor."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Fitted"]
 
 
 class Fitted:
-    """What a run leaves behind: a model in the state after the test.
+    """A fitted model, in the state after the test, with its task.
 
     Args:
-        model: The model. It is not copied before a predictor is asked for.
-        task: The task that it was fitted to.
-        batch_size: That of the run.
+        model: The model. It is copied only when a predictor is created.
+        task: The task that the model was fitted to.
+        batch_size: Batch size of the run.
     """
 
     def __init__(self, model: nn.Module, task: Any, batch_size: int) -> None:
@@ -30,10 +30,10 @@ class Fitted:
         self._marks = _marks(model)
 
     def predictor(self) -> Predictor:
-        """A predictor with the model's state at the end of the run.
+        """Return a predictor with the state of the model at the end of the run.
 
         Raises:
-            GraphError: The model has been changed since.
+            GraphError: The model has been changed since the end of the run.
         """
         from graphkit.engine.predictor import Predictor
 
@@ -48,10 +48,10 @@ class Fitted:
 
 
 def _marks(model: nn.Module) -> list[tuple[Any, ...]]:
-    """Changes with every write to a parameter or a buffer.
+    """Values that change with every write to a parameter or a buffer.
 
-    Writes through ``.data`` or NumPy, which torch does not count, show in the content. That of
-    frozen parameters, which may be those of a large backbone, is not read.
+    Writes through ``.data`` or NumPy, which torch does not count, are detected by the content. The
+    content of frozen parameters, which may belong to a large backbone, is not read.
     """
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     named = (*model.named_parameters(), *model.named_buffers())

@@ -1,7 +1,7 @@
-"""Hooks: code of others at fixed points of a training, with a state that checkpoints keep.
+"""Hooks: user code at fixed points of a training, with a state that is stored in checkpoints.
 
 The protocol is :class:`graphkit.Hook`. The engine keeps the order score, loss, backward, observe,
-step; a hook is called between these and never instead of one.
+step; hooks are called between these and never replace one of them.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _POINTS = tuple(name for name in vars(Hook) if name.startswith("on_"))
 
 @dataclass
 class Training:
-    """What a hook sees of the training that it follows.
+    """The training as seen by a hook.
 
     Attributes:
         name: Name of the model in the result.
         task: The task.
         seed: The seed.
-        epochs: The most epochs to train.
-        settings: The settings of the result, as plain values.
-        rank, world: Number of this process, and of processes; see :attr:`leads`.
+        epochs: Maximum number of epochs.
+        settings: Settings of the result, as plain values.
+        rank, world: Rank of this process, and number of processes; see :attr:`leads`.
         resume: Whether the training was started with ``resume``.
         resumed: Whether there was a checkpoint to resume from.
         epoch: The epoch, counted from 0.
-        step: Optimiser steps so far, over all epochs.
+        step: Number of optimizer steps so far, over all epochs.
         stopping: Whether :meth:`stop` was called.
     """
 
@@ -64,7 +64,7 @@ class Training:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and talks to services; one of a run does."""
+        """Whether this process writes files and calls services; true for one process of a run."""
         return self.rank == 0
 
     @property
@@ -72,7 +72,8 @@ class Training:
         """The model, on its device.
 
         Raises:
-            GraphError: In :func:`graphkit.fit_many` the models are trained as one stack.
+            GraphError: The training is one of :func:`graphkit.fit_many`, which has a stack of
+                models.
         """
         if self._model is None:
             raise GraphError(
@@ -83,29 +84,30 @@ class Training:
         return self._model
 
     def parameters(self) -> dict[str, Tensor]:
-        """The parameters by name, to be changed in place or used in a term of the loss.
+        """Return the parameters by name, to be changed in place or used in a loss term.
 
         In :func:`graphkit.fit_many` they are views of a row of the stack, valid for this call.
 
         Raises:
-            GraphError: The stack of the models does not give them.
+            GraphError: The stack of models does not provide them.
         """
         if self._parameters is not None:
             return self._parameters()
         return dict(self.model.named_parameters())
 
     def stop(self) -> None:
-        """End the training after this epoch: it is validated and may be the one that is kept."""
+        """Stop the training after this epoch, which is still validated and may be selected."""
         self.stopping = True
 
 
 class Hooks:
-    """The hooks of one training, called in the order in which they were given.
+    """The hooks of one training, called in the given order.
 
     Args:
-        hooks: Checked by :func:`check_hooks`.
-        training: What they see.
-        agree: Whether any process says so; see :meth:`epoch_end`.
+        hooks: Hooks, checked by :func:`check_hooks`.
+        training: The training that is passed to the hooks.
+        agree: Function that returns whether a condition is true in any process; see
+            :meth:`epoch_end`.
     """
 
     def __init__(
@@ -127,7 +129,7 @@ class Hooks:
         return bool(self._hooks)
 
     def have(self, point: str) -> bool:
-        """Whether any hook has something to do at this point."""
+        """Whether any hook implements the method of this point."""
         return bool(self._calls[point])
 
     @torch.no_grad()
@@ -138,10 +140,10 @@ class Hooks:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """``on_fit_start`` before the block; ``on_fit_end`` with ``None`` if it raises.
+        """Call ``on_fit_start`` before the block, and ``on_fit_end`` with ``None`` if it raises.
 
-        What the hooks draw from random generators when a run is resumed is undone, so that the run
-        goes on with the numbers of an unbroken one.
+        When a run is resumed, the random states are restored after the hooks have been called, so
+        that the run continues with the numbers of an uninterrupted one.
         """
         try:
             before = random_state() if self.training.resumed else None
@@ -155,13 +157,13 @@ class Hooks:
             raise
 
     def finish(self, result: Result) -> None:
-        """The training has ended with a result."""
+        """Call ``on_fit_end`` with the result of the training."""
         self._finished = True
         self.call("on_fit_end", result)
 
     @torch.no_grad()
     def _fail(self) -> None:
-        """Let every hook close what it has open; the error that ended the training is raised."""
+        """Let every hook close its resources; the error that ended the training is raised."""
         for method in [] if self._finished else self._calls["on_fit_end"]:
             try:
                 method(self.training, None)
@@ -173,16 +175,16 @@ class Hooks:
                 )
 
     def epoch_start(self, epoch: int) -> None:
-        """An epoch begins."""
+        """Call the hooks at the start of an epoch."""
         self.training.epoch = epoch
         self.call("on_epoch_start")
         self._check_parameters()
 
     def term(self, query: Any, answer: Answer) -> Tensor | None:
-        """Sum of the terms of :meth:`graphkit.Hook.on_loss`, ``None`` without any.
+        """Return the sum of the terms of :meth:`graphkit.Hook.on_loss`, ``None`` without terms.
 
         Raises:
-            GraphError: A term is not a number that depends on the parameters.
+            GraphError: A term is not a scalar that depends on the parameters.
         """
         found = None
         for method in self._calls["on_loss"]:
@@ -202,13 +204,13 @@ class Hooks:
         return found
 
     def after_step(self, loss: Tensor) -> None:
-        """The optimiser has stepped; ``loss`` is that of the batch, without axes."""
+        """Call the hooks after an optimizer step; ``loss`` is the scalar loss of the batch."""
         self.training.step += 1
         if self._calls["on_step"]:
             self.call("on_step", loss)
 
     def epoch_end(self, loss: float | None, val: Mapping[str, float]) -> None:
-        """An epoch ends. If one process stops, all do."""
+        """Call the hooks at the end of an epoch. If one process stops, all processes stop."""
         metrics = {} if loss is None else {"train_loss": loss}
         self.call("on_epoch_end", {**metrics, **{f"val_{k}": v for k, v in val.items()}})
         self._check_parameters()
@@ -216,10 +218,10 @@ class Hooks:
             self.training.stopping = self._agree(self.training.stopping)
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the hooks, and where the training stands.
+        """Return the states of the hooks and the position of the training.
 
         Raises:
-            GraphError: The state of a hook has something that a checkpoint cannot hold.
+            GraphError: The state of a hook contains a value that a checkpoint cannot store.
         """
         states = []
         for hook in self._hooks:
@@ -234,10 +236,10 @@ class Hooks:
         }
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
-        """Take up what :meth:`state_dict` gave.
+        """Restore the output of :meth:`state_dict`.
 
         Raises:
-            GraphError: It is that of other hooks.
+            GraphError: The state belongs to other hooks.
         """
         kinds = [] if state is None else list(state["kinds"])
         if kinds != self._kinds():
@@ -257,7 +259,7 @@ class Hooks:
         return [type(hook).__qualname__ for hook in self._hooks]
 
     def _check_parameters(self) -> None:
-        """Parameters that were replaced would no longer be those of the optimiser."""
+        """Raise if parameters were replaced, because the optimizer would not update them."""
         now = _tensors(self.training._model)
         changed = [name for name in self._own if now.get(name) is not self._own[name]]
         changed += [name for name in now if name not in self._own]
@@ -271,11 +273,11 @@ class Hooks:
 
 
 def check_hooks(hooks: Sequence[Any]) -> list[Any]:
-    """Hooks that have at least one method of the protocol, and none that is nearly one.
+    """Check that each hook has a method of the protocol and no method with a similar name.
 
     Raises:
-        GraphError: They are not in a list, or one of them is a class, has none of the methods, has
-            an unknown one, is there twice, or has a ``state_dict`` that nothing loads.
+        GraphError: The hooks are not in a list, or a hook is a class, has none of the methods, has
+            an unknown method, occurs twice, or has a ``state_dict`` but no way to load it.
     """
     if not isinstance(hooks, (list, tuple)):
         raise GraphError("hooks", "not a list", expected="[hook, ...]", got=type(hooks).__name__)
@@ -305,13 +307,13 @@ def check_hooks(hooks: Sequence[Any]) -> list[Any]:
 
 
 def hook_settings(hooks: Sequence[Any]) -> dict[str, Any]:
-    """What the numbers of a run depend on: ``{"hooks": [...]}``, or nothing without such hooks."""
+    """Settings of hooks that affect the numbers of a run: ``{"hooks": [...]}``, or empty."""
     found = [_identity(hook) for hook in hooks if not getattr(hook, "only_reads", False)]
     return {"hooks": found} if found else {}
 
 
 def _identity(hook: Any) -> dict[str, Any]:
-    """What a hook was made with, as far as it shows: its class and its plain public values."""
+    """Class and plain public attributes of a hook, which record its constructor arguments."""
     plain = {
         name: value
         for name, value in sorted(_attributes(hook).items())
@@ -326,7 +328,7 @@ def _attributes(hook: Any) -> dict[str, Any]:
 
 
 def _overrides(hook: Any, method: str) -> bool:
-    """Whether it has the method, and not the empty one of the protocol."""
+    """Whether a hook implements the method, other than by the empty one of the protocol."""
     found = getattr(hook, method, None)
     return found is not None and getattr(found, "__func__", found) is not getattr(Hook, method)
 
@@ -336,7 +338,7 @@ def _tensors(model: nn.Module | None) -> dict[str, nn.Parameter]:
 
 
 def _check_plain(value: Any, place: str) -> None:
-    """Refuse what ``torch.load(weights_only=True)`` would not read again."""
+    """Raise if a value cannot be read by ``torch.load(weights_only=True)``."""
     if type(value) is dict:
         for key, content in value.items():
             _check_plain(key, place)

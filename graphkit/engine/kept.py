@@ -1,4 +1,4 @@
-"""What a run has come to: its curves, and the weights and figures of its best epoch."""
+"""The curves of a run, and the weights and metrics of its best epoch."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Kept", "check_loss", "figures", "kept_for"]
 
 @dataclass
 class Kept:
-    """The curves of a run, and the epoch that validates best.
+    """The curves of a run, and the epoch with the best validation metric.
 
     Attributes:
-        selection: Which epoch is best, and when to stop.
-        metric: Name of the validation metric that decides.
+        selection: Rule that selects the best epoch and stops the run.
+        metric: Name of the validation metric that selects the epoch.
         state: Weights and state of the best epoch.
         val: Validation metrics of the best epoch.
-        curves: Per epoch ``train_loss``, ``val_loss`` and the deciding metric.
+        curves: ``train_loss``, ``val_loss`` and the selection metric, one value per epoch.
     """
 
     selection: Selection
@@ -42,14 +42,16 @@ class Kept:
         val: dict[str, float],
         copy: Callable[[dict[str, Tensor] | None], dict[str, Tensor]],
     ) -> bool:
-        """Take what an epoch came to; whether it is the best one so far.
+        """Record the results of an epoch.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, counted from 0.
             loss: Training loss, ``None`` without training.
-            val: Validation figures; without any, there is nothing to choose by and the last epoch
-                is kept.
-            copy: ``copy(into)`` copies the state, into the tensors of an earlier copy.
+            val: Validation metrics. If there are none, the last epoch is kept.
+            copy: ``copy(into)`` copies the state, into the tensors of an earlier copy if given.
+
+        Returns:
+            Whether the epoch is the best one so far.
         """
         if loss is not None:
             self.curves.setdefault("train_loss", []).append(loss)
@@ -73,7 +75,7 @@ def kept_for(
     tolerance: float,
     mean_window: int | None,
 ) -> Kept:
-    """Nothing yet, of a run of a task; arguments as of :func:`graphkit.fit`."""
+    """Return an empty record for a run of a task; arguments as for :func:`graphkit.fit`."""
     selection = Selection(
         patience,
         tolerance,
@@ -87,7 +89,7 @@ def kept_for(
 def figures(
     task: Task, answer: Answer | None, split: str, *, final: bool, loss: bool
 ) -> dict[str, float]:
-    """Metrics of the answers to a split, and with ``loss`` their mean loss under that name."""
+    """Metrics of the answers to a split; with ``loss``, also their mean loss as ``"loss"``."""
     if answer is None:
         return {}
     found = task.metrics(answer, split, final=final)
@@ -97,10 +99,10 @@ def figures(
 
 
 def check_loss(loss: float, epoch: int, **where: Any) -> None:
-    """Refuse to go on with a loss that is no number.
+    """Raise if a loss is not finite.
 
     Raises:
-        GraphError: It is NaN or infinite after an epoch (counted from 0).
+        GraphError: The loss is NaN or infinite after an epoch (counted from 0).
     """
     if math.isfinite(loss):
         return

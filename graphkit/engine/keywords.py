@@ -1,4 +1,4 @@
-"""Wrong keyword arguments: an error that says the right one, or the right type."""
+"""Error messages for wrong keyword arguments that name the right argument or type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["says_keywords"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What other libraries call what is an argument here.
+# Names in other libraries of arguments of this library.
 _ELSEWHERE = {
     "learning_rate": "lr",
     "n_epochs": "epochs",
@@ -42,11 +42,11 @@ _ELSEWHERE = {
 
 
 def says_keywords(function: F) -> F:
-    """Decorator: a keyword that the function does not take is a TypeError that says which to use.
+    """Decorator that raises a TypeError for an unknown keyword and suggests the right one.
 
     Raises:
-        TypeError: From the decorated function, before it runs.
-        GraphError: As well, if a number, text or list is given where another type is expected.
+        TypeError: Raised by the decorated function before it runs.
+        GraphError: A number, string or list is given where another type is expected.
     """
     known = list(inspect.signature(function).parameters)
 

@@ -1,4 +1,4 @@
-"""Numbers of a training, passed on to loggers."""
+"""A hook that sends the numbers of a training to loggers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ __all__ = ["LogMetrics"]
 
 
 class LogMetrics(Hook):
-    """A hook that gives losses and metrics to loggers.
+    """A hook that sends losses and metrics to loggers.
 
-    At the end of each epoch it logs ``train_loss`` and ``val_<metric>``, after the test
-    ``test_<metric>``, and with ``every`` the ``loss`` of single steps. A run that was interrupted
-    and resumed leaves the log of an unbroken run: each logger gets its state from the checkpoint
-    and drops, or does not store again, what was logged after it. In data-parallel runs process 0
-    logs, whose ``loss`` is that of the whole batch.
+    It logs ``train_loss`` and ``val_<metric>`` at the end of each epoch, ``test_<metric>`` after
+    the test, and, with ``every``, the ``loss`` of single steps. The log of an interrupted and
+    resumed run equals that of an uninterrupted run: each logger receives its state from the
+    checkpoint and removes, or does not store again, the values logged after it. In data-parallel
+    runs process 0 logs the ``loss`` of the whole batch.
 
     Args:
-        loggers: One or several, such as :class:`graphkit.engine.loggers.JSONLinesLogger`.
-        every: Log the loss after every so many steps, which waits for the device each time;
-            ``None`` for epochs only.
+        loggers: One or several loggers, such as :class:`graphkit.engine.loggers.JSONLinesLogger`.
+        every: Number of steps between logged losses, each of which waits for the device; ``None``
+            to log at the end of epochs only.
 
     Raises:
-        GraphError: There is no logger, something else was given, or ``every`` is not a number of
+        GraphError: There is no logger, a value is not a logger, or ``every`` is not a number of
             steps.
 
     Example:
@@ -103,5 +103,5 @@ class LogMetrics(Hook):
         self._states = list(state["loggers"])
 
     def _log(self, training: Training, values: dict[str, float]) -> None:
-        for logger in self._started:  # none but in process 0
+        for logger in self._started:  # empty except in process 0
             logger.log(values, step=training.step, epoch=training.epoch)

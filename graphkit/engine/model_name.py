@@ -1,4 +1,4 @@
-"""What a model is called in results and in saved folders."""
+"""Name of a model in results and in saved folders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["model_name"]
 
 
 def model_name(model: nn.Module) -> str:
-    """The registered name of a model, or its class name; nothing is imported to look it up.
+    """Return the registered name of a model, or its class name, without importing anything.
 
-    A model of snapshots with its head is called after the model.
+    A snapshot model combined with a head has the name of the snapshot model.
     """
     for part in (model, getattr(model, "encoder", None)):
         entry = None if part is None else registry.find(type(part), "model")

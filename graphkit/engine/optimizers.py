@@ -1,4 +1,4 @@
-"""Optimisers by name, fused where torch can."""
+"""Optimizers by name, fused where torch supports it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ def make_optimizer(
     lr: float,
     weight_decay: float = 0.0,
 ) -> torch.optim.Optimizer:
-    """An optimiser over the parameters.
+    """Create an optimizer for the parameters.
 
     Args:
-        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function of the parameters; the
-            function sets its own learning rate and weight decay.
-        parameters: At least one.
+        optimizer: ``"adam"``, ``"adamw"``, ``"sgd"``, or a function that takes the parameters and
+            returns an optimizer; the function sets its own learning rate and weight decay.
+        parameters: At least one parameter.
         lr: Learning rate.
-        weight_decay: Weight decay, in the sense of the chosen optimiser.
+        weight_decay: Weight decay, as defined by the chosen optimizer.
 
     Raises:
-        UnknownNameError: No optimiser of that name.
-        GraphError: ``lr`` is no positive number, or ``weight_decay`` no number from 0 on.
+        UnknownNameError: There is no optimizer of that name.
+        GraphError: ``lr`` is not a positive number, or ``weight_decay`` is not a number of at
+            least 0.
     """
     if callable(optimizer):
         return optimizer(parameters)
@@ -44,7 +45,7 @@ def make_optimizer(
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not (value > 0 if name == "lr" else value >= 0):
             raise GraphError(name, "not a rate", expected=f"a number {least}", got=repr(value))
-    # One kernel for all parameters; torch finds out only at the first step whether it has one.
+    # One kernel for all parameters; torch checks only at the first step whether it is available.
     fused = all(p.is_floating_point() and p.device.type in _FUSED for p in parameters)
     return _CLASSES[optimizer](
         parameters, lr=float(lr), weight_decay=float(weight_decay), fused=True if fused else None

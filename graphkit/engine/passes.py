@@ -1,4 +1,4 @@
-"""One way through a stream: to train, to score, or only to let the model see it."""
+"""One pass over a stream: training, scoring, or observation only."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Learner", "replay", "reset_state", "score_pass", "train_pass"]
 
 
 class Learner:
-    """A model, its optimiser, and what one optimiser step consists of.
+    """A model and its optimizer, with the parts of one optimizer step.
 
-    A model with ``auxiliary_loss()`` adds to the loss what that returns after a forward pass, the
-    mean over the rows of the pass; it is trained on and not reported.
+    If a model has ``auxiliary_loss()``, its value after a forward pass (the mean over the rows of
+    the pass) is added to the loss; it affects training but is not reported.
 
     Args:
-        model: Switched to training.
-        optimizer: Of its parameters.
-        runtime: Gradients are added up over its processes.
-        clip_norm: Largest norm of the gradient, ``None`` for no limit.
+        model: The model; switched to training mode.
+        optimizer: Optimizer of the parameters of the model.
+        runtime: Runtime over whose processes the gradients are summed.
+        clip_norm: Maximum norm of the gradient; ``None`` for no clipping.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Learner:
         self._parameters = [p for p in model.parameters() if p.requires_grad]
 
     def backward(self, loss: Tensor, share: float = 1.0, term: Tensor | None = None) -> None:
-        """The gradient of a loss; of models that are trained together, of the sum of theirs.
+        """Compute the gradient of a loss; stacked models use the sum of their losses.
 
         Args:
-            loss: A number, or one for each model.
-            share: Rows of the forward pass among those of the whole batch.
-            term: What hooks add, a number or one for each model, weighted by ``share``.
+            loss: A scalar, or one value per model.
+            share: Fraction of the rows of the whole batch that are in this forward pass.
+            term: Loss term added by hooks, a scalar or one value per model, weighted by ``share``.
         """
         whole = loss
         if self._auxiliary is not None:
@@ -61,23 +61,23 @@ class Learner:
         whole.backward()
 
     def step(self, events: Any, learn: bool = True, also: Tensor | None = None) -> Tensor | None:
-        """Observe the events of a batch and step.
+        """Observe the events of a batch and update the parameters.
 
         Args:
-            events: What the model observes, before the step: what it writes belongs to the
-                parameters that scored the batch.
-            learn: Whether anything was asked of the batch.
-            also: A number to be added up over the processes.
+            events: Events that the model observes. This happens before the update, so that the
+                state is written with the parameters that scored the batch.
+            learn: Whether the batch contains queries.
+            also: A number to be summed over the processes.
 
         Returns:
-            The sum of ``also``; of one process ``also`` itself.
+            The sum of ``also``; with one process, ``also`` itself.
         """
         if not learn:
             self._observe(events)
             return also
         parameters = self._parameters
         for p in parameters:
-            if p.grad is None:  # unused in this batch: the same as zero, in every process
+            if p.grad is None:  # unused in this batch: treated as zero in every process
                 p.grad = torch.zeros_like(p)
         if self._runtime.world > 1:
             also = share_gradients(parameters, also)
@@ -104,12 +104,12 @@ def train_pass(
     before_batch: Callable[[int], None] | None = None,
     after_batch: Callable[[int], None] = lambda batch: None,
 ) -> None:
-    """Score, learn, observe: a batch is scored before the model sees it, and never after.
+    """Score, learn, observe: each batch is scored before the model observes it.
 
-    ``loss_sum`` collects, on the device, the sum of the loss over the queries of all processes: it
-    is the same in each, and what a checkpoint keeps of it holds for each. ``hooks`` add to the loss
-    and follow each step. ``before_batch`` and ``after_batch`` are called with the number of batches
-    that are done.
+    ``loss_sum`` accumulates, on the device, the sum of the loss over the queries of all processes.
+    It is equal in all processes, so that its value in a checkpoint is valid for each of them.
+    ``hooks`` can add to the loss and are called after each step. ``before_batch`` and
+    ``after_batch`` are called with the number of finished batches.
     """
     learner = Learner(model, optimizer, runtime, clip_norm)
     term = hooks.term if hooks and hooks.have("on_loss") else None
@@ -152,10 +152,10 @@ def score_pass(
     *,
     after_batch: Callable[[int], None] = lambda batch: None,
 ) -> Answer | None:
-    """Score every query without learning, observing each batch once it is scored.
+    """Score every query without learning; each batch is observed after it is scored.
 
     Returns:
-        The answers to all queries, the same in every process, or ``None`` without any.
+        The answers to all queries, equal in every process, or ``None`` if there are none.
     """
     model.eval()
     observe = _observer(model)
@@ -173,7 +173,7 @@ def score_pass(
 
 @torch.no_grad()
 def replay(model: nn.Module, history: list[Any], batch_size: int, device: torch.device) -> None:
-    """Forget everything, then observe a task's history without scoring it."""
+    """Reset the state, then observe the history of a task without scoring it."""
     model.eval()
     reset_state(model)
     observe = _observer(model)
@@ -183,7 +183,7 @@ def replay(model: nn.Module, history: list[Any], batch_size: int, device: torch.
 
 
 def reset_state(model: nn.Module) -> None:
-    """Empty the model's stream state; a model without one is left alone."""
+    """Reset the stream state of a model; no effect on a model without one."""
     reset = getattr(model, "reset_state", None)
     if reset is not None:
         reset()

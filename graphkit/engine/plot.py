@@ -1,4 +1,4 @@
-"""Curves of one or several runs as a picture."""
+"""Plots of the curves of one or several runs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["plot_curves"]
 
 
 def plot_curves(results: Sequence[Result], path: str | Path) -> Path:
-    """Loss on the left, the selection metric on the right, one line per run.
+    """Plot the loss (left) and the selection metric (right), with one line per run.
 
-    A ring marks the selected epoch. A model that trains nothing is a dotted level.
+    A ring marks the selected epoch. A model without training is drawn as a dotted horizontal line.
 
     Args:
-        results: The runs.
-        path: Where the PNG goes.
+        results: Results of the runs.
+        path: Path of the PNG file.
 
     Raises:
-        GraphError: There is no run.
+        GraphError: ``results`` is empty.
         MissingPackageError: matplotlib is absent; the message names the extra ``plot``.
     """
     if not results:

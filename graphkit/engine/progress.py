@@ -1,4 +1,4 @@
-"""What a run says while it runs: one line per epoch, and a bar where somebody watches."""
+"""Progress output of a run: one line per epoch, and a progress bar in a terminal."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 __all__ = ["Progress"]
 
-_EVERY = 0.3  # seconds between looks at the loss: each look waits for the device
+_EVERY = 0.3  # seconds between reads of the loss: each read waits for the device
 
 
 class Progress:
-    """A tqdm bar for the pass that is under way and a printed line for each epoch.
+    """A tqdm bar for the current pass and a printed line for each epoch.
 
     Args:
-        name: What runs, in front of every line.
-        show: Whether to say anything.
+        name: Name of the run, printed at the start of every line.
+        show: Whether to print anything.
     """
 
     def __init__(self, name: str, show: bool) -> None:
@@ -27,7 +27,7 @@ class Progress:
         self._next = 0.0
 
     def begin(self, what: str, batches: int, done: int = 0) -> None:
-        """A pass of so many batches begins."""
+        """Start a pass of ``batches`` batches."""
         self.end()
         if self.show and sys.stderr.isatty():
             from tqdm import tqdm
@@ -37,7 +37,7 @@ class Progress:
             self._next = time.perf_counter() + _EVERY
 
     def batch(self, done: int, loss_sum: Tensor | None = None, queries: int = 0) -> None:
-        """So many batches are done. Looks at the loss only when the bar is due to be drawn."""
+        """Report ``done`` finished batches. The loss is read only when the bar is redrawn."""
         if self._bar is None or time.perf_counter() < self._next:
             return
         self._next = time.perf_counter() + _EVERY
@@ -47,13 +47,13 @@ class Progress:
         self._bar.refresh()
 
     def say(self, text: str) -> None:
-        """Print a line; the bar makes room."""
+        """Print a line above the bar."""
         if self.show:
             self.end()
             print(f"{self.name}  {text}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """The pass is over."""
+        """End the pass."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

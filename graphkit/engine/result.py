@@ -1,4 +1,4 @@
-"""The record of one run: what was run, how it was measured, what came out."""
+"""The record of one run: its settings, its protocol and its metrics."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ SCHEMA = "graphkit.result/1"
 
 @dataclass
 class Result:
-    """One model, one data set, one seed.
+    """Result of one run: one model, one data set, one seed.
 
     Attributes:
         task: Registered name of the task.
         dataset: Name of the graph.
         model: Registered name of the model, or its class name.
-        seed: The seed of the run.
-        settings: Everything that was set: training, and the model's own where known.
+        seed: Seed of the run.
+        settings: Settings of the training and, where available, of the model.
         versions: Package versions.
-        device: Where it ran.
-        threads: Threads of torch on the CPU.
-        protocol: Split, negatives and how each metric is computed.
-        metrics: ``{"val": {...}, "test": {...}}``; validation as of the selected epoch.
+        device: Device of the run.
+        threads: Number of CPU threads of torch.
+        protocol: Split, negatives and the definition of each metric.
+        metrics: ``{"val": {...}, "test": {...}}``; ``"val"`` belongs to the selected epoch.
         timing: ``train_events_per_s``, ``eval_events_per_s`` (of the validation passes),
             ``epoch_s`` (seconds per epoch, training and validation), ``peak_rss_mb``.
-        published: What others report, by metric: ``{"ap": {"value", "std", "source"}}``.
-        curves: Per epoch: ``train_loss``, ``val_loss``, ``val_<selection metric>``, and
+        published: Published values by metric: ``{"ap": {"value", "std", "source"}}``.
+        curves: ``train_loss``, ``val_loss`` and ``val_<selection metric>`` per epoch, and
             ``best_epoch`` (counted from 0).
     """
 
@@ -62,13 +62,13 @@ class Result:
     _fitted: ClassVar[Fitted | None] = None  # set by of_run; not part of the record
 
     def of_run(self, model: nn.Module, task: Any, batch_size: int) -> Result:
-        """The same record with the model that it is about, for :attr:`predictor`."""
+        """Return the same record with its fitted model attached, for :attr:`predictor`."""
         self._fitted = Fitted(model, task, batch_size)
         return self
 
     @property
     def predictor(self) -> Predictor:
-        """The model that this run has fitted, ready for new data; see :class:`graphkit.Predictor`.
+        """Predictor of the fitted model for new data; see :class:`graphkit.Predictor`.
 
         Raises:
             GraphError: The result was read from a file, or the model has changed since it was
@@ -83,15 +83,15 @@ class Result:
         return self._fitted.predictor()
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain values, ``schema`` first."""
+        """Return the record as plain values, with ``schema`` as the first key."""
         return {"schema": SCHEMA, **asdict(self)}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Result:
-        """The record that :meth:`to_dict` made.
+        """Create a result from the output of :meth:`to_dict`.
 
         Raises:
-            GraphError: It is of another schema, or a field is missing or of another type.
+            GraphError: The schema is another one, or a field is missing or of another type.
         """
         if record.get("schema") != SCHEMA:
             raise GraphError(
@@ -110,14 +110,14 @@ class Result:
         return made
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The record and its checksum as JSON; with ``path``, also written there atomically."""
+        """Return the record and its checksum as JSON; with ``path``, also write it atomically."""
         text = json.dumps(sealed(_plain(self.to_dict())), indent=2, allow_nan=False) + "\n"
         if path is not None:
             write_text(path, text)
         return text
 
     def summary(self) -> str:
-        """A table of the metrics per split, with protocol and timing, as text."""
+        """Return a text table of the metrics per split, with protocol and timing."""
         splits = [s for s in self.metrics if self.metrics[s]]
         rows = [[m, *(_number(self.metrics[s].get(m)) for s in splits)] for m in self._metrics()]
         lines = [
@@ -131,7 +131,7 @@ class Result:
         return "\n".join(lines)
 
     def plot(self, path: str | Path) -> Path:
-        """Loss and selection-metric curves as a PNG.
+        """Plot the loss and the selection metric to a PNG file.
 
         Raises:
             MissingPackageError: matplotlib is absent; the message names the extra ``plot``.
@@ -141,7 +141,7 @@ class Result:
         return plot_curves([self], path)
 
     def _metrics(self) -> list[str]:
-        """Metric names of all splits, in the order they first occur."""
+        """Metric names of all splits, in order of first occurrence."""
         return list(dict.fromkeys(name for split in self.metrics.values() for name in split))
 
     def _timing_line(self) -> str:
@@ -162,7 +162,7 @@ class Result:
 
 
 def save_results(results: list[Result], path: str | Path) -> Path:
-    """Write records as JSON: one record alone, several as a list. Atomic."""
+    """Write records as JSON atomically: a single record as an object, several as a list."""
     if len(results) == 1:
         results[0].to_json(path)
         return Path(path)
@@ -171,11 +171,11 @@ def save_results(results: list[Result], path: str | Path) -> Path:
 
 
 def load_results(path: str | Path) -> list[Result]:
-    """The records in a JSON file, one or several.
+    """Read one or several records from a JSON file.
 
     Raises:
         MissingFileError: There is no such file.
-        GraphError: It is damaged, or holds something else; the message names it.
+        GraphError: The file is damaged or contains something else; the message names the file.
     """
     records = read_json(path)
     records = records if isinstance(records, list) else [records]
@@ -191,7 +191,7 @@ def load_results(path: str | Path) -> list[Result]:
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right."""
+    """Lines of a table: the first column is left-aligned, the others are right-aligned."""
     cells = [[str(c) for c in row] for row in [head, *rows]]
     width = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
@@ -215,7 +215,7 @@ def _number(value: float | None) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Only what JSON has: NaN and infinity become null, tuples lists, others text."""
+    """Convert to JSON types: NaN and infinity to null, tuples to lists, other values to text."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

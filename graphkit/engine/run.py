@@ -1,4 +1,4 @@
-"""A training run under way: where it stands, its epochs, and its checkpoint."""
+"""A training run in progress: its position, its epochs, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from graphkit.protocols import Task
 
 __all__ = ["Clock", "Run"]
 
-_ASKED_EVERY = 16  # batches after which several processes ask the clock of the first one
+_ASKED_EVERY = 16  # batches between reads of the clock of process 0 by several processes
 
 
 @dataclass
 class Clock:
-    """Events and seconds of the passes so far; a checkpoint carries it on.
+    """Events and seconds of the passes so far; stored in checkpoints.
 
-    Evaluation counts validation passes: the test pass scores more candidates, as many as asked for.
+    Evaluation counts validation passes only, because the test pass may score more candidates.
     """
 
     train_events: int = 0
@@ -49,7 +49,7 @@ class Clock:
 
 @dataclass
 class Run:
-    """Where a run stands; everything that changes is in its checkpoint."""
+    """State of a run; everything that changes is stored in its checkpoint."""
 
     model: nn.Module
     task: Task
@@ -64,8 +64,8 @@ class Run:
     hooks: Hooks
     schedule: Schedule | None = None
     epoch: int = 0
-    batch: int = 0  # batches of this epoch's training pass that are done
-    elapsed: float = 0.0  # seconds that they took before the run was interrupted
+    batch: int = 0  # finished batches of the training pass of this epoch
+    elapsed: float = 0.0  # seconds spent on them before the run was interrupted
     loss_sum: Tensor | None = None
     best_file: str | None = None
     best_sha256: str | None = None
@@ -76,7 +76,7 @@ class Run:
         self._rates = [group["lr"] for group in groups]
 
     def one_epoch(self) -> None:
-        """Train, validate, keep the state if it is the best, write a checkpoint."""
+        """Train, validate, keep the state if it is the best so far, and write a checkpoint."""
         if self.batch == 0:
             self.hooks.epoch_start(self.epoch)
         loss, train_s = self._train()
@@ -95,12 +95,12 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether the training has ended early: no improvement, or a hook asked for it."""
+        """Whether the training stopped early, by its selection rule or by a hook."""
         asked = self.hooks.training.stopping and self.epoch > 0 and self.batch == 0
         return self.kept.selection.exhausted or asked
 
     def test(self) -> dict[str, float]:
-        """Metrics of the test split, from the weights and the stream state of the kept epoch."""
+        """Test metrics, computed from the weights and the stream state of the selected epoch."""
         if self.kept.state is not None:
             self.model.load_state_dict(self.kept.state)
         self.hooks.training.epoch = self.epoch - 1  # after a resumed run that was complete too
@@ -201,7 +201,7 @@ class Run:
         self.progress.say("  ".join(parts))
 
     def _due(self, done: int) -> bool:
-        """Whether to write a checkpoint now: the same in every process."""
+        """Whether to write a checkpoint now; equal in every process."""
         if self.runtime.world == 1 or not self.cadence.timed:
             return self.cadence.due(done)
         if done % _ASKED_EVERY:
@@ -209,7 +209,7 @@ class Run:
         return self.runtime.from_leader(lambda: self.cadence.due(done))
 
     def _save(self, elapsed: float = 0.0) -> None:
-        """Write a checkpoint; every process has to come here."""
+        """Write a checkpoint; every process must call this method."""
         random = self.runtime.gather(random_state())
         if not self.runtime.leads:
             return
@@ -233,12 +233,13 @@ class Run:
         )
 
     def resume(self) -> None:
-        """Take up where the last checkpoint left off; begin afresh if there is none.
+        """Continue from the last checkpoint; start a new run if there is none.
 
-        The first process reads it for all: its folder need not be there for the others.
+        Process 0 reads the checkpoint for all processes: the others need no access to its folder.
 
         Raises:
-            GraphError: The checkpoint is damaged, or of other settings, data or another model.
+            GraphError: The checkpoint is damaged, or belongs to other settings, other data or
+                another model.
         """
         alone = self.runtime.world == 1
         device = self.runtime.device if alone else "cpu"
@@ -269,7 +270,7 @@ class Run:
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
         random = state["random"]
-        if isinstance(random, dict):  # of an older version: that of the first process alone
+        if isinstance(random, dict):  # written by an older version: state of process 0 only
             random = [random]
         restore_random_state(random[self.runtime.rank % len(random)])
         self.kept.selection.load_state_dict(state["selection"])

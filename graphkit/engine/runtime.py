@@ -1,8 +1,8 @@
-"""Where a run happens: device, precision, threads, and the other processes of the run.
+"""Device, precision, threads and processes of a run.
 
-Lightning Fabric finds the accelerator, starts the process group that ``torchrun`` describes and
-knows the precisions. The module is not wrapped: a wrapper's call costs more than a small layer,
-and a stream model has two entry points that no wrapper knows.
+Lightning Fabric selects the accelerator, starts the process group that ``torchrun`` describes and
+implements the precisions. The module is not wrapped: the call of a wrapper costs more than a small
+layer, and wrappers do not support the two entry points of a stream model.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Runtime:
     """One process of a run.
 
     Attributes:
-        device: Where this process computes.
-        rank: Number of this process, 0 writes files and prints.
+        device: Device of this process.
+        rank: Rank of this process; process 0 writes files and prints.
         world: Number of processes.
         precision: ``"32-true"``, ``"64-true"`` or ``"bf16-mixed"``.
     """
@@ -45,14 +45,14 @@ class Runtime:
 
     @classmethod
     def start(cls, device: str | torch.device = "auto", precision: str = "32-true") -> Runtime:
-        """Join the run that the environment describes: one process, or one of ``torchrun``'s.
+        """Join the run that the environment describes: a single process, or one of ``torchrun``.
 
         Args:
             device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
             precision: One of :attr:`precision`.
 
         Raises:
-            GraphError: The device is not there, or the precision is unknown.
+            GraphError: The device is not available, or the precision is unknown.
         """
         check_choice(precision, "precision", _PRECISIONS)
         from lightning_fabric import Fabric
@@ -85,16 +85,16 @@ class Runtime:
         return self.rank == 0
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device and, for ``"64-true"``, to double precision; in place."""
+        """Move a model in place to the device and, for ``"64-true"``, to double precision."""
         model.to(self.device)
         return model.double() if self.precision == "64-true" else model
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context for a forward pass. Nothing for the true precisions."""
+        """Context of a forward pass; has no effect for the ``true`` precisions."""
         return self._fabric.autocast() if self.precision == "bf16-mixed" else nullcontext()
 
     def sum_(self, values: Tensor) -> Tensor:
-        """Add up a tensor over all processes, in place."""
+        """Sum a tensor over all processes, in place."""
         if self.world > 1:
             torch.distributed.all_reduce(values)
         return values
@@ -106,7 +106,7 @@ class Runtime:
                 torch.distributed.broadcast(value, src=0)
 
     def differing(self, tensors: dict[str, Tensor]) -> list[str]:
-        """The names of those tensors that are not the same in every process."""
+        """Names of the tensors that are not equal in every process."""
         if self.world == 1 or not tensors:
             return []
         sums = torch.stack([fingerprint(v) for v in tensors.values()])
@@ -116,11 +116,11 @@ class Runtime:
         return [name for name, same in zip(tensors, (low == high).tolist()) if not same]
 
     def from_leader(self, make: Callable[[], T]) -> T:
-        """What ``make`` returns or raises in process 0, in every process.
+        """Call ``make`` in process 0 and return its value, or raise its error, in every process.
 
         Raises:
-            GraphError, OSError: Process 0 raised it.
-            RuntimeError: Process 0 raised something else, and so does it.
+            GraphError, OSError: Process 0 raised this error.
+            RuntimeError: Process 0 raised another error, which process 0 raises unchanged.
         """
         if self.world == 1:
             return make()
@@ -129,7 +129,7 @@ class Runtime:
         if self.leads:
             try:
                 told[0] = make()
-            except Exception as error:  # the others wait for an answer in any case
+            except Exception as error:  # the other processes wait for a result in any case
                 failed = error
                 known = isinstance(error, (GraphError, OSError))
                 told[1] = error if known else RuntimeError(f"process 0 failed: {error!r}")
@@ -139,7 +139,7 @@ class Runtime:
         return told[0]
 
     def gather(self, value: Any) -> list[Any]:
-        """A plain value of every process, by rank."""
+        """Gather a plain value from every process, ordered by rank."""
         if self.world == 1:
             return [value]
         found: list[Any] = [None] * self.world
@@ -151,13 +151,13 @@ class Runtime:
         return any(self.gather(own))
 
     def check_same(self, facts: dict[str, Any]) -> None:
-        """Refuse to begin if the processes were started with different things.
+        """Raise if the processes were started with different values.
 
         Args:
             facts: Plain values by name.
 
         Raises:
-            GraphError: One of them is not the same in every process. Every process raises it.
+            GraphError: A value is not the same in every process. Every process raises the error.
         """
         each = self.gather({name: repr(value) for name, value in facts.items()})
         for name in dict.fromkeys(name for one in each for name in one):
@@ -174,7 +174,7 @@ class Runtime:
                     )
 
     def wait(self) -> None:
-        """Until all processes, and the device's queue, have come this far."""
+        """Wait until all processes and the queue of the device have reached this call."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         if self.world > 1:
@@ -185,15 +185,15 @@ class Runtime:
 
 
 def share_gradients(parameters: list[nn.Parameter], also: Tensor | None = None) -> Tensor | None:
-    """Replace each gradient by its sum over all processes: one collective over one flat buffer.
+    """Replace each gradient by its sum over all processes, with one collective on a flat buffer.
 
     Each process has the gradient of its share of the batch, already divided by the size of the
     whole batch, so that the sum is the gradient of the whole batch. A parameter without a gradient
-    counts as zero, here as in a run of one process.
+    counts as zero, as in a run of one process.
 
     Args:
-        parameters: Each with a gradient.
-        also: A number that travels with them.
+        parameters: Parameters, each with a gradient.
+        also: A number that is summed in the same collective.
 
     Returns:
         The sum of ``also``.
@@ -210,7 +210,7 @@ def share_gradients(parameters: list[nn.Parameter], also: Tensor | None = None) 
 
 @contextmanager
 def threads_set(threads: int | None) -> Iterator[int]:
-    """Use so many CPU threads inside the block (``None``: as it is); yields the number."""
+    """Set the number of CPU threads inside the block (``None``: unchanged) and yield it."""
     before = torch.get_num_threads()
     if threads is not None:
         if threads < 1:
@@ -223,7 +223,7 @@ def threads_set(threads: int | None) -> Iterator[int]:
 
 
 def _accelerator(device: str, local: int, world: int) -> tuple[str, Any]:
-    """Fabric's names for a device; under torchrun each process takes the card of its local rank."""
+    """Names of a device in Fabric; under torchrun each process uses the GPU of its local rank."""
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps"):
         raise UnknownNameError("device", device, ("auto", "cpu", "cuda", "cuda:0", "mps"))
@@ -235,7 +235,7 @@ def _accelerator(device: str, local: int, world: int) -> tuple[str, Any]:
 
 
 def _excerpt(a: str | None, b: str | None, length: int = 120) -> tuple[str | None, str | None]:
-    """Two long texts from shortly before the place where they begin to differ."""
+    """Excerpts of two long texts, starting shortly before their first difference."""
     if a is None or b is None or max(len(a), len(b)) <= length:
         return a, b
     at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
@@ -244,7 +244,7 @@ def _excerpt(a: str | None, b: str | None, length: int = 120) -> tuple[str | Non
 
 
 def fingerprint(values: Tensor) -> Tensor:
-    """An int64 that changes with any bit of a tensor: positions weigh the bits."""
+    """An int64 that changes with any bit of a tensor: bits are weighted by their positions."""
     bits = values.detach().contiguous().reshape(-1)
     if bits.dtype == torch.bool or bits.element_size() < 8:
         sized = {1: torch.uint8, 2: torch.int16, 4: torch.int32}

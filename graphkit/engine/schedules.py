@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run: a factor that depends only on how far the run is."""
+"""Learning rate schedules: a factor that depends only on the number of epochs done."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from graphkit.errors import GraphError
 __all__ = ["Schedule", "make_schedule"]
 
 Schedule = Callable[[float], float]
-"""From epochs done to the factor of the learning rate; asked in the middle of every batch."""
+"""Maps the number of epochs done to a learning rate factor, at the midpoint of each batch."""
 
 _NAMES = ("constant", "cosine")
 
 
 def make_schedule(name: str, epochs: int, warmup: float = 0.0) -> Schedule | None:
-    r"""A schedule by name; ``None`` where the learning rate does not change.
+    r"""Return a schedule by name, or ``None`` if the learning rate does not change.
 
-    In the first ``warmup`` epochs the factor rises linearly from 0 to 1. ``"constant"`` stays
-    there; ``"cosine"`` falls to 0 at the end of the last epoch,
+    In the first ``warmup`` epochs the factor rises linearly from 0 to 1. Then ``"constant"`` keeps
+    it at 1, and ``"cosine"`` decreases it to 0 at the end of the last epoch,
 
     .. math::
         \frac{1}{2} \left( 1 + \cos \pi \frac{u - w}{E - w} \right)
@@ -29,12 +29,12 @@ def make_schedule(name: str, epochs: int, warmup: float = 0.0) -> Schedule | Non
 
     Args:
         name: ``"constant"`` or ``"cosine"``.
-        epochs: Epochs of the run, if it is not stopped early.
-        warmup: Epochs of warm-up, a fraction too.
+        epochs: Number of epochs of the run without early stopping.
+        warmup: Number of warm-up epochs; may be fractional.
 
     Raises:
-        UnknownNameError: No such schedule.
-        GraphError: The warm-up is negative or leaves nothing of the run.
+        UnknownNameError: There is no such schedule.
+        GraphError: The warm-up is negative, or not shorter than the run.
     """
     check_choice(name, "schedule", _NAMES)
     if not 0 <= warmup < epochs:

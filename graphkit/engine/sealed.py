@@ -1,7 +1,8 @@
-"""Files of tensors that carry the checksum of their own content.
+"""Files of tensors that contain the checksum of their own content.
 
-A file is what ``torch.save`` writes, a zip archive, with ``graphkit-sha256:`` and the checksum of
-everything before it as the comment of the archive: ``torch.load`` reads it as any other.
+A file is the zip archive that ``torch.save`` writes. The comment of the archive is
+``graphkit-sha256:`` followed by the checksum of all preceding bytes, so that ``torch.load`` reads
+the file as any other.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ def save_sealed(record: Any, path: Path) -> str:
     """Write a record with its checksum, atomically.
 
     Args:
-        record: What ``torch.load(weights_only=True)`` can read.
-        path: Replaced when the new file is complete.
+        record: A value that ``torch.load(weights_only=True)`` can read.
+        path: Path of the file; it is replaced when the new file is complete.
 
     Returns:
-        The checksum, hexadecimal.
+        The hexadecimal checksum.
     """
     with whole_file(path) as hidden:
         with open(hidden, "wb") as file:
@@ -44,18 +45,18 @@ def save_sealed(record: Any, path: Path) -> str:
 
 
 def load_sealed(path: Path, device: torch.device | str) -> tuple[Any, str | None]:
-    """Read a record whose content is what was written.
+    """Read a record and verify its checksum.
 
     Args:
-        path: The file.
-        device: Where its tensors go.
+        path: Path of the file.
+        device: Device of the loaded tensors.
 
     Returns:
-        The record, and the checksum; ``None`` if the file has none, as those of older versions. Of
-        such a file the checksums of the archive are compared, which leave gaps.
+        The record and its checksum, which is ``None`` for files of older versions without one. For
+        such a file only the checksums of the archive are verified, which do not cover every byte.
 
     Raises:
-        GraphError: There is no file, or it is damaged.
+        GraphError: The file does not exist or is damaged.
     """
     try:
         digest = _checked(path)
@@ -64,12 +65,12 @@ def load_sealed(path: Path, device: torch.device | str) -> tuple[Any, str | None
         raise
     except FileNotFoundError as error:
         raise GraphError("checkpoint", f"{path} is gone", fix="Start again without it.") from error
-    except Exception as error:  # pickle, zip and torch each raise their own
+    except Exception as error:  # pickle, zip and torch raise different errors
         raise damaged(path, str(error)) from error
 
 
 def damaged(path: Path, problem: str) -> GraphError:
-    """The error about a file that cannot be used."""
+    """Create the error for a file that cannot be used."""
     return GraphError(
         "checkpoint", f"{path} cannot be read ({problem})", fix="Delete the folder to start again."
     )
@@ -107,7 +108,7 @@ def _checked(path: Path) -> str | None:
 
 
 def _digest(file: Any, size: int) -> str:
-    """The checksum of the first bytes of a file."""
+    """Checksum of the first ``size`` bytes of a file."""
     hasher = hashlib.sha256()
     file.seek(0)
     while size and (block := file.read(min(size, _CHUNK))):

@@ -1,4 +1,4 @@
-"""Seeds and states of every random number generator that a run may touch."""
+"""Seeds and states of all random number generators that a run may use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def seed_everything(seed: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """The state of every generator, as values that ``torch.load(weights_only=True)`` reads."""
+    """State of every generator, as values that ``torch.load(weights_only=True)`` can read."""
     name, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
     return {
         "python": random.getstate(),
@@ -30,7 +30,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Undo everything drawn since :func:`random_state`."""
+    """Restore the state returned by :func:`random_state`."""
     version, keys, gauss = state["python"]
     random.setstate((version, tuple(keys), gauss))
     name, keys, position, has_gauss, gauss = state["numpy"]

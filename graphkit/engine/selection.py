@@ -1,4 +1,4 @@
-"""Which epoch to keep, and when to stop looking for a better one."""
+"""Selection of the best epoch, and early stopping."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ __all__ = ["Selection", "copy_state"]
 
 @dataclass
 class Selection:
-    """Keeps the epoch with the best validation metric; stops when it no longer improves.
+    """Selects the epoch with the best validation metric and stops when it no longer improves.
 
-    The kept epoch is the best one, by however little. Patience is harder to please: it is renewed
-    only by an improvement of more than ``tolerance``, relative to the last value that renewed it.
+    Any improvement, however small, makes an epoch the selected one. The patience is reset only by
+    an improvement of more than ``tolerance``, relative to the last value that reset it.
 
     Args:
-        patience: Epochs without such an improvement before stopping; ``None`` never stops.
-        tolerance: The smallest relative improvement that counts.
-        mean_window: Also stop when the metric is worse than its mean over so many epochs before,
-            once ``settled`` epochs are done: the rule of many full-batch models, whose metric
-            wavers too much for patience.
-        settled: Epochs that ``mean_window`` leaves alone.
-        mode: ``"max"``: larger is better; ``"min"``: smaller is, as with errors.
+        patience: Number of epochs without such an improvement before stopping; ``None`` never
+            stops.
+        tolerance: Minimum relative improvement that resets the patience.
+        mean_window: Also stop when the metric is worse than its mean over the previous
+            ``mean_window`` epochs, once ``settled`` epochs are done. Many full-batch models use
+            this rule because their metric varies too much for patience.
+        settled: Number of first epochs to which ``mean_window`` does not apply.
+        mode: ``"max"`` if larger values are better; ``"min"`` if smaller values are, as for errors.
     """
 
     patience: int | None = 5
@@ -34,15 +35,15 @@ class Selection:
     settled: int = 0
     mode: str = "max"
     best_epoch: int | None = None
-    best_value: float = -math.inf  # with mode="min", as the two below, the negative
+    best_value: float = -math.inf  # negated with mode="min", as the two values below
     reference: float = -math.inf
     waited: int = 0
     recent: list[float] = field(default_factory=list)
     declined: bool = False
 
     def update(self, epoch: int, value: float) -> bool:
-        """Take an epoch's validation metric; true if this epoch is to be kept."""
-        value = -value if self.mode == "min" else value  # from here on larger is better
+        """Record the validation metric of an epoch; return whether to keep this epoch."""
+        value = -value if self.mode == "min" else value  # larger is better from here on
         if self.mean_window is not None:
             before = self.recent[-self.mean_window :]
             if epoch >= self.settled and before:
@@ -60,22 +61,22 @@ class Selection:
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience has run out, or the metric has fallen below its recent mean."""
+        """Whether the patience is exhausted or the metric is worse than its recent mean."""
         return self.declined or (self.patience is not None and self.waited >= self.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the state that a checkpoint stores."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where a checkpoint left off; what was set stays as it is now."""
+        """Restore the state of a checkpoint; the settings keep their current values."""
         for name in ("best_epoch", "best_value", "reference", "waited", "recent", "declined"):
-            if name in state:  # a checkpoint may be older than the name
+            if name in state:  # older checkpoints may lack the name
                 setattr(self, name, state[name])
 
 
 def copy_state(model: nn.Module, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """A copy of parameters and stream state, in the tensors of an earlier copy where they fit."""
+    """Copy parameters and stream state, into the tensors of an earlier copy where they fit."""
     copy = {}
     for name, value in model.state_dict().items():
         old = None if into is None else into.get(name)

@@ -1,7 +1,7 @@
-"""Published models, one file each; the folders are the views of a graph that they eat.
+"""Published models, one file each, in folders named after the view of a graph that they read.
 
-All model classes are here too (``graphkit.models.NAT``). A model's file is imported when its class
-or its registered name is first used, and no other model's with it.
+All model classes are also available here (``graphkit.models.NAT``). The file of a model is imported
+when its class or its registered name is first used, without the files of other models.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ REGISTERED = {
     "stlink": "graphkit.models.signal.stlink",
     "tgn": "graphkit.models.stream.tgn",
 }
-"""The registered names and the files that register them, for :mod:`graphkit.registry`."""
+"""Registered names and the files that register them, for :mod:`graphkit.registry`."""
 
 
 def list_models() -> list[str]:

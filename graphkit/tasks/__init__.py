@@ -1,4 +1,4 @@
-"""Tasks: split, negatives, loss and metrics of each kind of prediction."""
+"""Tasks: split, negatives, loss and metrics for each kind of prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model answers to a query, beside what was asked for: the one type that tasks exchange."""
+"""Predictions of a model with their targets: the common return type of ``score`` in all tasks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ __all__ = ["Answer"]
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions of a model and what they are compared with; row i belongs to query i.
+    """Predictions of a model and their targets; row i belongs to query i.
 
-    Each field keeps its own dtype: a class id is never stored among logits, where a narrow
-    floating point type would round it. What the columns mean is said by the task's ``score``.
+    Each field keeps its own dtype: class ids are not stored together with logits, because a narrow
+    floating point type would round them. The meaning of the columns is documented in the ``score``
+    method of each task.
 
     Attributes:
         prediction: Float ``[Q, ...]``, such as logits ``[Q, C]`` or forecasts ``[Q, T, N, C']``.
-        target: ``[Q, ...]``, the truth: class ids int64 ``[Q]``, or values of the shape of the
-            predictions; ``None`` where the truth is not known, or where the predictions are
-            statistics in which it is already contained.
-        mask: bool of the shape of ``target``, true where the target is known; ``None`` means
-            everywhere.
-        group: int64 ``[Q]``, what a row belongs to, such as its recording or its step.
+        target: Targets ``[Q, ...]``: class ids int64 ``[Q]``, or values of the shape of the
+            predictions; ``None`` if the targets are unknown or the predictions are statistics that
+            already include them.
+        mask: Boolean mask of the shape of ``target``, true where the target is known; ``None`` if
+            all targets are known.
+        group: Group of each row, such as its recording or its step, int64 ``[Q]``.
 
     Raises:
         GraphError: A field has another number of rows than ``prediction``.
@@ -60,27 +61,27 @@ class Answer:
         return self.prediction.shape[0]
 
     def __getitem__(self, rows: slice | Tensor) -> Answer:
-        """Some of the rows: a slice, a bool mask or int64 row numbers."""
+        """Select rows by a slice, a boolean mask or int64 row numbers."""
         return self._each(lambda value: value[rows])
 
     def detach(self) -> Answer:
-        """The same answer, cut off from the gradient."""
+        """Return the answer detached from the autograd graph."""
         return self._each(Tensor.detach)
 
     def to(self, device: torch.device | str) -> Answer:
-        """The answer on a device."""
+        """Return the answer on a device."""
         return self._each(lambda value: value.to(device))
 
     @staticmethod
     def cat(answers: Answer | Sequence[Answer]) -> Answer:
-        """Answers one after the other as one; a single answer is returned as it is.
+        """Concatenate answers along the rows; a single answer is returned unchanged.
 
         Args:
-            answers: One answer, or a sequence of them whose fields have equal shapes but for the
-                number of rows.
+            answers: One answer, or a sequence of answers whose fields have equal shapes except for
+                the number of rows.
 
         Raises:
-            GraphError: There is no answer, or a field is present in some of them only.
+            GraphError: There is no answer, or a field is present in only some of them.
         """
         if isinstance(answers, Answer):
             return answers

@@ -1,4 +1,4 @@
-"""The classes of recordings: numbers, or text that is numbered; and what a model says of them."""
+"""Classes of recordings from numbers or text, and a check of the number of logits."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["check_width", "recording_classes"]
 
 
 def recording_classes(graph: TemporalGraph, label: str) -> tuple[Tensor, tuple[Any, ...] | None]:
-    """The class of every recording, and how the classes are called.
+    """Return the class of every recording, and the names of the classes.
 
     Args:
-        graph: With recordings.
-        label: A column of them. Text is numbered in alphabetical order.
+        graph: A graph with recordings.
+        label: Column of ``graph.recordings``. Text is numbered in alphabetical order.
 
     Returns:
-        int64 ``[R]``, and one name per class: the texts, or ``graph.class_names`` of the column;
-        ``None`` where classes have numbers only.
+        The classes, int64 ``[R]``, and one name per class: the texts, or ``graph.class_names`` of
+        the column; ``None`` if the classes are only numbered.
 
     Raises:
         UnknownNameError: There is no such column.
-        GraphError: Values are neither text nor integers from 0.
+        GraphError: Values are neither text nor non-negative integers.
     """
     column, values = f"recordings.{label}", recording_values(graph, label)
     if values and isinstance(values[0], str):
@@ -40,7 +40,7 @@ def recording_classes(graph: TemporalGraph, label: str) -> tuple[Tensor, tuple[A
 
 
 def check_width(logits: Tensor, num_classes: int) -> Tensor:
-    """Logits ``[..., C]`` that have a column for each class.
+    """Check that logits ``[..., C]`` have a column for each class, and return them.
 
     Raises:
         GraphError: There are fewer columns than classes.

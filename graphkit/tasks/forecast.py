@@ -1,4 +1,4 @@
-"""Forecasting a signal on a graph: what will every node read in the next steps?"""
+"""Forecasting of a signal on a graph: the readings of every node in the next steps."""
 
 from __future__ import annotations
 
@@ -39,57 +39,62 @@ _ERRORS = ("mae", "rmse", "mape", "wape")
 class Forecast(SignalTask):
     r"""Forecast the next ``horizon`` readings of every node from the last ``history`` ones.
 
-    Windows are split so that none crosses a border. A scaler is fitted on the readings that
-    training windows look at; a model sees scaled readings and answers in scaled units, the task
-    turns forecasts back. The loss is the masked mean absolute error in original units: missing
-    targets (masked, NaN, or ``null_value``) do not count, and every valid training target counts
-    the same, whichever batch it is in.
+    Windows are split so that no window crosses a border between splits. A scaler is fitted on the
+    readings in training windows; the model receives scaled readings and returns forecasts in scaled
+    units, which the task converts back. The loss is the masked mean absolute error in original
+    units: missing targets (masked, NaN, or ``null_value``) are ignored, and every valid training
+    target has the same weight, whichever batch it is in.
 
-    Metrics, in original units over valid targets of a whole split: ``mae``, ``rmse``, ``mape``
-    (over targets that are not 0) and ``wape``, each the mean over the steps ahead of the error at
-    that step, and at the steps named by ``horizons`` as ``mae@3`` and so on. The epoch with the
-    lowest validation MAE is kept.
+    Metrics, in original units over the valid targets of a whole split: ``mae``, ``rmse``, ``mape``
+    (over nonzero targets) and ``wape``. Each is computed per step ahead and averaged over the
+    steps, and also reported at the steps in ``horizons`` as ``mae@3`` and so on. The epoch with
+    the lowest validation MAE is selected.
 
     Args:
-        graph: With a ``signal``; its events are the fixed network. Where they are timed, those
-            before the end of training are taken, parallel ones as one of mean weight.
-        history: Rows that a model sees, :math:`T'`.
-        horizon: Rows that it forecasts, :math:`T`.
-        stride: Rows between two windows.
-        delay: Rows between the last one seen and the first one forecast.
-        target_channels: Channels that are forecast; all if ``None``.
-        split: A :class:`~graphkit.data.window_index.WindowSplit`; by time, 60 % / 20 % / 20 %,
-            if ``None``. A tuple ``(val, test)`` of shares is a split by time.
+        graph: A graph with a ``signal``; its events are the fixed network. If the events are timed,
+            only those before the end of training are used; parallel events become one edge with
+            their mean weight.
+        history: Number of input rows, :math:`T'`.
+        horizon: Number of forecast rows, :math:`T`.
+        stride: Number of rows between the starts of consecutive windows.
+        delay: Number of rows between the last input row and the first forecast row.
+        target_channels: Channels to forecast; by default all.
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by default 60 % / 20 % / 20 %
+            by time. A tuple ``(val, test)`` of shares is a split by time.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.
-        profile: Take each node's usual day (:class:`~graphkit.nn.signal.DailyProfile`, of the
-            training subset) out of the scaled readings, and put that of the times ahead back into
-            forecasts: a model then says what is unusual.
-        profile_half_life: In days, see there; ``None``: all days of training count the same.
-        covariates: Names out of ``time_of_day`` and ``day_of_week``; both if ``None``, or none
-            where the graph's clock only orders.
-        start: Date of tick 0, where ticks do not count from 1970.
-        holidays: Dates that count as Sundays in ``day_of_week``, and so in ``profile``.
-        null_value: Readings of this value are missing, as NaN readings are: in inputs, targets,
-            scaler and profile alike.
-        gaps: What to do where rows are not one step apart: ``"split"``, ``"missing"``,
+        profile: Whether to subtract the daily profile of each node
+            (:class:`~graphkit.nn.signal.DailyProfile`, fitted on the training subset) from the
+            scaled readings and add it back to the forecasts, so that the model predicts deviations
+            from the usual day.
+        profile_half_life: Half-life of the profile in days, see
+            :class:`~graphkit.nn.signal.DailyProfile`; ``None`` weights all training days equally.
+        covariates: Subset of ``time_of_day`` and ``day_of_week``; by default both, or none if the
+            time unit of the graph is only an order.
+        start: Date of tick 0, if ticks do not count from 1970.
+        holidays: Dates that are treated as Sundays in ``day_of_week`` and therefore in ``profile``.
+        null_value: Readings with this value are treated as missing, like NaN, in inputs, targets,
+            scaler and profile.
+        gaps: Handling of rows that are not one step apart: ``"split"``, ``"missing"``,
             ``"raise"`` or ``"join"``, see :meth:`TemporalGraph.windows`; ``None`` splits with a
             warning.
-        horizons: Steps ahead that are reported alone.
-        edges: ``"given"``; or ``"correlation"``: from each node to the ``num_neighbors`` whose
-            training readings correlate most with its own, the daily rhythm taken away.
-        num_neighbors: Of ``edges="correlation"``.
-        selection: The metric that chooses the epoch, ``"mae"``, ``"rmse"``, ``"mape"``, ``"wape"``.
-        seed: Of the order of training windows.
+        horizons: Steps ahead that are also reported individually.
+        edges: ``"given"`` to use the events, or ``"correlation"`` for edges from each node to the
+            ``num_neighbors`` nodes whose training readings, without their daily rhythm, have the
+            highest correlation with its own.
+        num_neighbors: Number of neighbors of each node for ``edges="correlation"``.
+        selection: Metric that selects the epoch: ``"mae"``, ``"rmse"``, ``"mape"`` or ``"wape"``.
+        seed: Seed of the order of training windows.
 
     Attributes:
-        input: Prepares readings and turns forecasts back
+        input: Module that prepares readings and converts forecasts back
             (:class:`~graphkit.tasks.forecast_input.ForecastInput`).
 
     Raises:
-        GraphError: No signal, no forecast, or nothing to train on.
-        GraphError: ``profile`` without a clock of whole steps per day, or without ``time_of_day``.
-        UnknownNameError: No such scaler, covariate, selection or kind of edges.
+        GraphError: There is no signal, nothing to forecast, or nothing to train on.
+        GraphError: ``profile`` is set but a day is not a whole number of steps, or ``time_of_day``
+            is not a covariate.
+        UnknownNameError: There is no such scaler, covariate, selection or kind of edges.
     """
 
     name = kind = "forecast"
@@ -174,7 +179,7 @@ class Forecast(SignalTask):
             null_value=null_value,
             time_zone=graph.time_zone,
         )
-        self.input.covariates(graph.signal_t[:1])  # an unknown name is an error now
+        self.input.covariates(graph.signal_t[:1])  # raises early for an unknown name
         self.input.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
         self.input.fit_profile(self._training_signal(free=False))
         self._edges_from = f"{edges}, {num_neighbors} neighbours" if edges != "given" else edges
@@ -182,43 +187,43 @@ class Forecast(SignalTask):
         self._placed: dict[torch.device, tuple[Windows, ForecastInput]] = {}
         self._expected = self._targets_per_window()
 
-    # ---------------------------------------------------------------- what models may ask
+    # ---------------------------------------------------------------- sizes for models
     @property
     def out_channels(self) -> int:
-        """Channels that it forecasts."""
+        """Number of forecast channels."""
         return len(self.target_channels)
 
     @property
     def num_classes(self) -> int:
-        """0: nothing is classified."""
+        """Always 0, because the task has no classes."""
         return 0
 
     @property
     def scaler(self) -> Scaler:
-        """Scales readings, fitted to the rows of training windows."""
+        """Scaler of the readings, fitted on the rows of training windows."""
         return self.input.scaler
 
     @property
     def profile(self) -> DailyProfile | None:
-        """Each node's usual day in training, if it is taken out."""
+        """Daily profile of each node in training, or ``None`` if it is not used."""
         return self.input.profile
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
-        """Columns of the covariates."""
+        """Names of the covariate columns."""
         return self.input.covariate_names
 
     @property
     def steps_per_day(self) -> int | None:
-        """Rows of a day, ``None`` where they are no whole number or the clock only orders."""
+        """Number of rows per day; ``None`` if it is not an integer or times are only an order."""
         return self.input.steps_per_day
 
     def training_signal(self) -> TrainingSignal:
-        """The rows that training windows look at, as models see them, and where those start."""
+        """Return the rows in training windows as model input, and the starts of these windows."""
         return self._training_signal(free=True)
 
     def _training_signal(self, free: bool) -> TrainingSignal:
-        """The same; ``free`` of the usual day or not."""
+        """Same as :meth:`training_signal`; ``free`` subtracts the daily profile."""
         rows = self.windows.covered(self.index.train).nonzero().flatten()
         signal, mask, t = self.graph.signal[rows], self.graph.signal_mask, self.graph.signal_t[rows]
         covariates = self.input.covariates(t)
@@ -232,14 +237,14 @@ class Forecast(SignalTask):
         start = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
         return TrainingSignal(x, mask, covariates, start, self.input.days(t))
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
-        """Some windows, by number, as a model sees them.
+        """Return windows as model input.
 
         Args:
-            index: Numbers of windows.
-            first: Their position in a stream.
-            device: Where they go.
+            index: Numbers of the windows.
+            first: Position of the first window in a stream.
+            device: Device of the tensors.
         """
         windows, prepare = self._on(torch.device(device))
         w = windows[index]
@@ -256,19 +261,19 @@ class Forecast(SignalTask):
 
     # ---------------------------------------------------------------- answers
     def forecast(self, model: nn.Module, query: WindowQuery) -> Tensor:
-        """A model's forecast in original units, ``[B, T, N, C']``."""
+        """Compute the forecast of a model in original units, ``[B, T, N, C']``."""
         _, prepare = self._on(query.x.device)
         ahead = model(*model_inputs(model, query.x, query.covariates, query.x_mask))
         return prepare.original_units(ahead, query.covariates)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
-        """Forecast and truth in original units, ``[B, T, N, C']`` each; ``mask`` is false where the
-        truth is not known."""
+        """Return forecasts and targets in original units, ``[B, T, N, C']`` each; ``mask`` is false
+        where the target is missing."""
         return Answer(self.forecast(model, query), query.y, query.y_mask)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
-        """The contribution of these windows to the masked mean absolute error of ``total`` ones."""
-        # Contiguous: a sum is taken in one order, however the model lays out its output.
+        """Contribution of these windows to the masked mean absolute error of ``total`` windows."""
+        # Contiguous, so that the order of summation does not depend on the layout of the output.
         pred = at_least_float32(answer.prediction).contiguous()
         truth = answer.target.to(pred.dtype)
         valid = ~truth.isnan()
@@ -280,7 +285,7 @@ class Forecast(SignalTask):
     def metrics(
         self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
     ) -> dict[str, float]:
-        """Errors averaged over the steps ahead, and at the chosen ones.
+        """Compute the errors averaged over the steps ahead, and at each step in ``horizons``.
 
         Raises:
             GraphError: A forecast is NaN.
@@ -299,7 +304,7 @@ class Forecast(SignalTask):
 
     # ---------------------------------------------------------------- record
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers."""
+        """Settings that determine the numbers."""
         return {
             "split": self.split.describe(),
             "windows": {s: len(p) for s, p in zip(SPLITS, self.index)},
@@ -330,7 +335,7 @@ class Forecast(SignalTask):
             },
         }
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
     def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
         return lambda index, first: self.query(index, first, device)
 
@@ -362,7 +367,7 @@ class Forecast(SignalTask):
         return data.edge_index, data.edge_weight
 
     def _targets_per_window(self) -> float:
-        """Valid targets of a training window in the mean."""
+        """Mean number of valid targets per training window."""
         every = self.horizon * self.num_nodes * self.out_channels
         if self.graph.signal_mask is None:
             return float(every)
@@ -377,7 +382,7 @@ class Forecast(SignalTask):
         return total / len(self.index.train)
 
     def _on(self, device: torch.device) -> tuple[Windows, ForecastInput]:
-        """The windows on a device, and what prepares them."""
+        """Return the windows and their preparation on a device."""
         if device not in self._placed:
             w = self.windows
             if w.graph.device != device:
@@ -395,7 +400,7 @@ class Forecast(SignalTask):
 
 
 def _one_rate(graph: TemporalGraph, gaps: str | None) -> Cadence:
-    """How far apart the rows of a signal lie.
+    """Return the time between consecutive rows of a signal.
 
     Raises:
         GraphError: Recordings are sampled at different rates.

@@ -1,4 +1,4 @@
-"""From readings and their times to what a forecaster is given, and from its answers to readings."""
+"""Conversion of readings and times to the input of a forecaster, and of its output to readings."""
 
 from __future__ import annotations
 
@@ -20,36 +20,39 @@ __all__ = ["ForecastInput"]
 
 
 class ForecastInput(nn.Module):
-    """Prepares readings for a forecaster and turns its forecasts back into original units.
+    """Prepares readings for a forecaster and converts its forecasts back to original units.
 
-    What was fitted to the training subset (scaler, daily profile) lies in buffers; everything else
-    is in :meth:`settings`. Both together make the preparation again, without the training data.
+    The parts fitted on the training subset (scaler, daily profile) are stored in buffers;
+    everything else is in :meth:`settings`. Both together restore the preparation without the
+    training data.
 
     Args:
-        num_nodes: N.
-        in_channels: C.
-        history: Rows that a model is given, :math:`T'`.
-        horizon: Rows that it forecasts, T.
-        delay: Rows between them.
-        target_channels: Channels that are forecast.
+        num_nodes: Number of nodes, N.
+        in_channels: Number of input channels, C.
+        history: Number of input rows, :math:`T'`.
+        horizon: Number of forecast rows, T.
+        delay: Number of rows between the input rows and the forecast rows.
+        target_channels: Channels to forecast.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.
-        profile: Take each node's usual day out of the scaled readings, and put that of the times
-            ahead back into forecasts (:class:`~graphkit.nn.signal.DailyProfile`).
-        profile_half_life: In days, see there.
-        covariates: Names out of ``time_of_day`` and ``day_of_week``.
-        time_unit: What one tick of the times is.
-        step: Ticks from one row to the next.
-        start: Date of tick 0, where ticks do not count from 1970; a date or its ISO form.
-        holidays: ISO dates that count as Sundays in ``day_of_week``.
-        time_zone: Zone of the local clock that covariates and days are read from, such as
-            ``"Europe/Berlin"``; the times are UTC then. ``None``: the times are local already.
-        null_value: Readings of this value are missing.
+        profile: Whether to subtract the daily profile of each node from the scaled readings and add
+            it back to the forecasts (:class:`~graphkit.nn.signal.DailyProfile`).
+        profile_half_life: Half-life of the profile in days, see
+            :class:`~graphkit.nn.signal.DailyProfile`.
+        covariates: Subset of ``time_of_day`` and ``day_of_week``.
+        time_unit: Unit of one tick.
+        step: Number of ticks between consecutive rows.
+        start: Date of tick 0, if ticks do not count from 1970; a date or its ISO format.
+        holidays: ISO dates that are treated as Sundays in ``day_of_week``.
+        time_zone: Time zone of the local clock from which covariates and days are derived, such as
+            ``"Europe/Berlin"``; times are then in UTC. ``None`` if times are already local.
+        null_value: Readings with this value are treated as missing.
 
     Raises:
-        GraphError: ``holidays`` without ``day_of_week``, ``profile`` without a clock of whole steps
-            per day or without ``time_of_day``, or ``start`` is no date.
-        UnknownNameError: No such scaler.
+        GraphError: ``holidays`` is given without ``day_of_week``, ``profile`` is set but a day is
+            not a whole number of steps or ``time_of_day`` is not a covariate, or ``start`` is not
+            a date.
+        UnknownNameError: There is no such scaler.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class ForecastInput(nn.Module):
             )
 
     def settings(self) -> dict[str, Any]:
-        """The arguments of the constructor, as values that JSON holds."""
+        """Return the arguments of the constructor as JSON values."""
         return {
             "num_nodes": self.num_nodes,
             "in_channels": self.in_channels,
@@ -121,19 +124,19 @@ class ForecastInput(nn.Module):
             "time_zone": self.time_zone,
         }
 
-    # ---------------------------------------------------------------- fitted to training
+    # ---------------------------------------------------------------- fitting
     def fit(self, signal: Tensor, mask: Tensor | None = None, rows: Tensor | None = None) -> None:
         """Fit the scaler.
 
         Args:
             signal: Readings ``[T, N, C]``.
-            mask: bool, where they are valid.
-            rows: bool ``[T]``, the rows of the training subset.
+            mask: Boolean mask of the valid readings, ``[T, N, C]``.
+            rows: Boolean mask of the rows of the training subset, ``[T]``.
         """
         self.scaler.fit(signal, mask, rows)
 
     def fit_profile(self, seen: TrainingSignal) -> None:
-        """Fit the daily profile, if there is one, to rows that are scaled and not yet freed of it.
+        """Fit the daily profile, if used, on scaled rows from which it is not yet subtracted.
 
         Args:
             seen: The rows of the training subset.
@@ -141,22 +144,22 @@ class ForecastInput(nn.Module):
         if self.profile is not None:
             self.profile.fit(seen)
 
-    # ---------------------------------------------------------------- what models are given
+    # ---------------------------------------------------------------- model input
     @property
     def scaler_name(self) -> str:
-        """The scaler and what it is taken of, in words."""
+        """Description of the scaler and of ``scale_per``."""
         return f"{self._scaler_name}, per {self.scaler.per}"
 
     @property
     def steps_per_day(self) -> int | None:
-        """Rows of a day, ``None`` where they are no whole number or the clock only orders."""
+        """Number of rows per day; ``None`` if it is not an integer or times are only an order."""
         if self.time_unit.nanoseconds is None or self.step is None:
             return None
         steps = ticks_per_day(self.time_unit) / max(1, int(self.step))
         return int(steps) if steps.denominator == 1 else None
 
     def covariates(self, t: Tensor) -> Tensor:
-        """What is known beforehand of times ``[...]``: ``[..., K]``."""
+        """Return the covariates ``[..., K]`` of times ``[...]``."""
         if not self.covariate_names:
             return torch.zeros(*t.shape, 0, device=t.device)
         return time_covariates(
@@ -169,21 +172,21 @@ class ForecastInput(nn.Module):
         )
 
     def days(self, t: Tensor) -> Tensor | None:
-        """The calendar day of times, int64; ``None`` where the clock only orders."""
+        """Return the calendar days of times, int64; ``None`` if times are only an order."""
         if self.time_unit.nanoseconds is None:
             return None
         return calendar_days(t, self.time_unit, start=self.start, time_zone=self.time_zone)
 
     def x(self, readings: Tensor, mask: Tensor | None, covariates: Tensor) -> Tensor:
-        """Readings as a model is given them: scaled, freed of the usual day, 0 where missing.
+        """Convert readings to model input: scaled, minus the daily profile, 0 where missing.
 
         Args:
-            readings: ``[..., R, N, C]``, in original units.
-            mask: bool, of the same shape: where they are valid; ``None`` for everywhere.
-            covariates: ``[..., R, K]``, those of the same rows.
+            readings: Readings in original units, ``[..., R, N, C]``.
+            mask: Boolean mask of the valid readings, of the same shape; ``None`` if all are valid.
+            covariates: Covariates of the same rows, ``[..., R, K]``.
 
         Raises:
-            GraphError: They are of other nodes or channels than in training.
+            GraphError: The numbers of nodes or channels differ from training.
         """
         if readings.shape[-2:] != (self.num_nodes, self.in_channels):
             raise GraphError(
@@ -198,7 +201,7 @@ class ForecastInput(nn.Module):
         return x if mask is None else x.masked_fill(~mask, 0)
 
     def marked(self, readings: Readings) -> Readings:
-        """Later readings with those of ``null_value`` marked as missing, as in training."""
+        """Mark readings equal to ``null_value`` as missing, as in training."""
         if self.null_value is None:
             return readings
         missing = readings.values == self.null_value
@@ -207,10 +210,10 @@ class ForecastInput(nn.Module):
         )
 
     def times_ahead(self, last: Tensor) -> Tensor:
-        """The times of the rows that are forecast after times ``[...]`` of last rows: ``[..., T]``.
+        """Return the times of the forecast rows, ``[..., T]``, given times ``[...]`` of last rows.
 
         Raises:
-            GraphError: How far rows lie apart is not known.
+            GraphError: The time between rows is unknown.
         """
         if self.step is None:
             raise GraphError("signal_t", "one row does not tell how far rows lie apart")
@@ -218,28 +221,28 @@ class ForecastInput(nn.Module):
         return last.unsqueeze(-1) + rows * self.step
 
     def window_times(self, t: Tensor) -> Tensor:
-        """The times of all rows of windows, from those of the rows that a model is given.
+        """Return the times of all rows of windows, given the times of the input rows.
 
         Args:
-            t: ``[..., history]``.
+            t: Times of the input rows, ``[..., history]``.
 
         Returns:
-            ``[..., history + delay + horizon]``.
+            Times of all rows, ``[..., history + delay + horizon]``.
 
         Raises:
-            GraphError: How far rows lie apart is not known.
+            GraphError: The time between rows is unknown.
         """
         ahead = self.times_ahead(t[..., -1])
         skipped = ahead[..., :1] + torch.arange(-self.delay, 0, device=t.device) * self.step
         return torch.cat([t, skipped, ahead], dim=-1)
 
     def original_units(self, ahead: Tensor, covariates: Tensor | None) -> Tensor:
-        """A model's answer ``[..., T, N, C']`` in original units.
+        """Convert forecasts to original units, ``[..., T, N, C']``.
 
         Args:
-            ahead: In scaled units.
-            covariates: ``[..., R, K]``, of which the last T rows are those that are forecast; read
-                where there is a daily profile.
+            ahead: Forecasts in scaled units.
+            covariates: Covariates ``[..., R, K]``, whose last T rows are the forecast rows; used
+                only with a daily profile.
         """
         if self.profile is not None:
             usual = self.profile(covariates[..., -self.horizon :, :])
@@ -248,7 +251,7 @@ class ForecastInput(nn.Module):
 
 
 def _iso(start: Any) -> str | None:
-    """A date as text."""
+    """Convert a date to ISO text."""
     if start is None or isinstance(start, str):
         return start
     try:

@@ -1,4 +1,4 @@
-"""What tasks share whatever they ask: the graph that they are made of, and their record."""
+"""Base class of all tasks: their graph and their record."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ __all__ = ["GraphTask", "check_graph"]
 
 
 class GraphTask:
-    """A question about a graph.
+    """Base class of tasks.
 
-    A task of its own answers :meth:`identity` and :meth:`_summary`; what the engine wants besides
-    stands in :class:`~graphkit.protocols.Task`.
+    Subclasses implement :meth:`identity` and :meth:`_summary`; the other methods that the engine
+    requires are listed in :class:`~graphkit.protocols.Task`.
 
     Args:
         graph: The graph.
 
     Attributes:
         name: Registered name.
-        view: The view of the graph that its models read, ``"stream"``, ``"snapshot"``,
+        view: View of the graph that models of this task read: ``"stream"``, ``"snapshot"``,
             ``"signal"`` or ``"static"``.
-        dataset: Name of the graph, for results.
+        dataset: Name of the graph in results.
 
     Raises:
-        GraphError: It is not a :class:`~graphkit.TemporalGraph`.
+        GraphError: ``graph`` is not a :class:`~graphkit.TemporalGraph`.
     """
 
     name: ClassVar[str]
@@ -46,15 +46,15 @@ class GraphTask:
         return None
 
     def identity(self) -> dict[str, Any]:
-        """The part of :meth:`protocol` that decides the numbers."""
+        """Return the part of :meth:`protocol` that determines the numbers."""
         raise NotImplementedError
 
     def protocol(self) -> dict[str, Any]:
-        """What is asked and how each metric is computed, as plain values."""
+        """Return the queries and the definition of each metric, as plain values."""
         return {"summary": self._summary(), **self.identity()}
 
     def _summary(self) -> str:
-        """The protocol in one line."""
+        """Return the protocol in one line."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -62,10 +62,10 @@ class GraphTask:
 
 
 def check_graph(graph: object) -> None:
-    """Refuse what is not a graph, such as the name of one.
+    """Raise if a value is not a graph, such as the name of a data set.
 
     Raises:
-        GraphError: It is not a :class:`~graphkit.TemporalGraph`.
+        GraphError: The value is not a :class:`~graphkit.TemporalGraph`.
     """
     if isinstance(graph, TemporalGraph):
         return

@@ -1,4 +1,4 @@
-"""Ratings of one clip by many people, replaced by the most frequent one."""
+"""Replacement of the ratings of a clip by different people with the most frequent rating."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["modal_labels"]
 
 
 def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
-    """Labels in which each training recording has the most frequent one of its clip.
+    """Give each training recording the most frequent label of its clip.
 
-    Only training recordings are counted and only they are changed: what the people who validate or
-    test have said plays no role (Kuang et al. 2024, arXiv 2408.15255, subject-independent
-    training). Of equally frequent labels the lowest is taken (ours).
+    Only training recordings are counted and changed: labels of validation and test subjects have no
+    influence (Kuang et al. 2024, arXiv 2408.15255, subject-independent training). Ties are resolved
+    to the lowest label (our choice).
 
     Args:
         labels: Class of every recording, int64 ``[P]``.
@@ -26,7 +26,7 @@ def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
         train: Numbers of the training recordings.
 
     Returns:
-        int64 ``[P]``.
+        The corrected classes, int64 ``[P]``.
 
     Raises:
         GraphError: Lengths differ.
@@ -38,5 +38,5 @@ def modal_labels(labels: Tensor, clip: Sequence[Any], train: Tensor) -> Tensor:
     counts = torch.zeros(len(known), int(labels.max()) + 1, dtype=torch.int64)
     counts.index_put_((number[train], labels[train]), torch.ones_like(train), accumulate=True)
     corrected = labels.clone()
-    corrected[train] = counts.argmax(1)[number[train]]  # the first of equal ones
+    corrected[train] = counts.argmax(1)[number[train]]  # the first of ties
     return corrected

@@ -1,4 +1,4 @@
-"""Temporal link prediction: which of these destinations does the source interact with now?"""
+"""Temporal link prediction: ranking of candidate destinations for a source at a given time."""
 
 from __future__ import annotations
 
@@ -27,49 +27,52 @@ if TYPE_CHECKING:
 __all__ = ["LinkPrediction"]
 
 _SPLITS = ("train", "val", "test")
-_KEPT = 1 << 20  # largest number of scores whose targets and weights are kept
+_KEPT = 1 << 20  # largest number of scores for which targets and weights are cached
 
 
 @register("task", "link_prediction", view="stream")
 class LinkPrediction(GraphTask):
-    r"""Score the true destination of each event above others, knowing only earlier events.
+    r"""Score the true destination of each event against other destinations, given earlier events.
 
     The stream is split by time. The loss of a batch is the mean of
     :math:`\log(1 + e^{-s})` over positives plus the mean of :math:`\log(1 + e^{s})` over negatives.
     AP and AUC compare all positives of a split with all its negatives, one per event; MRR and hits
-    rank each positive among ``candidates`` random destinations. Negatives of validation and test
-    are fixed; those of training change with every epoch. Each is a function of the seed, the epoch
-    and the event, so they are the same for every model, batch size and number of processes.
+    rank each positive among ``candidates`` random destinations. The negatives of validation and
+    test are fixed; those of training change in every epoch. They are functions of the seed, the
+    epoch and the event, and are therefore equal for every model, batch size and number of
+    processes.
 
-    With ``inductive=True`` some nodes are held out: training and validation lose every event that
-    touches one, and the test asks only about events that do, to a model that has seen all events
-    before them.
+    With ``inductive=True`` some nodes are held out: all their events are removed from training and
+    validation, and the test contains only events of held-out nodes, which are scored by a model
+    that has observed all earlier events.
 
     Args:
         graph: The stream.
-        val: Share of the events, by time, for validation.
-        test: Share for the test, at the end.
-        negatives: ``"random"``, ``"historical"`` or ``"inductive"``: the negatives of training,
-            of validation and of the test metrics ``ap`` and ``auc``.
-        num_train_negatives: Negatives per training event.
-        eval_negatives: Further kinds of negatives for the test: ``ap_historical`` and so on.
-        candidates: Random candidates per test event for ``mrr`` and ``hits@10``, 0 leaves them out;
-            or published lists of them, :class:`~graphkit.sampling.negatives.FixedNegatives`.
-        inductive: Hold out nodes and test on events that touch them.
-        hold_out: Share of nodes to hold out.
-        allow_true: Draw negatives without looking: some then are true events of the same source
-            and time. Many published numbers were made so; on streams where one message goes to
-            many at once they come out lower.
-        within_batch: A query also sees the events of its own batch that are strictly earlier, as
-            where histories are searched by time; for models with ``reads_earlier``. What they know
-            then does not depend on the size of the batch.
-        batch_mean: Also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means over
-            batches of 32 events that many papers print.
-        seed: Of the negatives and of the held-out nodes.
+        val: Fraction of the events, by time, for validation.
+        test: Fraction of the events for the test, at the end of the stream.
+        negatives: ``"random"``, ``"historical"`` or ``"inductive"``: kind of the negatives for
+            training, validation and the test metrics ``ap`` and ``auc``.
+        num_train_negatives: Number of negatives per training event.
+        eval_negatives: Additional kinds of negatives for the test, reported as ``ap_historical``
+            and so on.
+        candidates: Number of random candidates per test event for ``mrr`` and ``hits@10``, where 0
+            disables these metrics; or published candidates as
+            :class:`~graphkit.sampling.negatives.FixedNegatives`.
+        inductive: Whether to hold out nodes and test on their events.
+        hold_out: Fraction of nodes to hold out.
+        allow_true: Whether negatives may be true events of the same source and time. Many
+            published results were computed this way; they are lower on streams where one source
+            has events with many destinations at the same time.
+        within_batch: Whether a query can use the strictly earlier events of its own batch, as in
+            implementations that search histories by time; for models with ``reads_earlier``. The
+            available history then does not depend on the batch size.
+        batch_mean: Whether to also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means
+            over batches of 32 events that many papers report.
+        seed: Seed of the negatives and of the held-out nodes.
 
     Raises:
-        GraphError: A share or a number is out of range, or training has no event.
-        UnknownNameError: No negatives of that name.
+        GraphError: A fraction or a number is out of range, or training has no event.
+        UnknownNameError: There are no negatives of that name.
     """
 
     name = "link_prediction"
@@ -125,12 +128,12 @@ class LinkPrediction(GraphTask):
             raise GraphError("train", "no event is left to train on")
         self._samplers: dict[tuple[str, str, str], Any] = {}
         self._constants: dict[Any, tuple[Tensor, Tensor]] = {}
-        for kind in self.eval_negatives:  # an unknown name is an error now, not after training
+        for kind in self.eval_negatives:  # raises for an unknown name before training
             self._sampler(kind, "test")
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def columns_read(self, model: Any) -> set[str]:
-        """What the model was made for: features of events (``edge_dim``) and of nodes (``x``)."""
+        """Return the features that the model was built for: of events (``edge_dim``), nodes (``x``)."""
         width = getattr(model, "edge_dim", None)
         found = set() if width == 0 else {"edge_attr"}
         if width is None:  # a model that does not say gets whole batches
@@ -148,7 +151,7 @@ class LinkPrediction(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> QueryStream:
-        """The batches of a split with their candidates; see :class:`graphkit.protocols.Task`."""
+        """Return the batches of a split with candidates; see :class:`graphkit.protocols.Task`."""
         batch_size = check_count(batch_size, "batch_size", "not a batch size")
         asked = None
         if split == "test" and self.held_out is not None:
@@ -161,20 +164,21 @@ class LinkPrediction(GraphTask):
         return QueryStream(self._events(split), drawn, batch_size, asked, device)
 
     def past(self, split: str) -> list[TemporalGraph]:
-        """The splits before this one; with held-out nodes, before the test, all their events,
-        those that training never saw among them."""
+        """Return the splits before this one; for the test with held-out nodes, these include all
+        events, also those removed from training."""
         check_choice(split, "split", _SPLITS)
         complete = split == "test" and self.held_out is not None
         return list((self._full if complete else self.split)[: _SPLITS.index(split)])
 
     def continues(self, split: str) -> bool:
-        """Only the test with held-out nodes needs more history than the run has gone through."""
+        """Whether the run can continue into a split without a replay, which is false only for the
+        test with held-out nodes."""
         return not (split == "test" and self.held_out is not None)
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: Query) -> Answer:
-        """Logits ``[B, C]`` of the candidates; the target is the column of the true destination,
-        which is 0 in every row."""
+        """Return logits ``[B, C]`` of the candidates; the target is the column of the true
+        destination, which is 0 in every row."""
         if self.within_batch:
             if not getattr(model, "reads_earlier", False):
                 raise GraphError(
@@ -189,11 +193,11 @@ class LinkPrediction(GraphTask):
         return Answer(logits, query.src.new_zeros(len(query)))
 
     def loss(self, answer: Answer, total: int) -> Tensor:
-        """The contribution of these rows to the loss of a batch of ``total`` rows.
+        """Contribution of these rows to the loss of a batch of ``total`` rows.
 
         Args:
-            answer: Logits ``[b, C]``, the true destination in column 0.
-            total: Rows of the whole batch.
+            answer: Logits ``[b, C]``, with the true destination in column 0.
+            total: Number of rows of the whole batch.
         """
         scores = answer.prediction
         if scores.dtype in (torch.float16, torch.bfloat16):
@@ -206,23 +210,25 @@ class LinkPrediction(GraphTask):
             target = torch.zeros_like(scores)
             target[:, 0] = 1
             constants = (target.detach(), weight.detach())
-            if scores.numel() < _KEPT and len(self._constants) < 64:  # batches, not whole splits
+            if scores.numel() < _KEPT and len(self._constants) < 64:  # not for whole splits
                 self._constants[key] = constants
         return F.binary_cross_entropy_with_logits(scores, *constants, reduction="sum")
 
     def metrics(
         self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
     ) -> dict[str, float]:
-        """AP and AUC per kind of negatives (the task's own without a suffix), MRR and hits@10.
+        """Compute AP and AUC per kind of negatives (``negatives`` without a suffix), MRR and
+        hits@10.
 
         Args:
-            answers: Logits ``[Q, C]`` of all queries of the split, in the columns that
-                :meth:`stream` asks for with the same ``final``.
+            answers: Logits ``[Q, C]`` of all queries of the split, with the columns of
+                :meth:`stream` for the same ``final``.
             split: ``"train"``, ``"val"`` or ``"test"``.
-            final: Whether it is what is reported, with all kinds of negatives.
+            final: Whether to compute the final metrics with all kinds of negatives.
 
         Raises:
-            GraphError: There are other columns, or the true destination is not in the first.
+            GraphError: The columns differ from those of :meth:`stream`, or the true destination is
+                not in the first column.
         """
         answer = Answer.cat(answers)
         scores, found = answer.prediction, dict[str, float]()
@@ -257,7 +263,8 @@ class LinkPrediction(GraphTask):
 
     # ---------------------------------------------------------------- record
     def protocol(self) -> dict[str, Any]:
-        """Split, negatives with their pools and how each metric is computed, as plain values."""
+        """Return the split, the negatives with their pools and the definition of each metric, as
+        plain values."""
         pools = {
             f"{split}, {kind}" + (", ranking" if purpose == "rank" else ""): (
                 self._sampler(kind, split, purpose).pool
@@ -268,8 +275,8 @@ class LinkPrediction(GraphTask):
         return {**super().protocol(), "pools": pools}
 
     def identity(self) -> dict[str, Any]:
-        """The part of :meth:`protocol` that decides the numbers; the same before and after a run
-        (a pool also counts what was drawn from it)."""
+        """Return the part of :meth:`protocol` that determines the numbers. It is equal before and
+        after a run, unlike the number of draws from a pool."""
         val, test = self._shares
         whole = "over all positives and negatives of the split at once"
         ranked = f"positive among {self.candidates} {self._ranked_among}, ties averaged"
@@ -301,7 +308,7 @@ class LinkPrediction(GraphTask):
             "stream_sha256": self._fingerprint,
         }
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
     def _summary(self) -> str:
         val, test = self._shares
         kind = "" if self.held_out is None else "inductive, "
@@ -312,7 +319,7 @@ class LinkPrediction(GraphTask):
         return text + (f", MRR of {self.candidates} candidates" if self.candidates else "")
 
     def _columns(self, split: str, final: bool) -> list[tuple[str, str, int]]:
-        """Kind, purpose and number of the negatives of a split, in the order of their columns."""
+        """Kinds, purposes and numbers of the negatives of a split, in the order of the columns."""
         check_choice(split, "split", _SPLITS)
         if split == "train" and not final:
             return [(self.negatives, "pair", self.num_train_negatives)]
@@ -329,8 +336,8 @@ class LinkPrediction(GraphTask):
         if key not in self._samplers:
             from graphkit.sampling import negatives
 
-            # Training draws only what it may know: destinations of its own stretch, and with
-            # held-out nodes nothing that touches one (nor does validation).
+            # Negatives of training are drawn only from the destinations in the training period.
+            # With held-out nodes, training and validation draw from events without such nodes only.
             seen = self.graph if split == "test" or self.held_out is None else self.held_out.seen
             options = {"pool": self.split.train.dst.unique()} if split == "train" else {}
             self._samplers[key] = negatives.create(
@@ -348,7 +355,7 @@ class LinkPrediction(GraphTask):
 
     @functools.cached_property
     def _fingerprint(self) -> str:
-        """Changes with any event, time or split border, so that records can be compared."""
+        """Checksum of all events, times and split borders, for the comparison of records."""
         digest = hashlib.sha256()
         for subset in self.split:
             for column in (subset.src, subset.dst, subset.t):
@@ -358,7 +365,7 @@ class LinkPrediction(GraphTask):
 
 
 def _split_like(seen: TemporalGraph, full: Split) -> Split:
-    """The training and validation stretches of the seen events; the test stretch of all events."""
+    """Split with training and validation parts of the seen events and the test part of all."""
     borders = [subset.t_min for subset in (full.val, full.test)]
     second = borders[1]
     first = borders[0] if borders[0] is not None else second

@@ -1,4 +1,4 @@
-"""Node classification on a static graph: of which class is each node?"""
+"""Node classification on a static graph."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _SELECTIONS = ("log_likelihood", "accuracy")
 
 @dataclass(frozen=True)
 class NodeQuery:
-    """The nodes that are asked about, of the one graph.
+    """A query for the classes of nodes of the graph.
 
     Attributes:
-        node: int64 ``[Q]``.
-        y: int64 ``[Q]``, their classes.
-        graph: What the model is given.
+        node: Ids of the queried nodes, int64 ``[Q]``.
+        y: Classes of the queried nodes, int64 ``[Q]``.
+        graph: Model input.
         first: Position of row 0 among all nodes of the subset.
-        events: None: there is nothing to observe.
+        events: Always ``None``, because there is nothing to observe.
     """
 
     node: Tensor
@@ -57,14 +57,14 @@ class NodeQuery:
         return self.node.shape[0]
 
     def shard(self, rank: int, world: int) -> NodeQuery:
-        """The contiguous rows that belong to one of ``world`` processes."""
+        """Return the contiguous rows of one of ``world`` processes."""
         a, b = len(self) * rank // world, len(self) * (rank + 1) // world
         return NodeQuery(self.node[a:b], self.y[a:b], self.graph, self.first + a)
 
 
 @dataclass(frozen=True)
 class _OneBatch:
-    """A subset of the nodes as a stream of one batch."""
+    """A stream with a single batch, which contains a subset of the nodes."""
 
     query: NodeQuery
 
@@ -86,33 +86,38 @@ class _OneBatch:
 
 @register("task", "node_classification", view="static")
 class NodeClassification(GraphTask):
-    r"""Tell the class of nodes of a graph that stands still, some of whose classes are known.
+    r"""Classify the nodes of a static graph, some of whose classes are given for training.
 
-    The model sees the whole graph and all features in every epoch; the loss is the negative log
-    likelihood of the training nodes' classes, the mean over them. The epoch is chosen by the log
+    The model receives the whole graph and all features in every epoch; the loss is the mean
+    negative log likelihood of the classes of the training nodes. The epoch is selected by the log
     likelihood of the validation nodes (as in most papers on these data), or by accuracy.
 
-    A node whose best logits tie counts as the share of ties that would be right.
+    A node with tied best logits contributes the fraction of the tied classes that are correct to
+    the accuracy.
 
     Args:
-        graph: With ``x`` and ``y`` (negative: no label), such as ``load("cora")``.
-        split: ``"public"``, what was published with the data; ``"random"``; or three tensors of
-            node ids.
+        graph: A graph with ``x`` and ``y`` (negative values denote no label), such as
+            ``load("cora")``.
+        split: ``"public"`` for the split published with the data, ``"random"``, or three tensors
+            of node ids.
         component: ``"largest"`` takes the nodes of a random split from the largest connected
-            component only. The graph stays whole: nothing travels between components.
-        normalize_features: Divide each node's features by the sum of their sizes, as is usual for
-            bags of words. Where the size of a feature tells the class, that is lost.
+            component only. The graph itself is not reduced, because components do not exchange
+            messages.
+        normalize_features: Whether to divide the features of each node by the sum of their absolute
+            values, as is usual for bags of words. Information in the magnitude of the features is
+            lost.
         selection: ``"log_likelihood"`` or ``"accuracy"``.
-        seed: Of a random split.
+        seed: Seed of a random split.
         random_options: ``train_per_class``, ``val_per_class``, ``num_val``, ``num_test``: see
             :func:`graphkit.tasks.node_splits.random_split`.
 
     Attributes:
-        input: Prepares graphs for a model (:class:`~graphkit.tasks.static_input.StaticInput`).
+        input: Module that prepares graphs for a model
+            (:class:`~graphkit.tasks.static_input.StaticInput`).
 
     Raises:
-        GraphError: No features, no labels, or too few of a class.
-        UnknownNameError: No such split, selection or option.
+        GraphError: There are no features, no labels, or too few labels of a class.
+        UnknownNameError: There is no such split, selection or option.
     """
 
     name = "node_classification"
@@ -151,7 +156,7 @@ class NodeClassification(GraphTask):
         """Features of the nodes and weights of the edges."""
         return {"x", "edge_weight"}
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def stream(
         self,
         split: str,
@@ -161,7 +166,7 @@ class NodeClassification(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> _OneBatch:
-        """One batch with all nodes of a subset; ``batch_size`` and ``epoch`` do not matter."""
+        """Return one batch with all nodes of a subset; ``batch_size`` and ``epoch`` are ignored."""
         check_choice(split, "split", _SUBSETS)
         device = torch.device(device)
         if device not in self._placed:
@@ -169,33 +174,33 @@ class NodeClassification(GraphTask):
         return _OneBatch(self._placed[device][split])
 
     def past(self, split: str) -> list[Any]:
-        """Nothing: there is no stream."""
+        """Return an empty list, because there is no history."""
         return []
 
     def continues(self, split: str) -> bool:
-        """Always: a model of a static graph has no state."""
+        """Always true, because a model of a static graph has no state."""
         return True
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: NodeQuery) -> Answer:
-        """Logits ``[Q, C]`` of the nodes that are asked about, classes in their own columns, and
-        their classes."""
+        """Return logits ``[Q, C]`` of the queried nodes, with one column per class, and their
+        classes."""
         return self.answer(self.logits(model, query), query)
 
     def logits(self, model: nn.Module, query: NodeQuery) -> Tensor:
-        """Logits of all nodes, ``[N, C]``, classes in their own columns."""
+        """Compute logits of all nodes, ``[N, C]``, with one column per class."""
         return model(*query.graph.inputs(model))
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[NodeQuery]) -> Tensor:
-        """Logits ``[r, N, C]`` of a stack of models, all of which look at the one graph."""
+        """Compute logits ``[r, N, C]`` of a stack of models, which share the graph."""
         return self.logits(stack, queries[0])
 
     def answer(self, logits: Tensor, query: NodeQuery) -> Answer:
-        """The answer to a query, from logits ``[N, C]`` of all nodes."""
+        """Return the answer to a query, given logits ``[N, C]`` of all nodes."""
         return Answer(check_width(logits, self.num_classes)[query.node], query.y)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
-        """The contribution of these rows to the mean negative log likelihood of ``total`` rows."""
+        """Contribution of these rows to the mean negative log likelihood of ``total`` rows."""
         logits = answer.prediction
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
@@ -204,7 +209,7 @@ class NodeClassification(GraphTask):
     def metrics(
         self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
     ) -> dict[str, float]:
-        """``accuracy`` and ``log_likelihood`` (the mean, natural logarithm).
+        """Compute ``accuracy`` and ``log_likelihood`` (mean of natural logarithms).
 
         Raises:
             GraphError: A logit is NaN.
@@ -222,7 +227,7 @@ class NodeClassification(GraphTask):
 
     # ---------------------------------------------------------------- record
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers: everything in :meth:`protocol` but its summary."""
+        """Settings that determine the numbers: :meth:`protocol` without its summary."""
         return {
             "split": self.split_name,
             "split_seed": self.seed if self.split_name == "random" else None,
@@ -238,7 +243,7 @@ class NodeClassification(GraphTask):
             "split_sha256": self._fingerprint(),
         }
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
     def _make_split(self, split: Any, options: dict[str, Any]) -> NodeSplit:
         if not isinstance(split, str):
             return given_split(self.graph, split)
@@ -274,8 +279,8 @@ class NodeClassification(GraphTask):
 def _log_likelihood(logits: Tensor, y: Tensor) -> Tensor:
     """Log probability of the true class of each row, ``[Q]``.
 
-    The normalisation adds the true class up first: the order of a floating point sum shows in its
-    last bits, and recorded runs were made in this one.
+    The normalisation sums the true class first, because the order of a floating point sum affects
+    its last bits and recorded runs were computed in this order.
     """
     columns = torch.arange(logits.shape[1], device=logits.device).repeat(len(y), 1)
     columns.scatter_(1, y.unsqueeze(1), 0)

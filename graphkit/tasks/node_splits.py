@@ -1,4 +1,4 @@
-"""Which nodes of a static graph teach, which choose the epoch, and which test."""
+"""Train, validation and test nodes of a static graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["NodeSplit", "given_split", "largest_component", "public_split", "ran
 
 
 class NodeSplit(NamedTuple):
-    """Node ids, int64, of the three subsets; no node is in two of them."""
+    """Node ids (int64) of the three disjoint subsets."""
 
     train: Tensor
     val: Tensor
@@ -27,10 +27,10 @@ class NodeSplit(NamedTuple):
 
 
 def public_split(graph: TemporalGraph) -> NodeSplit:
-    """The split that was published with a data set.
+    """Return the split published with a data set.
 
     Raises:
-        GraphError: The graph is of no data set that has one.
+        GraphError: The data set of the graph has no published split.
     """
     make = registry.get("dataset", graph.name) if graph.name in registry.names("dataset") else None
     split = getattr(make, "public_split", None)
@@ -46,10 +46,11 @@ def public_split(graph: TemporalGraph) -> NodeSplit:
 
 
 def given_split(graph: TemporalGraph, subsets: tuple[Tensor, Tensor, Tensor]) -> NodeSplit:
-    """A split from three lists of node ids.
+    """Create a split from three lists of node ids.
 
     Raises:
-        GraphError: An id is no node, has no label or occurs twice, or there are not three lists.
+        GraphError: An id is not a node, has no label or occurs twice, or the number of lists is not
+            three.
     """
     if len(subsets) != 3:
         raise GraphError("split", "not three lists", expected="train, val, test", got=len(subsets))
@@ -76,19 +77,19 @@ def random_split(
     within: Tensor | None = None,
     seed: int = 0,
 ) -> NodeSplit:
-    """Equally many training nodes of each class; the others are drawn from the rest.
+    """Draw the same number of training nodes for each class, and the other subsets from the rest.
 
     Args:
-        graph: With labels ``y`` ``[N]``; nodes with a negative label are left out.
-        train_per_class: Training nodes of each class.
-        val_per_class: Validation nodes of each class; takes the place of ``num_val``.
-        num_val: Validation nodes, of any class.
-        num_test: Test nodes, ``None`` for all that are left.
-        within: int64, the only nodes that take part, such as those of the largest component.
-        seed: Of the draw.
+        graph: A graph with labels ``y`` ``[N]``; nodes with a negative label are excluded.
+        train_per_class: Number of training nodes per class.
+        val_per_class: Number of validation nodes per class; replaces ``num_val``.
+        num_val: Number of validation nodes of any class.
+        num_test: Number of test nodes; ``None`` for all remaining nodes.
+        within: Ids of the nodes to draw from, int64, such as those of the largest component.
+        seed: Seed of the draw.
 
     Raises:
-        GraphError: A class, or the whole, has too few nodes.
+        GraphError: A class, or the graph, has too few nodes.
     """
     draw = np.random.default_rng(seed)
     nodes = torch.arange(graph.num_nodes) if within is None else within
@@ -100,7 +101,7 @@ def random_split(
     for label in range(int(graph.y.max()) + 1):
         mine = shuffled[labels == label]
         if len(mine) == 0 and within is not None:
-            continue  # no node of the class is among those that take part
+            continue  # no node of the class is in ``within``
         if len(mine) < needed:
             raise GraphError(
                 "y",
@@ -123,7 +124,7 @@ def random_split(
 
 
 def largest_component(graph: TemporalGraph) -> Tensor:
-    """int64 ids, ascending, of the nodes of the largest weakly connected component."""
+    """Ids of the nodes of the largest weakly connected component, int64 in ascending order."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""What a link model is asked: batches of events, each with its candidates in columns."""
+"""Queries of link prediction: batches of events, with the candidates of each event in columns."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Query", "QueryStream"]
 
-# How many candidates are drawn at once (8 MiB of ids): all negatives of a small split, and never
-# all hundred candidates of ten million events.
+# Number of candidates drawn at once (8 MiB of ids): enough for all negatives of a small split,
+# while the candidates of a large split are drawn in parts.
 _CELLS = 1 << 20
 
 
 class Sampler(Protocol):
-    """What draws negatives: a pure function of the seed, the epoch and the event ids."""
+    """A sampler of negatives: a pure function of the seed, the epoch and the event ids."""
 
     def sample(self, batch: EventBatch, num: int) -> Tensor: ...
 
 
 class Query:
-    """The questions of one batch, and the events that answer them.
+    """The queries of one batch, and the events of the batch.
 
     Attributes:
-        src: int64 ``[B]``.
-        dst: int64 ``[B, C]``, the true destination in column 0, negatives in the others.
-        t: ``[B]``.
-        events: The whole batch, for ``observe`` once it has been scored. Where only some events
-            are asked about, it holds more than ``B`` events.
+        src: Sources, int64 ``[B]``.
+        dst: Candidate destinations, int64 ``[B, C]``: the true destination in column 0, negatives
+            in the others.
+        t: Times, ``[B]``.
+        events: The whole batch, which is passed to ``observe`` after it has been scored. It has
+            more than ``B`` events if only some of them are queries.
         first: Position of row 0 among all queries of the split.
     """
 
@@ -52,7 +53,7 @@ class Query:
         return self.src.shape[0]
 
     def shard(self, rank: int, world: int) -> Query:
-        """The contiguous rows that belong to one of ``world`` processes; events stay whole."""
+        """Return the contiguous rows of one of ``world`` processes, with all events."""
         total = len(self)
         a, b = total * rank // world, total * (rank + 1) // world
         return Query(self.src[a:b], self.dst[a:b], self.t[a:b], self.events, self.first + a)
@@ -62,16 +63,17 @@ class Query:
 class QueryStream:
     """All queries of one split, in stream order.
 
-    Negatives are drawn for many batches at a time and cut into views, so that a batch costs a few
-    slices.
+    Negatives are drawn for many batches at a time and split into views, so that a batch costs only
+    a few slices.
 
     Args:
         graph: The events of the split.
-        negatives: Pairs of a sampler and the number of negatives it gives each event; the columns
-            of :attr:`Query.dst` follow this order.
-        batch_size: Events per batch.
-        asked: bool ``[E]``, which events are scored (``None``: all). The others are observed only.
-        device: Where the batches go.
+        negatives: Pairs of a sampler and its number of negatives per event; the columns of
+            :attr:`Query.dst` follow this order.
+        batch_size: Number of events per batch.
+        asked: Boolean mask of the events that are scored, ``[E]``; by default all. The others are
+            only observed.
+        device: Device of the batches.
     """
 
     graph: TemporalGraph
@@ -86,19 +88,19 @@ class QueryStream:
 
     @property
     def num_events(self) -> int:
-        """Events in the split."""
+        """Number of events in the split."""
         return len(self.graph)
 
     @property
     def num_queries(self) -> int:
-        """Events that are scored."""
+        """Number of scored events."""
         return len(self.graph) if self.asked is None else int(self.asked.sum())
 
     def __iter__(self) -> Iterator[Query]:
         return self.start()
 
     def start(self, batch: int = 0) -> Iterator[Query]:
-        """The queries from a batch on; what comes does not depend on where it starts."""
+        """Iterate over the queries from a batch on; they do not depend on the starting batch."""
         size = self.batch_size
         columns = 1 + sum(num for _, num in self.negatives)
         step = max(1, _CELLS // (size * columns)) * size

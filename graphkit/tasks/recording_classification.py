@@ -1,4 +1,4 @@
-"""Classification of whole recordings of a signal: which action does a clip show?"""
+"""Classification of whole recordings of a signal, such as the action in a clip."""
 
 from __future__ import annotations
 
@@ -32,36 +32,38 @@ _METRICS = ("accuracy", "balanced_accuracy", "log_likelihood")
 @register("task", "recording_classification", view="signal")
 @renamed.old_attributes("RecordingClassification")
 class RecordingClassification(SignalTask):
-    """Tell the class of whole recordings of a signal, such as clips, each of its own length.
+    """Classify whole recordings of a signal, such as clips, which may have different lengths.
 
-    A batch is as long as its longest recording; a model gets what was observed with it, and nothing
-    of its answer may depend on the padding. For windows of one length within recordings, see
-    ``WindowClassification``.
+    A batch is padded to its longest recording; the model receives a mask of the observed readings,
+    and its output must not depend on the padding. For windows of equal length within recordings,
+    see ``WindowClassification``.
 
     Metrics: ``accuracy``, ``balanced_accuracy``, ``log_likelihood``.
 
     Args:
-        graph: With a ``signal`` in recordings that have labels, such as ``load("jhmdb")``.
-        split: ``GivenSplit()`` if ``None``; any split by recordings.
-        label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
+        graph: A graph with a ``signal`` in labelled recordings, such as ``load("jhmdb")``.
+        split: A split by recordings; by default ``GivenSplit()``.
+        label: Column of ``graph.recordings`` with the classes: non-negative integers, or text,
             which is numbered in alphabetical order.
-        stretch: In training, cut recordings at random: a stretch of at least this share of its
-            frames.
-        mirror: In training, turn every other recording round along its first channel.
-        noise: In training, normal noise of this size on every reading.
-        missing: What models are given where a reading is missing: ``"interpolate"``, ``"zero"`` or
-            ``"raise"``, see :class:`~graphkit.tasks.window_input.WindowInput`.
-        max_gap: Longest run of missing readings that is interpolated, in rows; ``None`` for any.
-        selection: The metric that chooses the epoch, on validation.
-        seed: Of orders and draws.
+        stretch: Minimum fraction of the frames of a training recording that a random crop keeps.
+        mirror: Whether to mirror each training recording along its first channel with
+            probability 1/2.
+        noise: Standard deviation of the normal noise added to every reading in training.
+        missing: Handling of missing readings: ``"interpolate"``, ``"zero"`` or ``"raise"``, see
+            :class:`~graphkit.tasks.window_input.WindowInput`.
+        max_gap: Maximum number of consecutive missing readings that are interpolated; ``None`` for
+            no limit.
+        selection: Validation metric that selects the epoch.
+        seed: Seed of orders and draws.
 
     Attributes:
-        class_names: How the classes are called, ``None`` where they have numbers only.
-        input: Prepares recordings for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
+        class_names: Names of the classes; ``None`` if they are only numbered.
+        input: Module that prepares recordings for a model
+            (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
-        GraphError: No signal in recordings, or no classes.
-        UnknownNameError: An unknown metric or column.
+        GraphError: There is no signal in recordings, or there are no classes.
+        UnknownNameError: A metric or a column is unknown.
     """
 
     name = "recording_classification"
@@ -98,13 +100,13 @@ class RecordingClassification(SignalTask):
             self.num_nodes, self.in_channels, scaler="none", missing=missing, max_gap=max_gap
         )
 
-    # ---------------------------------------------------------------- what models may ask
+    # ---------------------------------------------------------------- sizes for models
     @property
     def in_steps(self) -> int:
-        """Rows of the longest recording."""
+        """Number of rows of the longest recording."""
         return int(self.recordings.lengths.max())
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def query(
         self,
         index: Tensor,
@@ -113,7 +115,7 @@ class RecordingClassification(SignalTask):
         device: torch.device | str = "cpu",
         epoch: int = 0,
     ) -> WindowQuery:
-        """Some recordings as a model sees them; changed at random for training, as options say."""
+        """Return recordings as model input; augmented at random for training, as configured."""
         x, seen = self.input.prepare(*self.recordings[index])
         if split == "train":
             x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
@@ -127,12 +129,12 @@ class RecordingClassification(SignalTask):
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
-        """Logits ``[B, C]``, classes ``[B]``, and the number of each recording as its group."""
+        """Return logits ``[B, C]``, classes ``[B]``, and the number of each recording as group."""
         logits = model(*model_inputs(model, query.x, None, query.x_mask))
         return Answer(check_width(logits, self.num_classes), query.y, group=query.recording)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
-        """The contribution of these rows to the mean cross entropy of ``total`` rows."""
+        """Contribution of these rows to the mean cross entropy of ``total`` rows."""
         logits = answer.prediction
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
@@ -141,7 +143,7 @@ class RecordingClassification(SignalTask):
     def metrics(
         self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
     ) -> dict[str, float]:
-        """All metrics over the recordings of a split."""
+        """Compute all metrics over the recordings of a split."""
         answer = Answer.cat(answers).to("cpu")
         if len(answer) == 0:
             return {}
@@ -154,7 +156,7 @@ class RecordingClassification(SignalTask):
 
     # ---------------------------------------------------------------- record
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers."""
+        """Settings that determine the numbers."""
         return {
             "split": self.split.describe(),
             "recordings": {s: len(i) for s, i in zip(SPLITS, self.index)},
@@ -165,12 +167,12 @@ class RecordingClassification(SignalTask):
             "selection": self.selection,
         }
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
     def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
         return lambda index, first: self.query(index, split, first, device, epoch)
 
     def _changed(self, x: Tensor, seen: Tensor, draw: int) -> tuple[Tensor, Tensor]:
-        """Recordings cut, mirrored and noisy; decided by seed, epoch and place in the stream."""
+        """Crop, mirror and add noise; determined by seed, epoch and position in the stream."""
         make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
         rows, steps = x.shape[:2]
         if self.stretch < 1:

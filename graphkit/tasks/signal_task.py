@@ -1,4 +1,4 @@
-"""What tasks on the signal of a graph share: sizes and streams of windows."""
+"""Base class of tasks on the signal of a graph: sizes and streams of windows."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ SPLITS = ("train", "val", "test")
 
 
 class SignalTask(GraphTask):
-    """A question about windows or recordings of a signal; each holds all that a model sees.
+    """Base class of tasks on windows or recordings of a signal, which contain all model input.
 
-    A task of its own sets the attributes below and answers :meth:`_asking`; the engine wants
-    ``score``, ``loss`` and ``metrics`` besides.
+    Subclasses set the attributes below and implement :meth:`_asking`; the engine also requires
+    ``score``, ``loss`` and ``metrics``.
 
     Args:
-        graph: With a ``signal``.
+        graph: A graph with a ``signal``.
 
     Attributes:
-        kind: What a model answers, its ``kind``: ``"forecast"`` or ``"classify"``.
+        kind: Required ``kind`` of models: ``"forecast"`` or ``"classify"``.
         index: Numbers of the windows of each split.
-        seed: Of orders and draws.
+        seed: Seed of orders and draws.
     """
 
     view = "signal"
@@ -38,20 +38,20 @@ class SignalTask(GraphTask):
     index: Any
     seed: int
 
-    # ---------------------------------------------------------------- what models may ask
+    # ---------------------------------------------------------------- sizes for models
     @property
     def num_nodes(self) -> int:
-        """``N``."""
+        """Number of nodes, ``N``."""
         return self.graph.num_nodes
 
     @property
     def in_channels(self) -> int:
-        """Channels that a model sees, ``C``."""
+        """Number of input channels, ``C``."""
         return self.graph.signal.size(2)
 
     @property
     def node_names(self) -> list[Any] | None:
-        """Names of the nodes, or ``None``."""
+        """Names of the nodes, or ``None`` if they have no names."""
         names = self.graph.node_names
         return None if names is None else names.tolist()
 
@@ -59,7 +59,7 @@ class SignalTask(GraphTask):
         """The signal, and the weights of the fixed graph."""
         return {"signal", "edge_weight"}
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def stream(
         self,
         split: str,
@@ -69,10 +69,10 @@ class SignalTask(GraphTask):
         final: bool = False,
         device: torch.device | str = "cpu",
     ) -> WindowStream:
-        """Batches of windows, those of training in an order of the epoch.
+        """Return batches of windows; the order of training windows depends on the epoch.
 
         Raises:
-            UnknownNameError: No such split.
+            UnknownNameError: There is no such split.
             GraphError: ``batch_size`` is not a positive integer.
         """
         check_choice(split, "split", SPLITS)
@@ -81,20 +81,20 @@ class SignalTask(GraphTask):
         return WindowStream(index, batch_size, self._asking(split, epoch, torch.device(device)))
 
     def past(self, split: str) -> list[Any]:
-        """Nothing: a window holds all that a model sees."""
+        """Return an empty list, because a window contains all model input."""
         return []
 
     def continues(self, split: str) -> bool:
-        """Always: there is no state between windows."""
+        """Always true, because there is no state between windows."""
         return True
 
-    # ---------------------------------------------------------------- for the task itself
+    # ---------------------------------------------------------------- for subclasses
     def _asking(
         self, split: str, epoch: int, device: torch.device
     ) -> Callable[[Tensor, int], WindowQuery]:
-        """``ask(index, first)``: the query of some windows of a split."""
+        """Return a function ``ask(index, first)`` that creates the query of windows of a split."""
         raise NotImplementedError
 
     def _order(self, epoch: int) -> Tensor:
-        """Training windows of an epoch."""
+        """Return the training windows of an epoch, in order."""
         return shuffled(self.index[0], self.seed, epoch)

@@ -1,4 +1,4 @@
-"""From a graph that stands still to what a model of it is given."""
+"""Conversion of a static graph to model input."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from graphkit.nn.inputs.number_types import model_dtype, model_inputs
 
 __all__ = ["StaticGraph", "StaticInput"]
 
-_SPARSE = 0.1  # share of entries that are not zero below which features are passed sparse
+_SPARSE = 0.1  # fraction of nonzero entries below which features are passed as sparse tensors
 
 
 @dataclass(frozen=True, eq=False)
 class StaticGraph:
-    """A graph as models are given it.
+    """A graph as model input.
 
     Attributes:
         x: Features ``[N, C]``.
-        sparse_x: The same as a CSR tensor where most are zero, ``None`` otherwise.
-        edge_index: int64 ``[2, E]``.
-        edge_weight: ``[E]``, or ``None``.
+        sparse_x: The features as a CSR tensor if most of them are zero, otherwise ``None``.
+        edge_index: Edges, int64 ``[2, E]``.
+        edge_weight: Edge weights ``[E]``, or ``None``.
     """
 
     x: Tensor
@@ -37,34 +37,35 @@ class StaticGraph:
     _cast: dict[Any, list[Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     def inputs(self, model: nn.Module) -> list[Tensor]:
-        """The arguments of a model's ``forward``, in its own type
-        (:func:`~graphkit.nn.inputs.number_types.model_inputs`): sparse features if it has
-        ``accepts_sparse``."""
+        """Return the arguments of ``model.forward`` in the dtype of the model
+        (:func:`~graphkit.nn.inputs.number_types.model_inputs`), with sparse features if the model
+        has ``accepts_sparse``."""
         sparse = self.sparse_x is not None and getattr(model, "accepts_sparse", False)
         inputs = [self.sparse_x if sparse else self.x, self.edge_index]
         inputs += [] if self.edge_weight is None else [self.edge_weight]
-        key = sparse, model_dtype(model)  # cast once: layers keep what they make of a graph
+        key = sparse, model_dtype(model)  # cast once, because layers cache results per graph
         if key not in self._cast:
             self._cast[key] = model_inputs(model, *inputs)
         return self._cast[key]
 
 
 class StaticInput(nn.Module):
-    """Prepares graphs for a model that was trained on one of them.
+    """Prepares graphs as input for a model that was trained on a similar graph.
 
-    Features of a graph whose columns have names, as those of training, are taken by name, in any
-    order; others by place. Numbers of another type become those of training.
+    If the feature columns have names, both in training and in a graph, they are matched by name, in
+    any order; otherwise by position. Values are converted to the dtypes of training.
 
     Args:
-        in_channels: Features of a node, C.
-        names: Names of their columns; ``None`` if they have none.
-        dtype: Type of the features that models are given.
-        weight_dtype: Type of the weights of edges; ``None`` if they have none.
-        normalize_features: Divide each node's features by the sum of their sizes.
+        in_channels: Number of node features, C.
+        names: Names of the feature columns; ``None`` if they have none.
+        dtype: Dtype of the features.
+        weight_dtype: Dtype of the edge weights; ``None`` for graphs without weights.
+        normalize_features: Whether to divide the features of each node by the sum of their absolute
+            values.
 
     Raises:
-        GraphError: A graph has no features, lacks one of them or has another number of them, or has
-            weights where there were none in training (or the other way round).
+        GraphError: A graph has no features, lacks a feature or has another number of features, or
+            only one of the graph and the training graph has weights.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class StaticInput(nn.Module):
 
     @classmethod
     def of(cls, graph: TemporalGraph, *, normalize_features: bool = False) -> StaticInput:
-        """The preparation for graphs that are like this one.
+        """Create the preparation for graphs with the columns of this graph.
 
         Raises:
             GraphError: The graph has no node features.
@@ -98,7 +99,7 @@ class StaticInput(nn.Module):
         )
 
     def settings(self) -> dict[str, Any]:
-        """The arguments of the constructor, as values that JSON holds; there are no tensors."""
+        """Return the arguments of the constructor as JSON values; the module has no tensors."""
         return {
             "in_channels": self.in_channels,
             "names": None if self.names is None else list(self.names),
@@ -108,11 +109,11 @@ class StaticInput(nn.Module):
         }
 
     def forward(self, graph: TemporalGraph, device: torch.device | str = "cpu") -> StaticGraph:
-        """A graph as models are given it.
+        """Convert a graph to model input.
 
         Args:
-            graph: Read are ``x``, the events and their weights.
-            device: Where the tensors go.
+            graph: The graph, of which ``x``, the events and their weights are read.
+            device: Device of the tensors.
         """
         self._check(graph)
         data = graph.static()
@@ -147,7 +148,7 @@ class StaticInput(nn.Module):
         return self.weight_dtype is not None
 
     def _places(self, names: tuple[str, ...]) -> list[int]:
-        """Where the columns of training are among others."""
+        """Return the positions of the training columns among other columns."""
         place = {name: column for column, name in enumerate(names)}
         lost = [name for name in self.names or () if name not in place]
         if lost:

@@ -1,4 +1,4 @@
-"""The windows of a recording decide its class together."""
+"""Classification of recordings by combining the predictions of their windows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["vote"]
 
 
 def vote(logits: Tensor, recording: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean log probability of the windows of each recording.
+    """Compute the mean log probabilities of the windows of each recording.
 
     Args:
-        logits: ``[W, C]``, of windows.
-        recording: int64 ``[W]``, the recording of each.
+        logits: Logits of the windows, ``[W, C]``.
+        recording: Recording of each window, int64 ``[W]``.
 
     Returns:
         The distinct recordings ``[P]`` in increasing order, their mean log probabilities

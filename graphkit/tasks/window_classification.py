@@ -1,4 +1,4 @@
-"""Graph classification of windows of a signal: in which state was the whole?"""
+"""Classification of windows of a signal."""
 
 from __future__ import annotations
 
@@ -46,66 +46,70 @@ _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
     "adjacency_first": ordinal.adjacency_rate,
     "log_likelihood": lambda s, y: -float(F.cross_entropy(s.double(), y)),
 }
-_SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # of more than two classes
+_SMALLER = ("top2", "tri_p", "seq2hr", "adjacency", "adjacency_first")  # more than two classes
 
 
 @register("task", "window_classification", view="signal")
 class WindowClassification(SignalTask):
-    r"""Tell the class of windows of a signal whose recordings (trials, clips) have labels.
+    r"""Classify windows of a signal whose recordings (trials, clips) have labels.
 
-    A window has the label of the recording that it lies in. The split says which windows train,
-    validate and test, and its name is in every result; none of its windows crosses a border.
-    Validation and test go through every window at a fixed stride, once: no metric depends on a
-    draw. Training goes through all windows in a new order each epoch, or draws them balanced.
+    A window has the label of its recording. The split determines the training, validation and test
+    windows, and its name is part of every result; no window crosses a border of the split.
+    Validation and test use every window at a fixed stride once, so that no metric depends on random
+    draws. Training uses all windows in a new order in each epoch, or draws them balanced.
 
-    Metrics are taken over all classes, whether they occur or not: ``accuracy``,
+    Metrics are computed over all classes, whether they occur or not: ``accuracy``,
     ``balanced_accuracy``, ``f1_weighted``, ``log_likelihood``, and for more than two classes
     ``top2``, ``tri_p``, ``seq2hr``, ``adjacency`` and ``adjacency_first``
-    (:mod:`graphkit.metrics.ordinal`). With ``vote`` the same with the prefix ``vote_``, the log
-    probabilities of a recording's windows being averaged first.
+    (:mod:`graphkit.metrics.ordinal`). With ``vote``, the same metrics are also reported with the
+    prefix ``vote_`` after averaging the log probabilities of the windows of each recording.
 
     Args:
-        graph: With a ``signal``, its recordings and their labels, such as
-            ``load("eeg_eye_state")``.
-        history: Rows of a window.
-        stride: Rows between two training windows; half a window if ``None``.
-        eval_stride: The same for validation and test; a window if ``None``.
-        split: A :class:`~graphkit.data.window_index.WindowSplit`; ten blocks within every
-            recording, the first one tested, if ``None``.
-        label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
+        graph: A graph with a ``signal`` in labelled recordings, such as ``load("eeg_eye_state")``.
+        history: Number of rows of a window.
+        stride: Number of rows between the starts of training windows; by default half a window.
+        eval_stride: Number of rows between the starts of validation and test windows; by default
+            a window.
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by default ten blocks within
+            every recording, with the first block as the test.
+        label: Column of ``graph.recordings`` with the classes: non-negative integers, or text,
             which is numbered in alphabetical order.
-        num_classes: Classes; the largest label plus one if ``None``.
-        scaler: ``"window"`` takes each electrode's mean off a window and divides the window by its
-            standard deviation over all electrodes: nothing outside the window is looked at. The
-            others (see :func:`~graphkit.data.scalers.make_scaler`) are fitted on training rows.
-        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, of the other scalers.
-        loss: ``"cross_entropy"``; ``"ordinal"``, with smoothed labels; ``"earth_mover"``.
+        num_classes: Number of classes; by default the largest label plus one.
+        scaler: ``"window"`` subtracts the mean of each electrode in the window and divides the
+            window by its standard deviation over all electrodes, using no readings outside the
+            window. The others (see :func:`~graphkit.data.scalers.make_scaler`) are fitted on
+            training rows.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, for the other scalers.
+        loss: ``"cross_entropy"``, ``"ordinal"`` (with smoothed labels) or ``"earth_mover"``.
         smoothing: Width s of ``"ordinal"``, in classes.
-        balanced: Draw training windows with replacement: a class that occurs, then one of its
-            recordings, then a window of it, all uniformly.
-        windows_per_epoch: Training windows of an epoch; all of them if ``None``.
-        class_weights: Weigh the training loss of a window by (windows of the most frequent class /
-            windows of its class).
-        correct_labels: Name of a column of recordings, such as ``"clip"``: in training, a
-            recording's label is the most frequent one among the training recordings with the same
-            value there. Validation and test keep their own labels, and theirs are never counted.
-        vote: Also report metrics of whole recordings.
-        missing: What models are given where a reading is missing: ``"interpolate"``, ``"zero"`` or
-            ``"raise"``, see :class:`~graphkit.tasks.window_input.WindowInput`. Scales are those of
-            the readings that are there.
-        max_gap: Longest run of missing readings that is interpolated, in rows; ``None`` for any.
-        gaps: What to do where rows of a recording are not one step apart, see
+        balanced: Whether to draw training windows with replacement: first a class that occurs, then
+            one of its recordings, then one of its windows, each uniformly.
+        windows_per_epoch: Number of training windows per epoch; by default all.
+        class_weights: Whether to weight the training loss of a window by (windows of the most
+            frequent class / windows of its class).
+        correct_labels: Name of a column of recordings, such as ``"clip"``. In training, the label
+            of a recording is replaced by the most frequent label among the training recordings with
+            the same value in this column. Validation and test recordings keep their labels and are
+            not counted.
+        vote: Whether to also report metrics of whole recordings.
+        missing: Handling of missing readings: ``"interpolate"``, ``"zero"`` or ``"raise"``, see
+            :class:`~graphkit.tasks.window_input.WindowInput`. Scales are computed from the present
+            readings only.
+        max_gap: Maximum number of consecutive missing readings that are interpolated; ``None`` for
+            no limit.
+        gaps: Handling of rows of a recording that are not one step apart, see
             :meth:`TemporalGraph.windows`.
-        selection: The metric that chooses the epoch, on validation.
-        seed: Of orders and draws.
+        selection: Validation metric that selects the epoch.
+        seed: Seed of orders and draws.
 
     Attributes:
-        class_names: How the classes are called, ``None`` where they have numbers only.
-        input: Prepares windows for a model (:class:`~graphkit.tasks.window_input.WindowInput`).
+        class_names: Names of the classes; ``None`` if they are only numbered.
+        input: Module that prepares windows for a model
+            (:class:`~graphkit.tasks.window_input.WindowInput`).
 
     Raises:
-        GraphError: No signal, no labels, or a class that only the test knows.
-        UnknownNameError: An unknown loss, scaler, selection or column.
+        GraphError: There is no signal, there are no labels, or a class occurs only in the test.
+        UnknownNameError: A loss, scaler, selection or column is unknown.
     """
 
     name = "window_classification"
@@ -206,8 +210,8 @@ class WindowClassification(SignalTask):
         return short
 
     def _look_for_missing(self) -> None:
-        """Warn of windows that hold no reading at all, and with ``missing="raise"`` refuse those
-        that lack one."""
+        """Warn about windows without any reading; with ``missing="raise"``, raise if a reading is
+        missing."""
         mask = self.graph.signal_mask
         rows = mask.flatten(1).any(1).cpu()
         before = torch.cat([torch.zeros(1, dtype=torch.int64), rows.cumsum(0)])
@@ -229,39 +233,40 @@ class WindowClassification(SignalTask):
                 fix="missing='interpolate' fills in readings, missing='zero' takes the mean.",
             )
 
-    # ---------------------------------------------------------------- what models may ask
+    # ---------------------------------------------------------------- sizes for models
     @property
     def in_steps(self) -> int:
-        """Rows of a window."""
+        """Number of rows of a window."""
         return self.windows.history
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
-        """None: a window is looked at by itself."""
+        """Always empty, because windows have no covariates."""
         return ()
 
     @property
     def scaler(self) -> Scaler | None:
-        """Scales readings, fitted to the rows of training windows; ``None`` if windows scale
-        themselves."""
+        """Scaler of the readings, fitted on the rows of training windows; ``None`` if each window
+        is scaled by its own statistics."""
         return self.input.scaler
 
     def training_windows(self) -> tuple[Tensor, Tensor]:
-        """All training windows, scaled, ``[W, T, N, C]``, and their classes ``[W]``."""
+        """Return all scaled training windows ``[W, T, N, C]`` and their classes ``[W]``."""
         query = self.query(self.index[0], "train")
         return query.x, query.y
 
-    # ---------------------------------------------------------------- what is asked
+    # ---------------------------------------------------------------- queries
     def query(
         self, index: Any, split: str = "test", first: int = 0, device: torch.device | str = "cpu"
     ) -> WindowQuery:
-        """Some windows, by number, as a model sees them.
+        """Return windows as model input.
 
         Args:
-            index: Numbers of windows: of ``windows`` for ``"train"``, else of ``eval_windows``.
+            index: Numbers of the windows in ``windows`` for ``"train"``, otherwise in
+                ``eval_windows``.
             split: ``"train"``, ``"val"`` or ``"test"``.
-            first: Their position in a stream.
-            device: Where they go.
+            first: Position of the first window in a stream.
+            device: Device of the tensors.
         """
         windows = self.windows if split == "train" else self.eval_windows
         w, recording = windows[index], windows.recording[index]
@@ -278,15 +283,15 @@ class WindowClassification(SignalTask):
 
     # ---------------------------------------------------------------- answers
     def logits(self, model: nn.Module, query: WindowQuery) -> Tensor:
-        """A model's logits, ``[B, C]``."""
+        """Compute the logits of a model, ``[B, C]``."""
         logits = model(*model_inputs(model, query.x, None, query.x_mask))
         return check_width(logits, self.num_classes)
 
     def stacked_logits(self, stack: nn.Module, queries: Sequence[WindowQuery]) -> Tensor:
-        """Logits ``[r, B, C]`` of a stack of models, each with windows of its own.
+        """Compute logits ``[r, B, C]`` of a stack of models, each with its own windows.
 
         Raises:
-            GraphError: In training the batches differ in size: padding would disturb them.
+            GraphError: Batches differ in size in training, where padding would change the results.
         """
         sizes = [len(query) for query in queries]
         if min(sizes) == max(sizes):
@@ -301,15 +306,15 @@ class WindowClassification(SignalTask):
         return stack(*model_inputs(stack, padded))
 
     def answer(self, logits: Tensor, query: WindowQuery) -> Answer:
-        """The answer to a query, from logits of its windows (and of padding behind them)."""
+        """Return the answer to a query, given logits of its windows and of padding after them."""
         return Answer(logits[: len(query)], query.y, group=query.recording)
 
     def score(self, model: nn.Module, query: WindowQuery) -> Answer:
-        """Logits ``[B, C]``, classes ``[B]``, and the recording of each window as its group."""
+        """Return logits ``[B, C]``, classes ``[B]``, and the recording of each window as group."""
         return self.answer(self.logits(model, query), query)
 
     def loss(self, answer: Answer, total: int) -> Tensor:
-        """The contribution of these rows to the mean loss of ``total`` rows."""
+        """Contribution of these rows to the mean loss of ``total`` rows."""
         logits, y = answer.prediction, answer.target
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
@@ -327,8 +332,8 @@ class WindowClassification(SignalTask):
     def metrics(
         self, answers: Answer | Sequence[Answer], split: str = "test", *, final: bool = True
     ) -> dict[str, float]:
-        """All metrics over the windows of a split, and with ``vote`` over its recordings, which the
-        groups of the answers name."""
+        """Compute all metrics over the windows of a split and, with ``vote``, over its recordings,
+        which are the groups of the answers."""
         answer = Answer.cat(answers).to("cpu")
         if len(answer) == 0:
             return {}
@@ -342,7 +347,7 @@ class WindowClassification(SignalTask):
 
     # ---------------------------------------------------------------- record
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers."""
+        """Settings that determine the numbers."""
         return {
             "split": self.split.describe(),
             **({"recordings_too_short": len(self.too_short)} if self.too_short else {}),
@@ -367,7 +372,7 @@ class WindowClassification(SignalTask):
             },
         }
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
     def _asking(self, split: str, epoch: int, device: torch.device) -> Any:
         return lambda index, first: self.query(index, split, first, device)
 
@@ -380,7 +385,7 @@ class WindowClassification(SignalTask):
         return windows.recording[self.index[SPLITS.index(split)]]
 
     def _order(self, epoch: int) -> Tensor:
-        """Training windows of an epoch."""
+        """Return the training windows of an epoch, in order."""
         index, size = self.index[0], self.windows_per_epoch or len(self.index[0])
         if self.balanced:
             draw = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
@@ -393,7 +398,8 @@ class WindowClassification(SignalTask):
         return order[:size]
 
     def _chances(self) -> Tensor:
-        """Per training window: one over classes, recordings of the class, windows of that."""
+        """Probability of each training window: 1 / (classes * recordings of the class * windows of
+        the recording)."""
         recording, y = self._recordings_of("train"), self._y("train")
         _, row, windows = recording.unique(return_inverse=True, return_counts=True)
         first = torch.zeros_like(windows).scatter_(0, row, y)
@@ -440,5 +446,5 @@ class WindowClassification(SignalTask):
 
 
 def _longer(x: Tensor, rows: int) -> Tensor:
-    """Windows with so many empty ones behind."""
+    """Pad windows with zero windows at the end."""
     return torch.cat([x, x.new_zeros(rows, *x.shape[1:])]) if rows else x

@@ -1,4 +1,4 @@
-"""From windows or whole recordings of a signal to what a classifier of them is given."""
+"""Conversion of windows or whole recordings of a signal to the input of a classifier."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from graphkit.errors import GraphError
 __all__ = ["MISSING", "SCALERS", "WindowInput"]
 
 SCALERS = ("window", "standard", "minmax", "maxabs", "none")
-"""How windows can be scaled."""
+"""Names of the scalers of windows."""
 
 MISSING = ("interpolate", "zero", "raise")
-"""What models can be given where readings are missing."""
+"""Names of the ways to handle missing readings."""
 
 
 class WindowInput(nn.Module):
-    """Prepares windows for a classifier: scaled by the readings that are there, then filled in.
+    """Prepares windows for a classifier: scaled by the present readings, then filled.
 
-    What was fitted to the training subset lies in buffers; everything else is in :meth:`settings`.
-    Both together make the preparation again, without the training data.
+    The parts fitted on the training subset are stored in buffers; everything else is in
+    :meth:`settings`. Both together restore the preparation without the training data.
 
     Args:
-        num_nodes: N.
-        in_channels: C.
-        history: Rows of a window; ``None`` for recordings of any length.
-        scaler: ``"window"`` takes each node's mean off a window and divides the window by its
-            standard deviation over all nodes: nothing outside the window is looked at. The others
+        num_nodes: Number of nodes, N.
+        in_channels: Number of channels, C.
+        history: Number of rows of a window; ``None`` for recordings of any length.
+        scaler: ``"window"`` subtracts the mean of each node in the window and divides the window by
+            its standard deviation over all nodes, using no readings outside the window. The others
             (see :func:`~graphkit.data.scalers.make_scaler`) are fitted.
-        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, of the other scalers.
-        missing: What a model is given where a reading is missing. ``"interpolate"``: a value
-            between the readings of the same node and channel before and after it in the window (the
-            nearest one at either end). ``"zero"``: 0 after scaling, which is the mean. ``"raise"``:
-            nothing, missing readings are refused. A series without any reading in a window is 0.
-        max_gap: Longest run of missing readings that is interpolated, in rows; longer ones are 0
-            after scaling. ``None`` for any.
+        scale_per: ``"all"``, ``"channel"``, ``"node"`` or ``"recording"``, for the other scalers.
+        missing: Handling of missing readings. ``"interpolate"`` interpolates linearly between the
+            previous and the next reading of the same node and channel in the window, and repeats
+            the nearest reading at either end. ``"zero"`` inserts 0 after scaling, which is the
+            mean. ``"raise"`` raises an error. A series without any reading in a window is 0.
+        max_gap: Maximum number of consecutive missing readings that are interpolated; longer gaps
+            are 0 after scaling. ``None`` for no limit.
 
     Raises:
-        UnknownNameError: No such scaler, or no such way to fill in.
+        UnknownNameError: There is no such scaler, or ``missing`` is unknown.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class WindowInput(nn.Module):
             self.scaler = make_scaler(scaler, scale_per)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments of the constructor, as values that JSON holds."""
+        """Return the arguments of the constructor as JSON values."""
         return {
             "num_nodes": self.num_nodes,
             "in_channels": self.in_channels,
@@ -82,7 +82,7 @@ class WindowInput(nn.Module):
 
     @property
     def scaler_name(self) -> str:
-        """The scaler and what it is taken of, in words."""
+        """Description of the scaler and of ``scale_per``."""
         return self._scaler_name + (f", per {self.scaler.per}" if self.scaler is not None else "")
 
     def fit(
@@ -92,13 +92,13 @@ class WindowInput(nn.Module):
         rows: Tensor | None = None,
         recording: Tensor | None = None,
     ) -> None:
-        """Fit the scaler, if it is one that is fitted.
+        """Fit the scaler; no effect for ``"window"``, which is not fitted.
 
         Args:
             signal: Readings ``[T, N, C]``.
-            mask: bool, where they are valid.
-            rows: bool ``[T]``, the rows of the training subset.
-            recording: int64 ``[T]``, the recording of every row; for ``scale_per="recording"``.
+            mask: Boolean mask of the valid readings, ``[T, N, C]``.
+            rows: Boolean mask of the rows of the training subset, ``[T]``.
+            recording: Recording of every row, int64 ``[T]``, for ``scale_per="recording"``.
         """
         if self.scaler is not None:
             self.scaler.fit(signal, mask, rows, recording)
@@ -106,23 +106,23 @@ class WindowInput(nn.Module):
     def prepare(
         self, readings: Tensor, mask: Tensor | None, recording: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Readings as a model is given them, and where there is one.
+        """Convert readings to model input, and return it with its mask.
 
         Args:
-            readings: ``[B, T, N, C]``, in original units. Values where ``mask`` is false are not
-                read.
-            mask: bool, of the same shape: where they are valid; ``None`` for everywhere. Rows at
-                the end of a window without any reading are padding and stay 0.
-            recording: int64 ``[B]``, the recording of each window, by its number in training; read
-                for ``scale_per="recording"`` only.
+            readings: Readings in original units, ``[B, T, N, C]``. Values where ``mask`` is false
+                have no influence.
+            mask: Boolean mask of the valid readings, of the same shape; ``None`` if all are valid.
+                Rows without any reading at the end of a window are padding and stay 0.
+            recording: Number of the training recording of each window, int64 ``[B]``; used only for
+                ``scale_per="recording"``.
 
         Returns:
-            Scaled readings, 0 where still missing, and the mask of those that are there or were
-            interpolated; ``None`` if ``mask`` is.
+            Scaled readings, with 0 for readings that are still missing, and the mask of the present
+            and interpolated readings, which is ``None`` if ``mask`` is ``None``.
 
         Raises:
-            GraphError: They are of another length, other nodes or other channels than in training,
-                of a recording whose scale is not known, or one is missing with ``missing="raise"``.
+            GraphError: The length or the numbers of nodes or channels differ from training, the
+                scale of a recording is unknown, or a reading is missing with ``missing="raise"``.
         """
         self._check(readings, recording)
         x = readings if readings.is_floating_point() else readings.float()
@@ -176,8 +176,8 @@ class WindowInput(nn.Module):
 
 
 def _by_window(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Each node's mean taken off a window, and the window divided by its standard deviation over
-    all nodes, of the readings that are there."""
+    """Subtract the mean of each node in a window, and divide the window by its standard deviation
+    over all nodes, both computed from the present readings."""
     if mask is None:
         mean = x.mean(1, keepdim=True)
         x = x - mean
@@ -187,6 +187,6 @@ def _by_window(x: Tensor, mask: Tensor | None) -> Tensor:
         x = torch.where(mask, x - mean, 0)
         count = mask.sum((1, 2), keepdim=True).clamp(min=1)
         scale = (x.square().sum((1, 2), keepdim=True) / count).sqrt()
-    # Of constant readings, the rounding of the mean, which is no signal.
+    # For constant readings the residual is the rounding error of the mean, not a signal.
     rounding = 4 * torch.finfo(x.dtype).eps * mean.abs().amax((1, 2), keepdim=True)
     return x / torch.where(scale > rounding, scale, 1.0).clamp_min(1e-12)

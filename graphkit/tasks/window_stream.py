@@ -1,4 +1,4 @@
-"""Windows of one subset of a split, batch by batch, as the engine asks for them."""
+"""Batches of windows of one subset of a split."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ __all__ = ["WindowQuery", "WindowStream", "shuffled"]
 @renamed.old_attributes("WindowQuery")
 @dataclass(frozen=True)
 class WindowQuery:
-    """Some windows and what is asked about them.
+    """Windows with their targets.
 
     Attributes:
-        x: What a model sees: scaled readings ``[B, history, N, C]``, 0 where one is missing.
-        y: The truth, one row per window.
-        y_mask: bool, shape of ``y``: where the truth is known; ``None`` if everywhere.
-        x_mask: bool, shape of ``x``: what was observed; ``None`` if everything.
-        covariates: ``[B, rows, K]`` of every row of the window, ``None`` if there are none.
-        recording: int64 ``[B]``, the recording that each window lies in.
+        x: Model input: scaled readings ``[B, history, N, C]``, 0 for missing readings.
+        y: Targets, one row per window.
+        y_mask: Boolean mask of the known targets, of the shape of ``y``; ``None`` if all are known.
+        x_mask: Boolean mask of the observed and interpolated readings, of the shape of ``x``;
+            ``None`` if there is no mask.
+        covariates: Covariates of every row of the window, ``[B, rows, K]``, or ``None``.
+        recording: Recording of each window, int64 ``[B]``.
         first: Position of row 0 among all windows of the stream.
-        events: None: there is nothing to observe.
+        events: Always ``None``, because there is nothing to observe.
     """
 
     x: Tensor
@@ -43,7 +44,7 @@ class WindowQuery:
         return self.x.shape[0]
 
     def shard(self, rank: int, world: int) -> WindowQuery:
-        """The contiguous windows that belong to one of ``world`` processes."""
+        """Return the contiguous windows of one of ``world`` processes."""
         a, b = len(self) * rank // world, len(self) * (rank + 1) // world
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         cut = {k: v[a:b] if isinstance(v, Tensor) else v for k, v in values.items()}
@@ -55,9 +56,9 @@ class WindowStream:
     """Batches of windows in a given order.
 
     Args:
-        index: int64 ``[Q]``, numbers of windows in the order in which they come.
-        batch_size: Windows per batch.
-        query: ``query(index, first)`` makes the :class:`WindowQuery` of some windows.
+        index: Numbers of the windows in stream order, int64 ``[Q]``.
+        batch_size: Number of windows per batch.
+        query: Function ``query(index, first)`` that creates the :class:`WindowQuery` of windows.
     """
 
     index: Tensor
@@ -69,24 +70,24 @@ class WindowStream:
 
     @property
     def num_events(self) -> int:
-        """Windows."""
+        """Number of windows."""
         return self.num_queries
 
     @property
     def num_queries(self) -> int:
-        """Windows."""
+        """Number of windows."""
         return self.index.numel()
 
     def __iter__(self) -> Iterator[Any]:
         return self.start()
 
     def start(self, batch: int = 0) -> Iterator[Any]:
-        """The batches from one on; they do not depend on where it starts."""
+        """Iterate over the batches from ``batch`` on; they do not depend on the starting batch."""
         for first in range(batch * self.batch_size, self.num_queries, self.batch_size):
             yield self.query(self.index[first : first + self.batch_size], first)
 
 
 def shuffled(index: Tensor, seed: int, epoch: int) -> Tensor:
-    """Windows in an order that only the seed and the epoch decide."""
+    """Return windows in an order that depends only on the seed and the epoch."""
     draw = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     return index[torch.randperm(index.numel(), generator=draw)]

@@ -1,7 +1,7 @@
-"""Loggers: where the numbers of a training go; see :class:`graphkit.engine.LogMetrics`.
+"""Loggers that store the numbers of a training; see :class:`graphkit.engine.LogMetrics`.
 
-The protocol is :class:`graphkit.protocols.Logger`. Files need no extra; the adapters of
-TensorBoard, Weights & Biases and MLflow import their package when a training starts.
+The protocol is :class:`graphkit.protocols.Logger`. File loggers need no optional package; the
+adapters of TensorBoard, Weights & Biases and MLflow import their package when a training starts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A log as a table."""
+"""A logger that writes a CSV table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ __all__ = ["CSVLogger"]
 
 
 class CSVLogger:
-    """A CSV file with the columns ``step``, ``epoch``, ``name``, ``value``: one row per number.
+    """Writes a CSV file with the columns ``step``, ``epoch``, ``name``, ``value``: one row per
+    number.
 
-    Names of metrics differ between steps, epochs and the test, so that a column for each would be
-    mostly empty; ``table.pivot(index="step", columns="name", values="value")`` makes these columns.
+    The names of metrics differ between steps, epochs and the test, so that one column per metric
+    would be mostly empty; ``table.pivot(index="step", columns="name", values="value")`` creates
+    such columns.
 
     Args:
-        path: The file; one with content is replaced only by a run with ``resume``.
+        path: Path of the file. A file with content is replaced only by a run with ``resume``.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""A text file that grows, and that a resumed run cuts back to where its checkpoint left it."""
+"""A text file for appending, which a resumed run truncates to its size in the checkpoint."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["GrowingFile", "cut"]
 
 
 class GrowingFile:
-    """Lines appended to a file; what a logger of files consists of.
+    """A file to which lines are appended; the basis of file loggers.
 
     Args:
-        path: Its folder is made if needed.
+        path: Path of the file; its folder is created if needed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -23,13 +23,14 @@ class GrowingFile:
         self._file: TextIO | None = None
 
     def open(self, state: dict[str, Any] | None, overwrite: bool) -> bool:
-        """Begin the file, or go on where the state says.
+        """Create the file, or continue it from the position in the state.
 
         Returns:
             Whether the file is new.
 
         Raises:
-            GraphError: A file with content is there and may not be replaced, or it has lost lines.
+            GraphError: The file exists with content and must not be replaced, or lines of it are
+                missing.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if state is None:
@@ -49,12 +50,12 @@ class GrowingFile:
         self._file = open(self.path, mode, encoding="utf-8", newline="")  # noqa: SIM115
 
     def write(self, text: str) -> None:
-        """Append lines; other processes see them at once."""
+        """Append lines, which are visible to other processes immediately."""
         self._file.write(text)
         self._file.flush()
 
     def state_dict(self) -> dict[str, Any]:
-        """The size of the file, which is on disk when this returns."""
+        """Return the size of the file, after its content has been written to disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return {"size": os.fstat(self._file.fileno()).st_size}
@@ -67,10 +68,10 @@ class GrowingFile:
 
 
 def cut(path: Path, size: int) -> None:
-    """Remove what was appended to a file after it had a size.
+    """Truncate a file to a size.
 
     Raises:
-        GraphError: The file is gone, or smaller.
+        GraphError: The file does not exist or is smaller.
     """
     found = path.stat().st_size if path.exists() else None
     if found is None or found < size:

@@ -1,4 +1,4 @@
-"""A log as lines of JSON."""
+"""A logger that writes lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ __all__ = ["JSONLinesLogger"]
 
 
 class JSONLinesLogger:
-    """A file with one JSON object per line, which ``pandas.read_json(path, lines=True)`` reads.
+    """Writes a file with one JSON object per line, which ``pandas.read_json(path, lines=True)``
+    reads.
 
-    The first line has the run (``name``, ``task``, ``dataset``, ``seed``, ``settings``); each of
-    the others has ``step``, ``epoch`` and the values. NaN and infinite values are ``null``.
+    The first line describes the run (``name``, ``task``, ``dataset``, ``seed``, ``settings``); the
+    other lines contain ``step``, ``epoch`` and the values. NaN and infinite values are ``null``.
 
     Args:
-        path: The file; one with content is replaced only by a run with ``resume``.
+        path: Path of the file. A file with content is replaced only by a run with ``resume``.
     """
 
     def __init__(self, path: str | Path) -> None:

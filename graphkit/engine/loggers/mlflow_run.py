@@ -1,4 +1,4 @@
-"""A log in MLflow."""
+"""A logger for MLflow."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ __all__ = ["MLflowLogger"]
 
 
 class MLflowLogger:
-    """A run in a store of `MLflow <https://mlflow.org/docs/latest>`_ (extra ``loggers``).
+    """Logs to a run in a store of `MLflow <https://mlflow.org/docs/latest>`_ (extra ``loggers``).
 
-    A resumed training goes on with the same run: the store is asked for the last step of each
-    metric, and values up to that step are not stored again.
+    A resumed training continues the same run: the last step of each metric is read from the store,
+    and values up to that step are not stored again.
 
     Args:
-        experiment: Name of the experiment; made if there is none.
-        tracking_uri: The store, such as ``"http://host:5000"``, or ``"sqlite:///runs.db"`` (which
-            needs the whole of ``mlflow``); ``None`` for what MLflow is set to.
+        experiment: Name of the experiment; created if it does not exist.
+        tracking_uri: URI of the store, such as ``"http://host:5000"`` or ``"sqlite:///runs.db"``
+            (which requires the full package ``mlflow``); ``None`` for the URI configured in MLflow.
     """
 
     def __init__(self, experiment: str, *, tracking_uri: str | None = None) -> None:
         self.experiment, self.tracking_uri = experiment, tracking_uri
         self._client: Any = None
         self._run: str | None = None
-        self._stored: dict[str, int] | None = (
-            None  # last step of each metric, once it was asked for
-        )
+        self._stored: dict[str, int] | None = None  # last step of each metric, once it was read
 
     def start(self, run: Mapping[str, Any], state: dict[str, Any] | None, overwrite: bool) -> None:
         """See :meth:`graphkit.protocols.Logger.start`.
@@ -64,7 +62,7 @@ class MLflowLogger:
         self._client = self._run = None
 
     def _last(self, name: str) -> int:
-        """The last step of a metric that an earlier life of the run has stored."""
+        """Return the last step of a metric stored before the run was resumed."""
         if self._stored is None:
             return -1
         if name not in self._stored:

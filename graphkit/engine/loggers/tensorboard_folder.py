@@ -1,4 +1,4 @@
-"""A log for TensorBoard."""
+"""A logger for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ __all__ = ["TensorBoardLogger"]
 
 
 class TensorBoardLogger:
-    """Event files in a folder, which ``tensorboard --logdir`` reads (extra ``loggers``).
+    """Writes event files to a folder, which ``tensorboard --logdir`` reads (extra ``loggers``).
 
-    Values are scalars over the optimiser steps; the run is a text named ``run``. A resumed run cuts
-    the event files back to its checkpoint, so that no point is drawn twice.
+    Values are scalars over the optimizer steps; the run is a text named ``run``. A resumed run
+    truncates the event files to their size in its checkpoint, so that no point is drawn twice.
 
     Args:
-        folder: Of this run alone; event files in it are replaced only by a run with ``resume``.
+        folder: Folder of this run only. Event files in it are replaced only by a run with
+            ``resume``.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -32,7 +33,7 @@ class TensorBoardLogger:
 
         Raises:
             MissingPackageError: TensorBoard is not installed.
-            GraphError: The folder holds another run, or its files have lost what was logged.
+            GraphError: The folder contains another run, or logged values are missing in its files.
         """
         require("tensorboard", "loggers")
         from torch.utils.tensorboard import SummaryWriter

@@ -1,4 +1,4 @@
-"""A log at Weights & Biases."""
+"""A logger for Weights & Biases."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["WandbLogger"]
 
 
 class WandbLogger:
-    """A run at `Weights & Biases <https://docs.wandb.ai>`_ (extra ``loggers``).
+    """Logs to a run at `Weights & Biases <https://docs.wandb.ai>`_ (extra ``loggers``).
 
-    A resumed training goes on with the same run. The service keeps the first value of a step, so
-    that what is logged again after a resume is dropped. With ``mode="offline"`` there is no service
-    to ask: each life of the run is a folder of its own, and steps after the last checkpoint are in
-    two of them, with equal values; wandb's own process may be writing for a moment after ``fit``.
+    A resumed training continues the same run. The service keeps the first value of a step, so that
+    values logged again after a resume are dropped. With ``mode="offline"`` no service is available:
+    each start of the run has its own folder, and steps after the last checkpoint are in two of
+    them, with equal values; the process of wandb may still be writing shortly after ``fit``.
 
     Args:
         project: Name of the project.
         mode: ``"online"`` or ``"offline"``.
-        settings: More arguments of ``wandb.init``, such as ``entity``, ``group``, ``dir``.
+        settings: Additional arguments of ``wandb.init``, such as ``entity``, ``group``, ``dir``.
     """
 
     def __init__(self, project: str, *, mode: str = "online", **settings: Any) -> None:

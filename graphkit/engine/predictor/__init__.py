@@ -1,4 +1,4 @@
-"""Fitted models on new data: tables in, tables out, by name; saved and opened elsewhere."""
+"""Predictors: fitted models that read and return tables by name, and can be saved and opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logits as a table of classes by name and their probabilities."""
+"""Tables of class names and class probabilities from logits."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def class_table(
     index: pd.Index | None = None,
     keys: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """The class of each row and the probabilities of all classes.
+    """Return the predicted class of each row and the probabilities of all classes.
 
     Args:
-        logits: ``[rows, C]``.
-        names: Names of the classes by number; classes beyond them, or all without, are called by
-            their number.
-        index: Of the rows.
-        keys: Columns that say what each row is about, put in front.
+        logits: Logits, ``[rows, C]``.
+        names: Names of the classes, ordered by class number. Classes without a name (all classes
+            if ``None``) are named by their number.
+        index: Index of the rows.
+        keys: Columns that identify the rows, placed first.
 
     Returns:
-        The columns of ``keys``; ``"class"``, the most likely one (of equals the first); and one
-        column per class, called as the class, with its probability (float64).
+        The columns of ``keys``; ``"class"``, the most likely class (the first one of ties); and one
+        column per class, named after the class, with its probability (float64).
 
     Raises:
-        GraphError: A logit is NaN, or a class is called as another column.
+        GraphError: A logit is NaN, or a class has the name of another column.
     """
     if bool(logits.isnan().any()):
         raise GraphError(

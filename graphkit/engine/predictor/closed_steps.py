@@ -1,4 +1,4 @@
-"""The closed steps that a model has seen, and the events of the open one, as tensors."""
+"""The closed steps that a model has processed, and the events of the open step, as tensors."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from graphkit.tasks.snapshot_steps import Step
 
 __all__ = ["Steps"]
 
-_STEPS = 512  # steps that are cut at a time
+_STEPS = 512  # steps that are cut in one call
 
 
 class Steps:
-    """A snapshot model, what prepares its steps, and the events of the open step.
+    """A snapshot model, the preparation of its steps, and the events of the open step.
 
-    The carried state, if the model has one, has gone through all closed steps but those that the
-    model is shown, as in a :class:`~graphkit.tasks.snapshot_timeline.Timeline`.
+    The carried state, if the model has one, has been updated with all closed steps except those in
+    the current input window of the model, as in a
+    :class:`~graphkit.tasks.snapshot_timeline.Timeline`.
 
     Args:
-        model: The model; its carried state is part of this one.
-        prepare: Closed steps and what is needed of them.
-        carries: Whether the model's state is carried along.
-        carried: Steps that it has gone through.
-        time_dtype: int64 or float64, what times are.
-        pending: Events of the open step: ``src``, ``dst``, ``t``, and ``edge_y`` where classes of
-            edges are features.
-        x: Features of the nodes from now on, where the model reads those of the graph.
+        model: The model; its carried state is part of this object.
+        prepare: The prepared closed steps and the settings of the preparation.
+        carries: Whether the model has a carried state.
+        carried: Number of steps with which the carried state has been updated.
+        time_dtype: Dtype of times, int64 or float64.
+        pending: Events of the open step: ``src``, ``dst``, ``t``, and ``edge_y`` if edge classes
+            are used as features.
+        x: Current node features, if the model reads the node features of the graph.
     """
 
     def __init__(
@@ -56,20 +57,20 @@ class Steps:
 
     @classmethod
     def of_task(cls, model: nn.Module, task: Any, before: str | None) -> Steps:
-        """Those after steps of a task's timeline.
+        """Create the state after the steps of the timeline of a task.
 
         Args:
-            model: The model. A carried state is made again, by its present parameters.
+            model: The model. A carried state is recomputed with the current parameters.
             task: The task.
-            before: Close the steps that are known when the first question of this subset is asked;
-                all steps of the timeline if ``None``.
+            before: Close only the steps that are available at the first query of this subset; by
+                default all steps of the timeline are closed.
         """
         timeline = task.timeline
         closed = len(timeline)
         if before is not None:
             closed = timeline.steps(before, 0).start + task.ahead
         past = timeline.input_before(closed)
-        # Classes of edges are what is asked for: they are read only where they are features.
+        # Edge classes are the targets of the task: they are read only if they are features.
         prepare = SnapshotInput(**{**past.settings(), "labels": False})
         prepare.load_state_dict(past.state_dict())
         carries = timeline.mode == "carry" and hasattr(model, "observe")
@@ -83,17 +84,17 @@ class Steps:
 
     # ---------------------------------------------------------------- on disk
     def facts(self) -> dict[str, Any]:
-        """All of it but the tensors, as values that JSON holds."""
+        """Return everything except the tensors, as JSON values."""
         told = {"carries": self.carries, "carried": self.carried, "same": self._same()}
         return {"input": self.prepare.settings(), **told}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors but the model's, each once."""
+        """Return all tensors except those of the model, each one once."""
         same = self._same()
         return {name: value for name, value in self._named().items() if name not in same}
 
     def _same(self) -> dict[str, str]:
-        """Tensors that stand under another name too: features that do not change."""
+        """Tensors that also have another name: features that do not change."""
         first: dict[Any, str] = {}
         same = {}
         for name, value in self._named().items():
@@ -115,7 +116,7 @@ class Steps:
         tensors: Mapping[str, Tensor],
         time_dtype: torch.dtype,
     ) -> Steps:
-        """What :meth:`facts` and :meth:`tensors` kept, around a model."""
+        """Restore the output of :meth:`facts` and :meth:`tensors` for a model."""
         tensors = {**tensors, **{name: tensors[first] for name, first in facts["same"].items()}}
         prepare = SnapshotInput(**facts["input"])
         prepare.load_state_dict(_below(tensors, "input."))
@@ -123,7 +124,7 @@ class Steps:
         return cls(model, prepare, facts["carries"], facts["carried"], time_dtype, pending, x)
 
     def copy(self) -> Steps:
-        """Steps that go their own way; parameters of the model are shared."""
+        """Return an independent copy that shares the parameters of the model."""
         other = object.__new__(Steps)
         other.__dict__.update(self.__dict__)
         other.model = copy.deepcopy(self.model, {id(p): p for p in self.model.parameters()})
@@ -132,7 +133,7 @@ class Steps:
 
     # ---------------------------------------------------------------- what the model is given
     def window(self) -> list[Snapshot]:
-        """The snapshots of the last closed steps, oldest first, where the model is."""
+        """Snapshots of the last closed steps, oldest first, on the device of the model."""
         device = device_of(self.model)
         if self._shown is None:
             self._shown = list(self.prepare.window())
@@ -142,31 +143,31 @@ class Steps:
 
     @property
     def number(self) -> int:
-        """The number of the open step."""
+        """Number of the open step."""
         return int(self.prepare.next_step)
 
     @property
     def start(self) -> Any:
-        """Where the open step begins, in ticks."""
+        """Start of the open step in ticks."""
         return self.prepare.borders.at(self.number, self.number)[0]
 
     @property
     def end(self) -> Any:
-        """Where the open step ends, in ticks."""
+        """End of the open step in ticks."""
         return self.prepare.borders.at(self.number + 1, self.number + 1)[0]
 
     def number_of(self, t: Tensor) -> int:
-        """The step that a time lies in."""
+        """Return the number of the step that contains a time."""
         return self.prepare.borders.number_of(t.item())
 
     def numbers(self, t: np.ndarray) -> np.ndarray:
-        """int64, the step that each of some times lies in."""
+        """Return the number of the step that contains each time, int64."""
         values, place = np.unique(t, return_inverse=True)
         steps = [self.prepare.borders.number_of(value) for value in values.tolist()]
         return np.array(steps, dtype=np.int64)[place]
 
     def close_until(self, number: int) -> int:
-        """Close the steps before step ``number``; how many had a snapshot of their own."""
+        """Close the steps before step ``number``; return how many had their own snapshot."""
         closed = 0
         while (first := self.number) < number:
             if self.prepare.skip_empty:
@@ -189,7 +190,7 @@ class Steps:
         return closed
 
     def _advance(self, step: Step) -> None:
-        """Move past a step: the carried state moves past the oldest that the model was shown."""
+        """Append a step; the carried state is updated with the oldest step of the window."""
         shown = self.window()
         if self.carries and len(shown) == self.prepare.reach:
             self.model.observe(shown[0])
@@ -199,7 +200,7 @@ class Steps:
         self._shown = [*shown, new][-self.prepare.reach :]
 
     def _graph(self, rows: Tensor) -> TemporalGraph:
-        """Some of the pending events; none of them is a graph too."""
+        """Return a graph of some pending events; an empty selection is allowed."""
         some = bool(rows.any())
         events = {k: v[rows] for k, v in self.pending.items()} if some else self._nothing()
         graph = TemporalGraph(
@@ -211,30 +212,30 @@ class Steps:
         return graph if some else graph[:0]
 
     def _nothing(self) -> dict[str, Tensor]:
-        """One event, of which a graph without any can be cut."""
+        """Columns of one event, from which a graph without events can be sliced."""
         zero = torch.zeros(1, dtype=torch.int64)
         return {"src": zero, "dst": zero, "t": zero.to(self.time_dtype)}
 
     # ---------------------------------------------------------------- later events
     def needed(self) -> tuple[str, ...]:
-        """Columns of events that are read to close a step."""
+        """Columns of events that are needed to close a step."""
         classes = ("edge_y",) if self.prepare.features == "reputation" else ()
         return (*classes, "edge_weight") if self.prepare.weighted else classes
 
     def add(self, events: Mapping[str, Tensor]) -> None:
-        """Add events to the open step and later ones: ``src``, ``dst``, ``t`` and those
-        :meth:`needed`."""
+        """Add events to the open step and later steps: columns ``src``, ``dst``, ``t`` and those
+        of :meth:`needed`."""
         if self.pending:
             events = {name: torch.cat([held, events[name]]) for name, held in self.pending.items()}
         self.pending = dict(events)
 
     def grow(self, num_nodes: int, x: Tensor | None, grow: Callable[..., None]) -> None:
-        """Take in new nodes.
+        """Add new nodes.
 
         Args:
-            num_nodes: Nodes from now on.
-            x: Features of the new ones, where the model reads those of the graph.
-            grow: The model's method.
+            num_nodes: New number of nodes.
+            x: Features of the new nodes, if the model reads the node features of the graph.
+            grow: Method of the model that adds nodes.
         """
         grown = copy.deepcopy(self.prepare)
         rows = grown.grow(num_nodes, x)

@@ -1,4 +1,4 @@
-"""What the predictors of streams and of snapshots share: tables of events, nodes by label."""
+"""Base class of the predictors of streams and snapshots: event tables and node labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["EventPredictor"]
 
 
 class EventPredictor(Predictor):
-    """A predictor whose data are tables of events, and whose state takes in later ones."""
+    """A predictor that reads tables of events and whose state is updated with later events."""
 
     _state: EventState
 
@@ -38,19 +38,19 @@ class EventPredictor(Predictor):
 
     @property
     def labels(self) -> Labels:
-        """The labels of the nodes; a copy."""
+        """A copy of the labels of the nodes."""
         return self._state.labels.copy()
 
     @property
     def schema(self) -> EventSchema:
-        """Names and types of the columns of its tables, and their clock."""
+        """Names and types of the columns of event tables, and their time unit."""
         return self._state.schema
 
     # ---------------------------------------------------------------- questions by label
     def _question(
         self, nodes: Any, among: Any, k: int, tile: int
     ) -> tuple[list[Any], list[int], Tensor | None, int, int]:
-        """The arguments of ``recommend``, checked.
+        """Check the arguments of ``recommend``.
 
         Returns:
             Labels and ids of the sources, sorted ids of the candidates or ``None``, ``k`` and
@@ -66,12 +66,13 @@ class EventPredictor(Predictor):
     def _embedded(
         self, nodes: Any, side: str, embed: Callable[[Any, Tensor], Tensor]
     ) -> pd.DataFrame:
-        """Vectors of nodes as a table by label.
+        """Return the embeddings of nodes as a table indexed by label.
 
         Args:
-            nodes: Labels; all nodes if ``None``.
+            nodes: Labels of the nodes; all nodes if ``None``.
             side: ``"src"`` or ``"dst"``: the id space of the labels.
-            embed: From the ``embed`` of the model and ids ``[N]`` to vectors ``[N, C]``.
+            embed: Function of the method ``embed`` of the model and of ids ``[N]`` that returns
+                vectors ``[N, C]``.
         """
         method = getattr(self.model, "embed", None)
         if method is None:
@@ -82,7 +83,7 @@ class EventPredictor(Predictor):
         return pd.DataFrame(values, index=index)
 
     def _node_ids(self, nodes: Any, side: str) -> Tensor:
-        """Ids of labels in one id space; of all nodes if ``None``."""
+        """Return the ids of labels in one id space; the ids of all nodes if ``None``."""
         check_choice(side, "side", ("src", "dst"))
         if nodes is None:
             return torch.arange(len(self._state.labels))

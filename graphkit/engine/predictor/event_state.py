@@ -1,4 +1,4 @@
-"""What predictors of events share: how tables are read, and how new nodes come in."""
+"""Base class of the states of event predictors: reading of tables, and addition of new nodes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["EventState", "device_of"]
 
 
 class EventState:
-    """A model with the labels of its nodes and the columns and clock of its tables.
+    """A model with the labels of its nodes and the columns and time unit of its tables.
 
-    A class of its own says in :meth:`_accept` what new events and nodes mean.
+    Subclasses implement :meth:`_accept`, which handles new events and new nodes.
 
     Args:
-        model: The model; its state is part of this one.
-        schema: How tables of events are read.
+        model: The model; its state is part of this object.
+        schema: Schema of event tables.
         labels: Labels of the nodes.
-        nodes: How tables of nodes are read.
+        nodes: Schema of node tables.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class EventState:
         self.model, self.schema, self.labels, self.nodes = model, schema, labels, nodes
 
     def facts(self) -> dict[str, Any]:
-        """What is plain of it, as values that JSON holds."""
+        """Return everything except the tensors, as JSON values."""
         return {
             "schema": self.schema.to_json(),
             "nodes": self.nodes.to_json(),
@@ -45,20 +45,20 @@ class EventState:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors but the model's."""
+        """Return all tensors except those of the model."""
         raise NotImplementedError
 
     # ---------------------------------------------------------------- times
     def times(self, source: SourceTable, time_unit: str | None) -> np.ndarray:
-        """The times of a table in ticks, in the order of its rows."""
+        """Return the times of a table in ticks, in the order of its rows."""
         name = self.schema.t
         return self.schema.clock.read(source.column(name, "t"), name, time_unit or source.time_unit)
 
     def on_time(self, t: np.ndarray, limit: Any, late: str, problem: str, fix: str) -> np.ndarray:
-        """bool, one per row: the events that are at ``limit`` or later.
+        """Return a boolean per row: whether the event is at ``limit`` or later.
 
         Raises:
-            GraphError: One is earlier, and ``late`` is not ``"drop"``.
+            GraphError: An event is earlier, and ``late`` is not ``"drop"``.
         """
         early = t < limit
         if late != "drop" and early.any():
@@ -66,7 +66,7 @@ class EventState:
         return ~early
 
     def early(self, t: np.ndarray, limit: Any, column: Any, problem: str, fix: str) -> GraphError:
-        """The error about times of which one is earlier than ``limit``."""
+        """Create the error for a time that is earlier than ``limit``."""
         row = int(np.argmax(t < limit))
         return GraphError(
             column,
@@ -78,7 +78,7 @@ class EventState:
         )
 
     def written(self, ticks: Any) -> Any:
-        """A time as the source has it."""
+        """Convert a time in ticks to the format of the source."""
         return self.schema.clock.write_one(ticks)
 
     # ---------------------------------------------------------------- later events
@@ -90,7 +90,7 @@ class EventState:
         need: tuple[str, ...],
         time: str = "required",
     ) -> EventTable:
-        """Read events and make room for their new nodes; all or nothing."""
+        """Read events and add their new nodes; nothing is changed if an error is raised."""
         known = len(self.labels)
         try:
             events = self.schema.read(
@@ -104,7 +104,7 @@ class EventState:
         return events
 
     def _check_kinds(self, new: Sequence[Any]) -> None:
-        """Refuse new labels that are known ones of another type: ``"7"`` where 7 is known."""
+        """Refuse new labels that equal known labels of another type, such as ``"7"`` and 7."""
         for label in new:
             twin = _of_other_kind(label)
             if (
@@ -121,17 +121,17 @@ class EventState:
                 )
 
     def _accept(self, events: EventTable, known: int, nodes: pd.DataFrame | None) -> None:
-        """Refuse events or make room for their new nodes.
+        """Check events and add their new nodes.
 
         Args:
             events: The events.
-            known: Number of the first new label.
+            known: Number of known labels, which is the id of the first new one.
             nodes: Features of new nodes.
         """
         raise NotImplementedError
 
     def _growing(self, label: Any, example: str) -> Any:
-        """The method of the model that makes room for new nodes."""
+        """Return the method of the model that adds new nodes."""
         grow = getattr(self.model, "grow", None)
         if grow is None:
             raise GraphError(
@@ -143,7 +143,7 @@ class EventState:
         return grow
 
     def _features_of(self, new: list[Any], nodes: pd.DataFrame | None) -> Tensor:
-        """``[new nodes, ...]`` features out of a table of nodes."""
+        """Read the features of new nodes from a table of nodes, ``[new nodes, ...]``."""
         if nodes is None:
             raise GraphError(
                 "nodes",
@@ -165,7 +165,8 @@ class EventState:
 
     # ---------------------------------------------------------------- answers
     def asked(self, source: SourceTable) -> dict[str, pd.Series]:
-        """The columns of a table that answers are about: source, destination, time if there."""
+        """Return the columns that identify the queries of a table: source, destination, and time
+        if the table has times."""
         keys = {"src": self.schema.src, "dst": self.schema.dst}
         if self.schema.t is not None and source.has(self.schema.t, "t"):
             keys["t"] = self.schema.t
@@ -173,14 +174,15 @@ class EventState:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where a model is."""
+    """Return the device of a model."""
     for value in (*model.parameters(), *model.buffers()):
         return value.device
     return torch.device("cpu")
 
 
 def _of_other_kind(label: Any) -> Any:
-    """The text of a whole number, the whole number that a text spells; ``None`` for others."""
+    """Convert an integer to its text and the text of an integer to that integer; otherwise return
+    ``None``."""
     if isinstance(label, int):
         return str(label)
     if isinstance(label, str) and label.lstrip("-").isdecimal() and str(int(label)) == label:

@@ -1,10 +1,10 @@
-"""The folder of a fitted model: one JSON file that names the files of tensors beside it.
+"""The folder of a fitted model: one JSON file that names the tensor files beside it.
 
-``predictor.json`` holds every plain value with a checksum of all and, for each file of tensors, its
-name, size and checksum. A file of tensors is named after its content and never changed; saving
-again writes new files, then replaces ``predictor.json`` by a rename, then deletes what that no
-longer names. Whoever is killed in between leaves the old state or the new one, whole. Nothing is
-pickled.
+``predictor.json`` contains all plain values with their checksum and, for each tensor file, its
+name, size and checksum. A tensor file is named after its content and never changed. Saving again
+writes new files, then replaces ``predictor.json`` by a rename, then deletes the files that are no
+longer named. If the process is killed in between, the folder contains either the complete old
+state or the complete new state. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ __all__ = ["SCHEMA", "check_target", "read_folder", "write_folder"]
 SCHEMA = "graphkit.predictor/1"
 _INDEX = "predictor.json"
 _SUFFIX = ".safetensors"
-_OURS = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors")  # names of files of tensors
+_OURS = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors")  # names of tensor files
 
 
 def write_folder(
     folder: str | Path, facts: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]
 ) -> Path:
-    """Write plain values and groups of tensors; atomic.
+    """Write plain values and groups of tensors atomically.
 
     Args:
-        folder: Made if needed. One that holds other things is refused.
-        facts: Values that JSON holds.
-        tensors: For each group (one file) its tensors by name.
+        folder: Folder, created if needed. A folder with other content is refused.
+        facts: JSON values.
+        tensors: Tensors by name for each group; each group is written to one file.
 
     Raises:
-        GraphError: ``folder`` is a file, holds something else than a saved predictor, or cannot be
-            written to.
+        GraphError: ``folder`` is a file, contains something other than a saved predictor, or is
+            not writable.
     """
     folder = Path(folder)
     check_target(folder)
-    with held(folder, wait=True):  # of two writers at once, one would delete the other's files
+    with held(folder, wait=True):  # concurrent writers would delete each other's files
         _write(folder, facts, tensors)
     return folder
 
@@ -85,15 +85,15 @@ def _write(
 
 
 def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
-    """Read what :func:`write_folder` wrote, after checking every file.
+    """Check every file of a folder written by :func:`write_folder`, then read it.
 
     Returns:
         The plain values, and the groups of tensors.
 
     Raises:
         MissingFileError: There is no such folder.
-        GraphError: It is incomplete or damaged, is no saved predictor, or was written by another
-            major version.
+        GraphError: The folder is incomplete or damaged, is not a saved predictor, or was written
+            by another major version.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -119,11 +119,11 @@ def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str,
 
 
 def check_target(folder: str | Path) -> None:
-    """Refuse a place where a predictor cannot be saved.
+    """Raise if a predictor cannot be saved in a folder.
 
     Raises:
-        GraphError: ``folder`` is a file, holds something else than a saved predictor, or lies where
-            nothing can be written.
+        GraphError: ``folder`` is a file, contains something other than a saved predictor, or is
+            not writable.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -157,12 +157,12 @@ def check_target(folder: str | Path) -> None:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether a file belongs to a writer under way, or to one that was killed."""
+    """Whether a file is a temporary file of an active or killed writer."""
     return path.name.startswith(".") and ".tmp-" in path.name
 
 
 def _own(value: Tensor) -> Tensor:
-    """Memory of its own: the format has no place for views of one storage."""
+    """Return a tensor with its own memory: the format does not support views of one storage."""
     return value.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 

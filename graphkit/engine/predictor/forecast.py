@@ -1,4 +1,4 @@
-"""A forecaster of a signal, used on the readings that come after training."""
+"""Predictor of signal forecasts for readings after training."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SPLITS = ("train", "val", "test")
 
 
 class Appended(NamedTuple):
-    """What :meth:`ForecastPredictor.observe` took in.
+    """Numbers of rows that :meth:`ForecastPredictor.observe` processed.
 
     Attributes:
         rows: Number of rows of the table that were appended.
-        filled: Number of rows without any reading that were put in between.
-        dropped: Number of rows that were left out because they came too late.
+        filled: Number of rows without any reading that were inserted in gaps.
+        dropped: Number of rows that were dropped because they were late.
     """
 
     rows: int
@@ -41,15 +41,16 @@ class Appended(NamedTuple):
 
 
 class ForecastPredictor(Predictor):
-    """Predictor of :class:`~graphkit.Forecast`: what every sensor reads in the next steps.
+    """Predictor of :class:`~graphkit.Forecast`: readings of every sensor in the next steps.
 
-    Tables have one row per time and one column per sensor, named by label, in any order; for
-    several channels columns are pairs of label and channel. Times are in the index or in the column
-    that held them in training: dates, or numbers in the graph's unit (``time_unit=`` names
-    another one). NaN is a reading that is missing.
+    Tables have one row per time and one column per sensor, named by label, in any order; with
+    several channels the columns are pairs of label and channel. Times are in the index or in the
+    column that contained them in training, as dates or as numbers in the time unit of the graph
+    (another unit is given by ``time_unit``). NaN denotes a missing reading.
 
-    The predictor keeps the last rows that a window needs. ``until="val"`` keeps those before the
-    first row of a test window; without ``until`` they are the last ones of the task's graph.
+    The predictor stores the last rows that a window needs. With ``until="val"`` these are the rows
+    before the first row of a test window; without ``until`` they are the last rows of the graph of
+    the task.
     """
 
     kind: ClassVar[str] = "forecast"
@@ -90,17 +91,17 @@ class ForecastPredictor(Predictor):
 
     @property
     def schema(self) -> SignalSchema:
-        """Sensors, channels and clock of its tables."""
+        """Sensors, channels and time unit of the tables."""
         return self._reader.schema
 
     @property
     def history(self) -> int:
-        """Rows that a forecast is made from."""
+        """Number of past rows that a forecast is computed from."""
         return self._input.history
 
     @property
     def horizon(self) -> int:
-        """Steps that are forecast."""
+        """Number of steps that are forecast."""
         return self._input.horizon
 
     # ---------------------------------------------------------------- observe
@@ -112,25 +113,25 @@ class ForecastPredictor(Predictor):
         gaps: str = "raise",
         time_unit: str | None = None,
     ) -> Appended:
-        """Append readings; :meth:`forecast` starts after the last of them.
+        """Append readings; :meth:`forecast` starts after the last one.
 
         Args:
             table: A DataFrame, or a :class:`~graphkit.TemporalGraph` with a signal, whose first row
-                follows the last one that was observed. Each recording of a graph but the first
-                begins anew.
-            late: What to do about rows that are not after the last one: ``"raise"`` or ``"drop"``.
-            gaps: What to do where rows are missing. ``"raise"``; ``"missing"``: rows without
-                readings are filled in; ``"split"``: rows before the place are forgotten;
-                ``"join"``: rows follow one another whatever their times, as in a task with
-                ``gaps="join"``.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+                follows the last observed row. Each recording of a graph except the first starts a
+                new history.
+            late: Handling of rows that are not after the last observed row: ``"raise"`` or
+                ``"drop"``.
+            gaps: Handling of missing rows: ``"raise"`` an error; ``"missing"`` inserts rows
+                without readings; ``"split"`` discards the rows before the gap; ``"join"`` treats
+                rows as consecutive whatever their times, as in a task with ``gaps="join"``.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            The number of rows appended, put in, and left out.
+            The numbers of rows appended, inserted and dropped.
 
         Raises:
-            GraphError: A sensor or channel is missing or not known, readings are not numbers, times
-                do not fit the clock, or rows are late or missing. Nothing is appended then.
+            GraphError: A sensor or channel is missing or unknown, readings are not numbers, times
+                do not fit the cadence, or rows are late or missing. Nothing is appended then.
         """
         check_choice(late, "late", _LATE)
         readings, recording = self._read(table, time_unit)
@@ -152,7 +153,7 @@ class ForecastPredictor(Predictor):
         return Appended(len(readings.t), filled, int((~kept).sum()))
 
     def _read(self, table: Any, time_unit: str | None) -> tuple[Readings, Tensor]:
-        """Rows of a table or graph, and the recording of each."""
+        """Return the rows of a table or graph, and the recording of each row."""
         readings = self._input.marked(self._reader.readings(table, time_unit))
         recording = getattr(table, "signal_recording", None)
         if recording is None:
@@ -160,7 +161,7 @@ class ForecastPredictor(Predictor):
         return readings, recording.cpu()
 
     def _in_time(self, t: Tensor, late: str) -> Tensor:
-        """bool, the rows after the last one observed."""
+        """Return a boolean per row: whether the row is after the last observed row."""
         kept = torch.ones(len(t), dtype=torch.bool)
         if len(self._last.t):
             kept = t > self._last.t[-1]
@@ -186,22 +187,23 @@ class ForecastPredictor(Predictor):
         gaps: str = "raise",
         time_unit: str | None = None,
     ) -> pd.DataFrame:
-        """The readings that come next, in original units.
+        """Forecast the next readings, in original units.
 
         Args:
-            steps: How many steps, at most :attr:`horizon`, which is the default.
-            frame: A table or graph as for :meth:`observe`. Forecasts are then made from every
-                window of :attr:`history` rows of it, and what was observed is neither read nor
-                changed. No window crosses the border of two recordings.
-            gaps: What to do where rows of ``frame`` are missing, see :meth:`observe`;
-                ``"split"``: no window crosses such a place.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            steps: Number of steps, at most :attr:`horizon`, which is the default.
+            frame: A table or graph as for :meth:`observe`. If given, a forecast is computed from
+                every window of :attr:`history` rows in it, and the observed rows are neither read
+                nor changed. No window crosses the border of two recordings.
+            gaps: Handling of missing rows in ``frame``, see :meth:`observe`; with ``"split"`` no
+                window crosses a gap.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            One row per step and one column per sensor, those of the target channels where there are
-            several; the index holds the times of the steps as the source had times. They begin
-            ``delay`` steps later for a task with a delay. With ``frame`` rows are numbered by
-            pairs ``(made_at, time)``: the time of the last row of the window, and of the step.
+            One row per step and one column per sensor, or per pair of sensor and target channel if
+            there are several channels; the index contains the times of the steps in the format of
+            the source. The times start ``delay`` steps later for a task with a delay. With
+            ``frame``, the index contains pairs ``(made_at, time)``: the time of the last row of
+            the window, and the time of the step.
 
         Raises:
             GraphError: ``steps`` is larger than :attr:`horizon`, too few rows were observed, a
@@ -229,7 +231,7 @@ class ForecastPredictor(Predictor):
     def _windows(
         self, table: Any, steps: int, targets: SignalSchema, gaps: str, time_unit: str | None
     ) -> pd.DataFrame:
-        """Forecasts from every window of a table."""
+        """Compute forecasts from every window of a table."""
         readings, recording = self._read(table, time_unit)
         rows = []
         for number in recording.unique().tolist():
@@ -262,7 +264,7 @@ class ForecastPredictor(Predictor):
         return answer
 
     def _ahead(self, t: Tensor, x: Tensor, mask: Tensor, masked: bool) -> tuple[Tensor, Tensor]:
-        """Times ``[B, T]`` and forecasts ``[B, T, N, C']`` of windows ``[B, T', N, C]``."""
+        """Return times ``[B, T]`` and forecasts ``[B, T, N, C']`` for windows ``[B, T', N, C]``."""
         prepare, seen = self._input, mask if masked else None
         t = prepare.window_times(t)
         covariates = prepare.covariates(t)
@@ -291,7 +293,7 @@ class ForecastPredictor(Predictor):
         return steps
 
     def _target_schema(self) -> SignalSchema:
-        """The schema with the channels that are forecast."""
+        """The schema restricted to the target channels."""
         channels = self.schema.channels
         return replace(
             self.schema, channels=tuple(channels[c] for c in self._input.target_channels)

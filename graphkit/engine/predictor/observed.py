@@ -1,4 +1,4 @@
-"""What a predictor took in."""
+"""Return value of ``Predictor.observe``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["Observed"]
 
 
 class Observed(NamedTuple):
-    """What ``observe`` took in.
+    """Summary of the events processed by ``observe``.
 
     Attributes:
-        events: Number of events.
-        new_nodes: Labels of the nodes that were new, in the order of their ids.
-        dropped: Number of events that were left out because they came too late.
-        closed: Number of steps that were closed by a later event; 0 where there are no steps.
+        events: Number of observed events.
+        new_nodes: Labels of new nodes, in the order of their ids.
+        dropped: Number of events that were dropped because they were late.
+        closed: Number of steps that were closed by a later event; 0 for predictors without steps.
     """
 
     events: int

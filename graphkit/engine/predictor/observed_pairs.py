@@ -1,4 +1,4 @@
-"""Which pairs have met, and who may be recommended."""
+"""Pairs with an event so far, and candidates for recommendations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _PAIRS = "pairs."
 
 
 class ObservedPairs:
-    """Pairs of nodes that have had an event, and all destinations.
+    """Pairs of nodes with at least one event, and all destinations.
 
     Args:
-        destinations: Ids of all destinations, ascending: the candidates of recommendations.
-        pairs: Pairs that have met.
-        both_ways: Whether an event makes its source a destination too, and the pair the other way
-            round one that has met.
+        destinations: Ids of all destinations in ascending order: the candidates for
+            recommendations.
+        pairs: Pairs with at least one event.
+        both_ways: Whether an event also makes its source a destination and counts for the reversed
+            pair.
     """
 
     def __init__(self, destinations: Tensor, pairs: PairTable, both_ways: bool = False) -> None:
@@ -33,7 +34,7 @@ class ObservedPairs:
     def of(
         cls, graph: TemporalGraph, past: Iterable[TemporalGraph], both_ways: bool = False
     ) -> ObservedPairs:
-        """The destinations of a graph, and the pairs of those of its events that are past."""
+        """Collect the destinations of a graph, and the pairs of its past events."""
         destinations = graph.dst.unique().cpu()
         if both_ways:
             destinations = with_new_ids(destinations, graph.src.cpu())
@@ -44,23 +45,23 @@ class ObservedPairs:
         return found
 
     def insert(self, src: Tensor, dst: Tensor, t: Tensor) -> None:
-        """Take in events."""
+        """Add events."""
         self._insert(src, dst, t)
         self.destinations = with_new_ids(self.destinations, dst)
         if self.both_ways:
             self.destinations = with_new_ids(self.destinations, src)
 
     def grow(self, num_nodes: int) -> None:
-        """Take in new nodes."""
+        """Add new nodes."""
         self.pairs.grow(num_nodes)
 
     def candidates(self, node: int, among: Tensor | None = None, met: bool = True) -> Tensor:
-        """Ids that may be recommended to a node, ascending.
+        """Return the candidate ids for a node in ascending order.
 
         Args:
-            node: The node.
-            among: Ids to choose from; by default all destinations but the node itself.
-            met: Whether those that the node has met are in.
+            node: Id of the node.
+            among: Ids to choose from; by default all destinations except the node itself.
+            met: Whether to include ids that already have an event with the node.
         """
         found = self.destinations if among is None else among
         if not met:
@@ -68,7 +69,7 @@ class ObservedPairs:
         return found[found != node] if among is None else found
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it but ``both_ways``, as tensors by name."""
+        """Return everything except ``both_ways``, as tensors by name."""
         pairs = {f"{_PAIRS}{name}": value for name, value in self.pairs.state_dict().items()}
         return {"destinations": self.destinations, **pairs}
 
@@ -80,7 +81,7 @@ class ObservedPairs:
         time_dtype: torch.dtype,
         both_ways: bool = False,
     ) -> ObservedPairs:
-        """What :meth:`tensors` kept."""
+        """Restore the output of :meth:`tensors`."""
         pairs = PairTable(num_nodes, time_dtype)
         pairs.load_state_dict(
             {k.removeprefix(_PAIRS): v for k, v in tensors.items() if k.startswith(_PAIRS)}

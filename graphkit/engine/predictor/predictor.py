@@ -1,4 +1,4 @@
-"""A fitted model together with what its data looked like."""
+"""A fitted model together with the description of its data."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ _METHODS = ("score", "recommend", "observe", "forecast", "predict", "embed", "cl
 
 
 class Predictor:
-    """A fitted model with everything that it needs to be used on new data.
+    """A fitted model with everything that is needed to apply it to new data.
 
-    A task turns a graph into what a model reads: labels into ids, times into ticks, readings into
-    scaled ones. A predictor keeps that beside the model, so that new tables are read in the same
-    way: columns by name, nodes by label, times as dates or in any unit. Answers are tables, by
-    label and in original units. It can be saved and opened in another process, without the data
-    that the model was trained on.
+    A task converts a graph to model input: labels to ids, times to ticks, and readings to scaled
+    readings. A predictor stores this conversion with the model and applies it to new tables:
+    columns are identified by name, nodes by label, and times are dates or numbers in any unit.
+    Results are tables by label, in original units. A predictor can be saved and opened in another
+    process without the training data.
 
-    ``Predictor(model, task)`` gives the predictor of the task's kind. What each kind offers:
+    ``Predictor(model, task)`` creates the predictor for the kind of the task. The methods of each
+    kind are:
 
     =============================== ============================================================
     task                            methods
@@ -50,18 +51,19 @@ class Predictor:
     ``NodeClassification``          ``predict``, ``embed``
     =============================== ============================================================
 
-    The predictor has a copy of the model and of its state: neither changes the other.
+    The predictor owns a copy of the model and its state, so that later changes to the model do not
+    affect it and vice versa.
 
     Args:
-        model: A fitted model, in the state from which the predictor goes on.
-        task: The task that it was fitted to.
-        batch_size: Events per batch, for models that see a stream in batches; that of training.
-        until: ``"train"`` or ``"val"``: empty the state and replay everything up to the end of that
-            subset first. By default the model's present state is taken; on snapshots, whose steps
-            the model does not count, the state after the last step of the task.
+        model: A fitted model, in the state from which the predictor continues.
+        task: The task that the model was fitted to.
+        batch_size: Number of events per batch for stream models; use the value of training.
+        until: ``"train"`` or ``"val"``: first reset the state and replay everything up to the end
+            of that subset. By default the current state of the model is used; for snapshot models,
+            which do not count steps, the state after the last step of the task.
 
     Raises:
-        GraphError: Model and task do not go together, or the task has no predictor.
+        GraphError: The model does not fit the task, or the task has no predictor.
 
     Example:
         >>> result = graphkit.fit(model, task)
@@ -71,9 +73,9 @@ class Predictor:
     """
 
     kind: ClassVar[str]
-    """Name of the kind of predictor, as it stands in a saved folder."""
+    """Name of the kind of predictor, as stored in a saved folder."""
     tasks: ClassVar[tuple[str, ...]]
-    """Registered names of the tasks that it serves."""
+    """Registered names of the tasks of this kind of predictor."""
 
     _kinds: ClassVar[dict[str, type[Predictor]]] = {}
 
@@ -120,49 +122,49 @@ class Predictor:
 
     # ---------------------------------------------------------------- for each kind
     def _adopt(self, task: Any, before: str | None) -> None:
-        """Take from a task what turns data into model input.
+        """Store the conversion from data to model input of a task.
 
         Args:
             task: The task.
-            before: Bring the state to the beginning of this subset; ``None`` keeps it as it is.
+            before: Set the state to the beginning of this subset; ``None`` keeps the current state.
         """
         raise NotImplementedError
 
     def _facts(self) -> dict[str, Any]:
-        """What was taken, as values that JSON holds."""
+        """Return the stored conversion, as JSON values."""
         raise NotImplementedError
 
     def _tensors(self) -> dict[str, Tensor]:
-        """The tensors that belong to it."""
+        """Return the tensors of the stored conversion."""
         return {}
 
     def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Undo :meth:`_facts` and :meth:`_tensors`."""
+        """Restore the output of :meth:`_facts` and :meth:`_tensors`."""
         raise NotImplementedError
 
     # ---------------------------------------------------------------- on disk
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """Device of the model."""
         return device_of(self.model)
 
     def to(self, device: torch.device | str) -> Predictor:
-        """The same predictor with its model on another device; in place."""
+        """Move the model to a device in place and return the predictor."""
         self.model.to(device)
         return self
 
     def save(self, folder: str | Path) -> Path:
-        """Write a folder from which :meth:`open` makes the same predictor, state included.
+        """Save the predictor with its state to a folder, which :meth:`open` reads.
 
-        Weights and state are safetensors, everything else is JSON. The folder is replaced
-        atomically. Frozen weights of a pretrained backbone are not written but named by their
-        folder and checksum.
+        Weights and state are stored as safetensors, everything else as JSON. The folder is replaced
+        atomically. Frozen weights of a pretrained backbone are not written; only their folder and
+        checksum are stored.
 
         Args:
             folder: A new or empty folder, or one with a saved predictor.
 
         Raises:
-            GraphError: ``folder`` holds other things, or a label cannot be written as JSON.
+            GraphError: ``folder`` has other content, or a label cannot be written as JSON.
         """
         compact = getattr(self.model, "compact", None)
         if compact is not None:
@@ -200,18 +202,19 @@ class Predictor:
         model: nn.Module | type[nn.Module] | None = None,
         device: torch.device | str = "cpu",
     ) -> Predictor:
-        """Open a folder that :meth:`save` wrote.
+        """Open a folder written by :meth:`save`.
 
         Args:
             folder: The folder.
-            model: The model, made as the saved one was, where its class or a part of it is not
-                registered; its weights and state are loaded. A class is called without arguments.
-            device: Where the model goes.
+            model: A model constructed like the saved one; required if the class of the model or of
+                one of its parts is not registered. Its weights and state are loaded. A class is
+                called without arguments.
+            device: Device of the model.
 
         Raises:
             MissingFileError: There is no such folder.
-            GraphError: The folder is incomplete, damaged or of another major version of graphkit;
-                or the model's class is not registered and ``model`` is not given.
+            GraphError: The folder is incomplete, damaged or from another major version of graphkit;
+                or the class of the model is not registered and ``model`` is not given.
         """
         facts, groups = read_folder(folder)
         given = None if model is None else _given(model)
@@ -226,29 +229,29 @@ class Predictor:
             predictor._restore(facts["data"], groups.get("data", {}))
         return predictor
 
-    # ---------------------------------------------------------------- what a kind may not offer
+    # ---------------------------------------------------------------- methods of some kinds only
     def score(self, *args: Any, **kwargs: Any) -> Any:
-        """Scores of asked pairs; see the predictors of link prediction."""
+        """Score pairs of nodes; see the predictors of link prediction."""
         self._not_offered("score")
 
     def recommend(self, *args: Any, **kwargs: Any) -> Any:
-        """The best destinations of a node; see the predictors of link prediction."""
+        """Return the best destinations of nodes; see the predictors of link prediction."""
         self._not_offered("recommend")
 
     def observe(self, *args: Any, **kwargs: Any) -> Any:
-        """Advance the state by new data; see the predictors of streams, snapshots and signals."""
+        """Update the state with new data; see the predictors of streams, snapshots and signals."""
         self._not_offered("observe")
 
     def forecast(self, *args: Any, **kwargs: Any) -> Any:
-        """The next readings; see the predictor of forecasts."""
+        """Forecast the next readings; see the predictor of forecasts."""
         self._not_offered("forecast")
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
-        """Classes; see the predictors of classifications."""
+        """Predict classes; see the predictors of classification tasks."""
         self._not_offered("predict")
 
     def embed(self, *args: Any, **kwargs: Any) -> Any:
-        """Representations of nodes, where the model has some."""
+        """Return embeddings of nodes, if the model has some."""
         self._not_offered("embed")
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
@@ -257,7 +260,7 @@ class Predictor:
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """Names of the methods that this kind has, of those in the table above."""
+        """Names of the methods in the table above that this kind of predictor has."""
         return tuple(m for m in _METHODS if getattr(type(self), m) is not getattr(Predictor, m))
 
     def _not_offered(self, method: str) -> NoReturn:
@@ -273,9 +276,9 @@ class Predictor:
 
 @contextmanager
 def _of(folder: str | Path) -> Iterator[None]:
-    """Turn what facts of another shape or of a senseless size raise into an error about a folder.
+    """Convert errors caused by facts of a wrong form or size to an error about the folder.
 
-    A checksum tells that the facts are those that were written, not that they are sound.
+    A checksum verifies that the facts are those that were written, not that they are valid.
     """
     try:
         yield
@@ -321,7 +324,7 @@ def _kind_for(task: Any) -> type[Predictor]:
 
 
 def _given(model: nn.Module | type[nn.Module]) -> nn.Module:
-    """The model that the caller passes."""
+    """Return the model passed by the caller; a class is called without arguments."""
     if isinstance(model, nn.Module):
         return model
     try:
@@ -335,7 +338,7 @@ def _given(model: nn.Module | type[nn.Module]) -> nn.Module:
 
 
 def _made(told: Mapping[str, Any], arguments: Mapping[str, Tensor]) -> nn.Module:
-    """The model of a folder without its weights."""
+    """Construct the model of a folder without loading its weights."""
     if told["recipe"] is None:
         raise GraphError(
             "model",

@@ -1,4 +1,4 @@
-"""Weights and state of a model for a file, without what lies in a pretrained folder already."""
+"""Saving and loading of weights and state without the frozen weights of pretrained folders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["frozen_elsewhere", "own_state", "restore_state"]
 
 
 def frozen_elsewhere(model: nn.Module) -> list[dict[str, Any]]:
-    """Frozen weights of pretrained backbones: their folder, their names and their checksum.
+    """Return the folder, names and checksum of the frozen weights of pretrained backbones.
 
-    A module whose weights come from a folder says so in ``pretrained_folder``. Those of its
-    parameters that do not learn are still what the folder holds.
+    A module whose weights were loaded from a folder has the attribute ``pretrained_folder``. The
+    values of its parameters that are not trained still equal those in the folder.
     """
     found = []
     for path, module in model.named_modules():
@@ -38,7 +38,7 @@ def frozen_elsewhere(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def own_state(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict without frozen weights of pretrained backbones."""
+    """Return the state dict without the frozen weights of pretrained backbones."""
     elsewhere = {name for told in frozen_elsewhere(model) for name in told["names"]}
     return {name: v for name, v in model.state_dict().items() if name not in elsewhere}
 
@@ -46,11 +46,11 @@ def own_state(model: nn.Module) -> dict[str, Tensor]:
 def restore_state(
     model: nn.Module, state: Mapping[str, Tensor], elsewhere: list[dict[str, Any]]
 ) -> nn.Module:
-    """Load a saved state into a model that was made in the same way; returns the model.
+    """Load a saved state into a model that was constructed in the same way; return the model.
 
     Raises:
-        GraphError: The model has other parts or sizes, or the weights of a pretrained folder are
-            not those of the saved model.
+        GraphError: The model has other parts or sizes, or the weights in a pretrained folder
+            differ from those of the saved model.
     """
     with torch.no_grad():
         for name, value in (*model.named_parameters(), *model.named_buffers()):

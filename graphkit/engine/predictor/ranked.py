@@ -1,4 +1,4 @@
-"""Candidates and the best of them, as a table by label."""
+"""Selection of the best candidates, and tables of recommendations by label."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["as_list", "best", "check_names", "ranked_table", "with_new_ids"]
 
 
 def best(candidates: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The ``k`` candidates with the highest scores, best first; of equal ones the first given.
+    """Return the ``k`` candidates with the highest scores, best first, ties in the given order.
 
     Args:
-        candidates: ``[C]``.
-        scores: ``[C]``.
-        k: How many, at most.
+        candidates: Ids of the candidates, ``[C]``.
+        scores: Scores of the candidates, ``[C]``.
+        k: Maximum number of candidates to return.
 
     Raises:
         GraphError: A score is NaN.
@@ -43,13 +43,13 @@ def ranked_table(
     found: Sequence[tuple[Tensor, Tensor]],
     labels: Labels,
 ) -> pd.DataFrame:
-    """Recommendations as a table.
+    """Create a table of recommendations.
 
     Args:
-        names: Names of the columns of sources and of destinations.
+        names: Names of the source column and of the destination column.
         asked: Labels of the sources.
-        found: For each of them ids and scores of its destinations, best first.
-        labels: Of the nodes.
+        found: Ids and scores of the destinations of each source, best first.
+        labels: Labels of the nodes.
 
     Returns:
         One row per recommendation: source, ``rank`` from 1, destination, ``score`` and
@@ -69,14 +69,14 @@ def ranked_table(
 
 
 def check_names(asked: Iterable[Any], added: Iterable[Any]) -> None:
-    """Refuse a table whose columns are called as those that an answer adds.
+    """Raise if a column of a table has the name of a column that is added to the result.
 
     Args:
-        asked: Names of the columns that say what is asked.
-        added: Names of the columns of the answer.
+        asked: Names of the columns that identify the queries.
+        added: Names of the columns that are added.
 
     Raises:
-        GraphError: A name is in both.
+        GraphError: A name occurs in both.
     """
     both = [name for name in asked if name in set(added)]
     if both:
@@ -88,7 +88,7 @@ def check_names(asked: Iterable[Any], added: Iterable[Any]) -> None:
 
 
 def with_new_ids(known: Tensor, ids: Tensor) -> Tensor:
-    """Sorted distinct ids and those of ``ids`` that are not among them yet."""
+    """Return the sorted union of sorted distinct ids and of ``ids``."""
     ids = ids.unique()
     if len(known) and len(ids):
         place = torch.searchsorted(known, ids).clamp_(max=len(known) - 1)
@@ -97,10 +97,10 @@ def with_new_ids(known: Tensor, ids: Tensor) -> Tensor:
 
 
 def as_list(values: Any) -> list[Any]:
-    """One label, or several, as a list.
+    """Convert one label or several labels to a list.
 
     Raises:
-        GraphError: A table is given.
+        GraphError: The value is a table.
     """
     if isinstance(values, (pd.DataFrame, Mapping)):
         raise GraphError(

@@ -1,4 +1,4 @@
-"""A classifier of whole recordings of a signal, used on others."""
+"""Predictor of the classes of whole signal recordings."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ class RecordingPredictor(SignalClassPredictor):
 
     @torch.no_grad()
     def predict(self, table: Any, *, time_unit: str | None = None) -> pd.DataFrame:
-        """The classes of some recordings, each of its own length.
+        """Predict the classes of recordings, which may have different lengths.
 
         Args:
-            table: A DataFrame, which is one recording: one row per time, one column per sensor (or
-                per pair of sensor and channel) by label in any order, NaN where a reading is
-                missing; times in the index or in the column that held them in training, or none.
-                Or a :class:`~graphkit.TemporalGraph` with a signal, in recordings or in one.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            table: A DataFrame with one recording, which has one row per time and one column per
+                sensor (or per pair of sensor and channel), named by label, in any order, with NaN
+                for missing readings; times are in the index or in the column that contained them in
+                training, or absent. Or a :class:`~graphkit.TemporalGraph` whose signal has one or
+                several recordings.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
             One row per recording: ``"recording"``, its number in the graph (0 for a table);
-            ``"start"``, the time of its first row, or 0 in a table without times; ``"class"``; and
+            ``"start"``, the time of its first row, or 0 for a table without times; ``"class"``; and
             one column per class with its probability.
 
         Raises:
-            GraphError: A sensor or channel is missing or not known; readings are not numbers; rows
-                are of another rate than in training, or are missing though none was in training; or
-                a logit is NaN.
+            GraphError: A sensor or channel is missing or unknown; readings are not numbers; the
+                sampling rate differs from training; rows are missing although none were missing
+                in training; or a logit is NaN.
         """
         graph = self._reader.recordings(table, time_unit)
-        self._reader.mask(graph)  # a model of recordings is always told
+        self._reader.mask(graph)  # recording models always receive the mask
         recordings = WholeRecordings(graph)
         numbers = torch.arange(len(recordings))
         found = torch.cat([self._logits(*recordings[i]) for i in numbers.split(self.batch_size)])

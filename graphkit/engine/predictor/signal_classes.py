@@ -1,4 +1,4 @@
-"""What the predictors of classes of a signal share: its tables, their preparation, the classes."""
+"""Base class of the predictors of signal classes: reading and preparation of tables, classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["SignalClassPredictor"]
 
 
 class SignalClassPredictor(Predictor):
-    """What :class:`WindowPredictor` and :class:`RecordingPredictor` share."""
+    """Base class of :class:`WindowPredictor` and :class:`RecordingPredictor`."""
 
     def _adopt(self, task: Any, before: str | None) -> None:
         self._reader = SignalReader.of(task.graph)
@@ -45,17 +45,17 @@ class SignalClassPredictor(Predictor):
 
     @property
     def schema(self) -> SignalSchema:
-        """Sensors, channels and clock of its tables."""
+        """Sensors, channels and time unit of the tables."""
         return self._reader.schema
 
     def _logits(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """``[B, C]``, of windows or recordings as they were read ``[B, T, N, C]``."""
+        """Return logits ``[B, C]`` of unscaled windows or recordings ``[B, T, N, C]``."""
         x, mask = self._input.prepare(x, mask)
         given = None if mask is None else mask.to(self.device)
         return self.model(*model_inputs(self.model, x.to(self.device), None, given)).cpu()
 
     def _starts(self, table: Any, graph: TemporalGraph, rows: Tensor) -> Any:
-        """The times of some rows as the source has them; their numbers if it has no times."""
+        """Return the times of rows in the format of the source, or row numbers without times."""
         if not self._reader.timed(table):
             return rows.numpy()
         return self.schema.clock.write(np.asarray(graph.signal_t[rows]))

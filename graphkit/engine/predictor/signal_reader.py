@@ -1,4 +1,4 @@
-"""Tables and graphs of readings, read as those that a model was trained on."""
+"""Reading of tables and graphs of readings in the same way as the training data."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["SignalReader", "signal_of"]
 
 
 class SignalReader:
-    """Names, clock, rate and missing readings of the signal of training.
+    """Names, time unit, sampling rate and missing readings of the training signal.
 
     Args:
-        schema: Sensors, channels and clock.
-        cadence: How far apart rows lie.
-        masked: Whether models were told which readings are missing.
+        schema: Sensors, channels and time unit.
+        cadence: Time between consecutive rows.
+        masked: Whether models received a mask of the readings in training.
     """
 
     def __init__(self, schema: SignalSchema, cadence: Cadence, masked: bool) -> None:
@@ -32,11 +32,11 @@ class SignalReader:
 
     @classmethod
     def of(cls, graph: TemporalGraph) -> SignalReader:
-        """That of a graph's signal."""
+        """Create the reader for the signal of a graph."""
         return cls(SignalSchema.of(graph), Cadence.of(graph), graph.signal_mask is not None)
 
     def to_json(self) -> dict[str, Any]:
-        """What it is made of, as values that JSON holds."""
+        """Return the reader as JSON values."""
         return {
             "schema": self.schema.to_json(),
             "cadence": self.cadence.to_json(),
@@ -45,25 +45,25 @@ class SignalReader:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> SignalReader:
-        """What :meth:`to_json` kept."""
+        """Create a reader from the output of :meth:`to_json`."""
         schema = SignalSchema.from_json(saved["schema"])
         return cls(schema, Cadence(**saved["cadence"]), saved["masked"])
 
     @property
     def time(self) -> str:
-        """Name of the column of times."""
+        """Name of the time column."""
         return self.schema.time or "time"
 
     def written(self, ticks: Any) -> Any:
-        """A time as the source has it."""
+        """Convert a time in ticks to the format of the source."""
         return self.schema.clock.write_one(ticks)
 
     def readings(self, table: Any, time_unit: str | None) -> Readings:
-        """The rows of a table or graph, in order of time.
+        """Read the rows of a table or graph, ordered by time.
 
         Raises:
-            GraphError: See :meth:`SignalSchema.read`; or a table of a clock of real time has no
-                times.
+            GraphError: See :meth:`SignalSchema.read`; or a table has no times although the time
+                unit is one of real time.
         """
         table = _frame(table)
         if not self.timed(table) and self.schema.clock.time_unit != "step" and len(table):
@@ -77,7 +77,7 @@ class SignalReader:
         return self.schema.read(table, time_unit=time_unit)
 
     def timed(self, table: Any) -> bool:
-        """Whether a table says when its rows were read, and a graph always does."""
+        """Whether a table has times; always true for a graph."""
         if not isinstance(table, pd.DataFrame):
             return True
         index, columns = table.index, table.columns
@@ -86,10 +86,10 @@ class SignalReader:
         return not plain or (self.schema.time is not None and self.schema.time in named)
 
     def recordings(self, table: Any, time_unit: str | None) -> TemporalGraph:
-        """A table as one recording, or the recordings of a graph, as a graph.
+        """Return a table as a graph with one recording, or a graph with its recordings.
 
         Raises:
-            GraphError: See :meth:`SignalSchema.read`; or rows are of another rate than in training.
+            GraphError: See :meth:`SignalSchema.read`; or the sampling rate differs from training.
         """
         table = _frame(table)
         readings = self.schema.read(table, time_unit=time_unit)
@@ -104,8 +104,8 @@ class SignalReader:
         return graph
 
     def mask(self, graph: TemporalGraph) -> bool:
-        """Whether a model is told which readings of a graph are missing; warns where it never was
-        in training."""
+        """Whether a model receives the mask of the readings of a graph; warns if readings are
+        missing but the model received no mask in training."""
         missing = graph.signal_mask is not None
         if missing and not self.masked:
             warnings.warn(
@@ -116,14 +116,14 @@ class SignalReader:
 
 
 def _frame(table: Any) -> Any:
-    """A ``pyarrow.Table`` as a DataFrame, anything else as it is."""
+    """Convert a ``pyarrow.Table`` to a DataFrame; return other values unchanged."""
     if type(table).__module__.startswith("pyarrow") and hasattr(table, "to_pandas"):
         return table.to_pandas()
     return table
 
 
 def signal_of(readings: Readings, recording: Tensor) -> TemporalGraph:
-    """Readings as a graph of nothing but a signal."""
+    """Create a graph that contains only a signal."""
     return TemporalGraph(
         [],
         [],

@@ -1,4 +1,4 @@
-"""A classifier of the edges of a step, used on the steps that come after training."""
+"""Predictor of edge classes in the steps after training."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["SnapshotEdgePredictor"]
 
 
 class SnapshotEdgePredictor(StepPredictor):
-    """Predictor of :class:`~graphkit.EdgeClassification`: of which class an edge is.
+    """Predictor of :class:`~graphkit.EdgeClassification`: the classes of edges.
 
-    An edge is classified from what its ends are like after its step, the edge included. So asked
-    edges enter the open step before they are classified, as if it were closed then; this leaves
-    no trace: :meth:`observe` takes them in when they have happened, and :meth:`close` closes the
-    step. See :class:`StepPredictor` for steps.
+    An edge is classified from the embeddings of its endpoints after its step, which includes the
+    edge itself. Queried edges are therefore added to a copy of the open step, which is closed to
+    classify them; the state itself does not change. Use :meth:`observe` to add edges that have
+    occurred, and :meth:`close` to close the step. See :class:`StepPredictor` for steps.
     """
 
     kind: ClassVar[str] = "snapshot_edges"
     tasks: ClassVar[tuple[str, ...]] = ("edge_classification",)
 
     class_names: list[Any]
-    """Names of the classes, in the order of their numbers."""
+    """Names of the classes, ordered by class number."""
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
@@ -56,25 +56,26 @@ class SnapshotEdgePredictor(StepPredictor):
         nodes: pd.DataFrame | None = None,
         time_unit: str | None = None,
     ) -> pd.DataFrame:
-        """Classes of edges. The state does not change.
+        """Predict the classes of edges. The state does not change.
 
         Args:
-            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph`, one edge
-                per row. Without a column of times all edges are of the open step. Edges of several
-                steps are classified step by step, each after those before it.
-            enter: Whether the edges come on top of those that the open step holds. ``False`` asks
-                about edges that :meth:`observe` has added to it already.
+            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph` with one
+                edge per row. Without a time column all edges belong to the open step. Edges of
+                several steps are classified step by step, each step after the previous ones.
+            enter: Whether the edges are added to those of the open step. Use ``False`` to classify
+                edges that :meth:`observe` has already added.
             nodes: Features of new nodes, see :meth:`observe`.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            One row per row of ``table``, in its order and with its index: source, destination, time
-            if there is one, ``class`` by name, and a column for each class with its probability.
+            One row per row of ``table``, in the same order and with the same index: source,
+            destination, time if given, ``class`` by name, and one column per class with its
+            probability.
 
         Raises:
-            GraphError: A column is missing or does not fit, an edge lies in a closed step or (with
-                ``enter=False``) is not in the open one, or a new node cannot be taken in. With
-                ``features="reputation"`` edges of several steps need their classes, which are
+            GraphError: A column is missing or does not fit, an edge is in a closed step or (with
+                ``enter=False``) not in the open step, or a new node cannot be added. With
+                ``features="reputation"``, edges of several steps require their classes, which are
                 features of later steps.
         """
         source = SourceTable.of(table, self._state.schema)
@@ -106,7 +107,7 @@ class SnapshotEdgePredictor(StepPredictor):
         time_unit: str | None,
         timed: bool,
     ) -> EventTable:
-        """The asked edges, whose new nodes are admitted."""
+        """Read the queried edges and add their new nodes."""
         need = work.steps.needed()
         several = False
         if timed and len(source) and need:
@@ -118,7 +119,7 @@ class SnapshotEdgePredictor(StepPredictor):
     def _step_by_step(
         self, work: SnapshotState, events: EventTable, nodes: pd.DataFrame | None
     ) -> Tensor:
-        """Logits ``[E, C]`` of edges, each after its step."""
+        """Return logits ``[E, C]`` of edges, each computed after the step of the edge."""
         if not len(events):
             return torch.empty(0, len(self.class_names))
         steps = np.full(len(events), work.steps.number)
@@ -141,7 +142,7 @@ class SnapshotEdgePredictor(StepPredictor):
         return work.model.logits(work.steps.window(), src.to(device), dst.to(device)).float().cpu()
 
     def _check_held(self, work: SnapshotState, events: EventTable) -> None:
-        """Refuse edges that the open step does not hold."""
+        """Raise if an edge is not in the open step."""
         held: set[tuple[int, int]] = set()
         if work.steps.pending:
             ends = work.steps.pending["src"].tolist(), work.steps.pending["dst"].tolist()

@@ -1,4 +1,4 @@
-"""A link predictor of snapshots, used on the steps that come after training."""
+"""Predictor of links in the steps after training."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from graphkit.errors import GraphError
 
 __all__ = ["SnapshotLinkPredictor"]
 
-_TILE = 1 << 18  # pairs that are scored at a time
+_TILE = 1 << 18  # pairs that are scored in one call
 
 
 class SnapshotLinkPredictor(StepPredictor):
-    """Predictor of :class:`~graphkit.SnapshotLinkPrediction`: who has an edge in the next step.
+    """Predictor of :class:`~graphkit.SnapshotLinkPrediction`: edges of the next step.
 
-    Answers are about the step that follows the last closed one, which is the open step; events that
-    it holds already do not change them. See :class:`StepPredictor` for steps.
+    Predictions are for the step after the last closed step, which is the open step; they do not
+    depend on events that the open step already contains. See :class:`StepPredictor` for steps.
     """
 
     kind: ClassVar[str] = "snapshot_links"
@@ -34,22 +34,22 @@ class SnapshotLinkPredictor(StepPredictor):
     # ---------------------------------------------------------------- score
     @torch.no_grad()
     def score(self, table: Any, *, time_unit: str | None = None, tile: int = _TILE) -> pd.DataFrame:
-        """Scores of pairs: how likely each has an edge in the step after the last closed one.
+        """Score pairs by how likely they have an edge in the step after the last closed one.
 
         Args:
-            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph`, one pair
-                per row. Times need not be there; where they are, they have to lie in the open step
-                (with ``skip_empty``, in it or later).
-            time_unit: Unit of times that are numbers; by default that of the graph.
-            tile: Largest number of pairs scored at a time, which bounds the memory.
+            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph` with one
+                pair per row. Times are optional; if given, they must be in the open step (with
+                ``skip_empty``, in the open step or later).
+            time_unit: Unit of numeric times; by default the time unit of the graph.
+            tile: Maximum number of pairs scored in one call, which limits the memory.
 
         Returns:
-            One row per row of ``table``, in its order and with its index: source, destination, time
-            if there is one, ``score`` (the logit of an edge against none) and ``probability`` (its
-            sigmoid, as of pairs drawn and weighted as in training).
+            One row per row of ``table``, in the same order and with the same index: source,
+            destination, time if given, ``score`` (the logit of an edge against no edge) and
+            ``probability`` (its sigmoid, for pairs drawn and weighted as in training).
 
         Raises:
-            GraphError: A column is missing, a node is not known, or a time lies in another step.
+            GraphError: A column is missing, a node is unknown, or a time is in another step.
         """
         tile = check_count(tile, "tile")
         source = SourceTable.of(table, self._state.schema)
@@ -70,7 +70,7 @@ class SnapshotLinkPredictor(StepPredictor):
         return pd.DataFrame(columns, index=source.frame.index)
 
     def _scores(self, src: Tensor, dst: Tensor, tile: int) -> Tensor:
-        """Scores of pairs, a bounded number of them at a time."""
+        """Score pairs in chunks of at most ``tile``."""
         window, device = self._state.steps.window(), self.device
         parts = [
             self.model.link_logits(window, one.to(device), other.to(device)).float().cpu()
@@ -80,7 +80,7 @@ class SnapshotLinkPredictor(StepPredictor):
         return torch.cat(parts) if parts else torch.empty(0)
 
     def _check_times(self, t: np.ndarray) -> None:
-        """Refuse questions about another step than the open one."""
+        """Raise if a query is about a step other than the open one."""
         state, steps = self._state, self._state.steps
         if (t < steps.start).any():
             raise state.early(
@@ -113,24 +113,24 @@ class SnapshotLinkPredictor(StepPredictor):
         met: bool = True,
         tile: int = _TILE,
     ) -> pd.DataFrame:
-        """The destinations with the highest scores for each node.
+        """Return the destinations with the highest scores for each node.
 
         Args:
-            nodes: Labels of sources, one or several.
-            k: How many destinations; fewer where there are not so many.
-            among: Labels of the candidates; by default every destination of the training graph and
-                of the events observed since, but the node itself. Where the task is ``symmetric``,
+            nodes: Label or labels of the sources.
+            k: Maximum number of destinations per node.
+            among: Labels of the candidates; by default all destinations of the training graph and
+                of the events observed since, except the node itself. If the task is ``symmetric``,
                 sources are destinations too (not in a graph with two id spaces).
-            met: Whether destinations that the node has had an edge with are candidates, those of
-                the open step among them.
-            tile: Largest number of pairs scored at a time, which bounds the memory.
+            met: Whether destinations that already have an edge with the node, including edges of
+                the open step, are candidates.
+            tile: Maximum number of pairs scored in one call, which limits the memory.
 
         Returns:
-            At most ``k`` rows per node, best first, nodes in the order given: source, ``rank`` from
-            1, destination, ``score`` and ``probability``. Of equal scores the smaller id is first.
+            At most ``k`` rows per node, best first, with the nodes in the given order: source,
+            ``rank`` from 1, destination, ``score`` and ``probability``. Ties are ordered by id.
 
         Raises:
-            GraphError: A node is not known, or ``k`` or ``tile`` is not positive.
+            GraphError: A node is unknown, or ``k`` or ``tile`` is not positive.
         """
         state = self._state
         asked, sources, among, k, tile = self._question(nodes, among, k, tile)
@@ -148,7 +148,7 @@ class SnapshotLinkPredictor(StepPredictor):
     def _best(
         self, waiting: list[tuple[int, Tensor]], k: int, tile: int
     ) -> list[tuple[Tensor, Tensor]]:
-        """The best candidates of several nodes, whose pairs are scored together."""
+        """Return the best candidates of several nodes, scoring their pairs together."""
         sizes = [len(candidates) for _, candidates in waiting]
         src = torch.tensor([node for node, _ in waiting]).repeat_interleave(torch.tensor(sizes))
         scores = self._scores(src, torch.cat([candidates for _, candidates in waiting]), tile)

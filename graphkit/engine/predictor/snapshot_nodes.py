@@ -1,4 +1,4 @@
-"""A classifier of the nodes of a step, used on the steps that come after training."""
+"""Predictor of node classes in the steps after training."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ __all__ = ["SnapshotNodePredictor"]
 
 
 class SnapshotNodePredictor(StepPredictor):
-    """Predictor of :class:`~graphkit.SnapshotNodeClassification`: of which class a node is.
+    """Predictor of :class:`~graphkit.SnapshotNodeClassification`: the classes of nodes.
 
-    Nodes are classified from what they are like after the last closed step: :meth:`observe` the
-    edges of a step, :meth:`close` it, then :meth:`predict`. See :class:`StepPredictor` for steps.
+    Nodes are classified from their embeddings after the last closed step: call :meth:`observe` with
+    the edges of a step, then :meth:`close`, then :meth:`predict`. See :class:`StepPredictor` for
+    steps.
     """
 
     kind: ClassVar[str] = "snapshot_nodes"
     tasks: ClassVar[tuple[str, ...]] = ("snapshot_node_classification",)
 
     class_names: list[Any]
-    """Names of the classes, in the order of their numbers."""
+    """Names of the classes, ordered by class number."""
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
@@ -42,20 +43,22 @@ class SnapshotNodePredictor(StepPredictor):
 
     @torch.no_grad()
     def predict(self, nodes: Any = None, *, side: str = "src") -> pd.DataFrame:
-        """Classes of nodes after the last closed step. Training is about nodes that have an edge in
-        a step; answers about others are guesses.
+        """Predict the classes of nodes after the last closed step.
+
+        Training uses only nodes that have an edge in a step; predictions for other nodes are
+        unreliable.
 
         Args:
-            nodes: Labels; all nodes by default.
-            side: In a graph whose sources and destinations have separate labels, which of them
-                ``nodes`` are: ``"src"`` or ``"dst"``.
+            nodes: Labels of the nodes; by default all nodes.
+            side: Id space of ``nodes`` in a graph whose sources and destinations have separate
+                labels: ``"src"`` or ``"dst"``.
 
         Returns:
-            One row per label, in the order given, the labels in the index: ``class`` by name, and a
-            column for each class with its probability.
+            One row per label, in the given order, indexed by label: ``class`` by name, and one
+            column per class with its probability.
 
         Raises:
-            GraphError: A node is not known.
+            GraphError: A node is unknown.
         """
         ids = self._node_ids(nodes, side)
         logits = torch.empty(0, len(self.class_names))

@@ -1,4 +1,4 @@
-"""What a predictor of snapshots keeps, and how tables of later events enter its steps."""
+"""State of a snapshot predictor, and its update with tables of later events."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from graphkit.errors import GraphError
 __all__ = ["OpenStep", "SnapshotState"]
 
 _LATE = ("raise", "drop")
-_GAP = 100_000  # empty steps in a row, beyond which a wrong unit of time is more likely
+_GAP = 100_000  # consecutive empty steps above which a wrong time unit is more likely
 _LATE_FIX = "late='drop' leaves such events out; a step that is closed cannot change."
 
 
 class OpenStep(NamedTuple):
-    """The step that later events fall into.
+    """The step that has not been closed yet.
 
     Attributes:
-        number: Counted from the beginning of the training data.
-        start: Where it begins, as the source writes times.
-        end: Where it ends; that time belongs to the next step.
-        events: Events that it holds so far.
+        number: Number of the step, counted from the start of the training data.
+        start: Start of the step in the time format of the source.
+        end: End of the step (exclusive).
+        events: Number of events in the step so far.
     """
 
     number: int
@@ -48,12 +48,13 @@ class SnapshotState(EventState):
     """The steps of a snapshot model with the labels of its nodes and the columns of its tables.
 
     Args:
-        steps: What the model has seen, and the open step.
-        schema: How tables of events are read.
+        steps: The closed steps and the open step.
+        schema: Schema of event tables.
         labels: Labels of the nodes.
-        nodes: How tables of nodes are read.
-        changing: Whether features of nodes change with time.
-        met: Pairs that have met, and all destinations; ``None`` where nothing is recommended.
+        nodes: Schema of node tables.
+        changing: Whether node features change over time.
+        met: Pairs with an event so far, and all destinations; ``None`` for predictors without
+            recommendations.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class SnapshotState(EventState):
     def of_task(
         cls, model: nn.Module, task: Any, before: str | None, recommends: bool
     ) -> SnapshotState:
-        """The state after steps of a task's timeline.
+        """Create the state after the steps of the timeline of a task.
 
         Args:
-            model: The model. A carried state is made again, by its present parameters.
+            model: The model. A carried state is recomputed with the current parameters.
             task: The task.
-            before: Close the steps that are known when the first question of this subset is asked;
-                all steps of the timeline if ``None``.
-            recommends: Keep which pairs have met.
+            before: Close only the steps that are available at the first query of this subset; by
+                default all steps of the timeline are closed.
+            recommends: Whether to store the pairs with an event.
         """
         graph, steps = task.graph, Steps.of_task(model, task, before)
         moves = graph.node_events is not None and graph.node_events.x is not None
@@ -93,18 +94,18 @@ class SnapshotState(EventState):
 
     # ---------------------------------------------------------------- on disk
     def facts(self) -> dict[str, Any]:
-        """All of it but the tensors, as values that JSON holds."""
+        """Return everything except the tensors, as JSON values."""
         return {**super().facts(), "steps": self.steps.facts(), "changing": self.changing}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors but the model's."""
+        """Return all tensors except those of the model."""
         return self.steps.tensors() | ({} if self.met is None else self.met.tensors())
 
     @classmethod
     def restored(
         cls, model: nn.Module, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
     ) -> SnapshotState:
-        """What :meth:`facts` and :meth:`tensors` kept, around a model."""
+        """Restore the output of :meth:`facts` and :meth:`tensors` for a model."""
         schema, labels = EventSchema.from_json(facts["schema"]), Labels.from_json(facts["labels"])
         clock, met = getattr(torch, schema.clock.dtype), None
         steps = Steps.restored(model, facts["steps"], tensors, clock)
@@ -115,8 +116,8 @@ class SnapshotState(EventState):
         return cls(steps, schema, labels, nodes, facts["changing"], met)
 
     def copy(self) -> SnapshotState:
-        """One that goes its own way; parameters of the model are shared, and pairs that have met
-        are left out."""
+        """Return an independent copy that shares the parameters of the model and leaves out
+        ``met``."""
         steps, labels = self.steps.copy(), self.labels.copy()
         return SnapshotState(steps, self.schema, labels, self.nodes, self.changing, None)
 
@@ -128,7 +129,7 @@ class SnapshotState(EventState):
         return OpenStep(steps.number, self.written(steps.start), self.written(steps.end), held)
 
     def in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
-        """bool, one per row: the events that are not of a closed step."""
+        """Return a boolean per row: whether the event is not in a closed step."""
         check_choice(late, "late", _LATE)
         if not len(source):
             return np.ones(0, dtype=bool)
@@ -139,7 +140,7 @@ class SnapshotState(EventState):
     def observe(
         self, table: pd.DataFrame, nodes: pd.DataFrame | None, time_unit: str | None
     ) -> tuple[EventTable, int]:
-        """Take in events that are in time: the events, and the number of steps closed by them."""
+        """Add events of the open step or later; return them and the number of closed steps."""
         events = self.admit(table, nodes, time_unit, self.steps.needed())
         first, last = self.steps_of(events)
         closed = self.change(nodes, first)
@@ -149,7 +150,7 @@ class SnapshotState(EventState):
         return events, closed
 
     def change(self, nodes: pd.DataFrame | None, number: int) -> int:
-        """Give nodes other features from step ``number`` on; how many steps were closed for it."""
+        """Change node features from step ``number`` on; return the number of steps closed."""
         found = self._changes(nodes)
         if found is None:
             return 0
@@ -158,12 +159,12 @@ class SnapshotState(EventState):
         return closed
 
     def add(self, events: EventTable, rows: Any = slice(None)) -> None:
-        """Add events to the open step and later ones.
+        """Add events to the open step and later steps.
 
         Args:
-            events: Events that were admitted. Without times they are of the open step; without
-                classes they can be closed last only, and count as one of class 0 then.
-            rows: Which of them.
+            events: Admitted events. Events without times belong to the open step; events without
+                classes are allowed only in the step that is closed last and count as class 0.
+            rows: Rows of ``events`` to add.
         """
         new = {"src": events.src[rows], "dst": events.dst[rows]}
         if events.t is None:
@@ -179,7 +180,7 @@ class SnapshotState(EventState):
             self.met.insert(new["src"], new["dst"], new["t"])
 
     def steps_of(self, events: EventTable) -> tuple[int, int]:
-        """The steps of the first and of the last event."""
+        """Return the steps of the first and the last event."""
         if events.t is None or not len(events):
             return self.steps.number, self.steps.number
         return self.steps.number_of(events.t[0]), self.steps.number_of(events.t[-1])
@@ -195,14 +196,14 @@ class SnapshotState(EventState):
         x = None
         if self.steps.x is not None:
             x = self._features_of(new, nodes).to(self.steps.x)
-            if self.changing:  # as of a node without a value yet; it gets this one in its step
+            if self.changing:  # a node without a value yet; it gets its value in its step
                 x = torch.zeros_like(x)
         self.steps.grow(count, x, grow)
         if self.met is not None:
             self.met.grow(count)
 
     def _check_gap(self, events: EventTable) -> None:
-        """Refuse to go through more empty steps than anybody has meant to."""
+        """Raise if events would create an implausible number of empty steps."""
         _, last = self.steps_of(events)
         if len(events) and events.t is not None:
             self.steps.prepare.borders.at(last, last + 1)  # refuses times without a step
@@ -218,7 +219,7 @@ class SnapshotState(EventState):
 
     # ---------------------------------------------------------------- features that change
     def _changes(self, nodes: pd.DataFrame | None) -> tuple[Tensor, Tensor] | None:
-        """Ids and new features of the nodes of a table, where features change with time."""
+        """Return ids and new features of the nodes of a table, if features change over time."""
         if nodes is None or not self.changing:
             return None
         read = self.nodes.read(nodes, need=("x",))
@@ -242,7 +243,7 @@ class SnapshotState(EventState):
             )
 
     def _ids(self, labels: list[Any]) -> list[int]:
-        """Ids of labels, -1 for those that are not known."""
+        """Return the ids of labels, -1 for unknown labels."""
         if self.labels.named:
             return [max(found) for found in zip(*(self.labels.places(labels, s) for s in (0, 1)))]
         whole = (isinstance(label, int) and 0 <= label < len(self.labels) for label in labels)
@@ -250,12 +251,12 @@ class SnapshotState(EventState):
 
 
 def _both_ways(steps: Steps, bipartite: bool) -> bool:
-    """Whether sources are destinations too: in a symmetric graph of one kind of node."""
+    """Whether sources are also destinations: in a symmetric graph with one id space."""
     return steps.prepare.symmetric and not bipartite
 
 
 def _node_schema(graph: TemporalGraph, changing: bool) -> NodeSchema:
-    """The columns of nodes; features that change replace those that do not."""
+    """Return the schema of node columns; features that change over time replace static ones."""
     found = NodeSchema.of(graph)
     if not changing:
         return found

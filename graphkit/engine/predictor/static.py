@@ -1,4 +1,4 @@
-"""A classifier of the nodes of a graph that stands still, used on other graphs."""
+"""Predictor of node classes in static graphs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ __all__ = ["StaticPredictor"]
 class StaticPredictor(Predictor):
     """Predictor of :class:`~graphkit.NodeClassification`: the classes of the nodes of a graph.
 
-    Graphs may have any nodes and edges; their nodes have the features of training, taken by name
-    where both graphs name them, else by place. Features are normalised as in training.
+    Graphs may have any nodes and edges; their nodes must have the features of training, which are
+    matched by name if both graphs name them, otherwise by position. Features are normalised as in
+    training.
     """
 
     kind: ClassVar[str] = "static"
@@ -45,20 +46,20 @@ class StaticPredictor(Predictor):
 
     @torch.no_grad()
     def predict(self, graph: Any = None) -> pd.DataFrame:
-        """The classes of all nodes of a graph.
+        """Predict the classes of all nodes of a graph.
 
         Args:
-            graph: A :class:`~graphkit.TemporalGraph`, all of whose events are edges, or a PyG
-                ``Data`` with ``x``, ``edge_index`` and ``edge_weight`` if edges had weights in
-                training. Labels of nodes are not read. The training graph is not kept: it is
-                passed again to classify its own nodes.
+            graph: A :class:`~graphkit.TemporalGraph`, whose events are used as edges, or a PyG
+                ``Data`` with ``x``, ``edge_index`` and, if edges had weights in training,
+                ``edge_weight``. Targets ``y`` are not read. The training graph is not stored: pass
+                it again to classify its own nodes.
 
         Returns:
-            One row per node, the label in the index: ``"class"``, and one column per class with its
-            probability. Classes are called by name if they had names, else by number.
+            One row per node, indexed by label: ``"class"``, and one column per class with its
+            probability. Classes are named if they had names in training, otherwise numbered.
 
         Raises:
-            GraphError: There is no graph, features or weights are not as in training, or a logit is
+            GraphError: No graph is given, features or weights differ from training, or a logit is
                 NaN.
         """
         graph = _graph(graph)
@@ -69,17 +70,17 @@ class StaticPredictor(Predictor):
 
     @torch.no_grad()
     def embed(self, graph: Any = None, nodes: Any = None) -> pd.DataFrame:
-        """What the model makes of nodes before it classifies them, as vectors.
+        """Return the embeddings of nodes before the classification layer.
 
         Args:
             graph: As for :meth:`predict`.
-            nodes: Labels; all nodes by default.
+            nodes: Labels of the nodes; by default all nodes.
 
         Returns:
-            One row per label, in the order given.
+            One row per label, in the given order.
 
         Raises:
-            GraphError: The model has no method ``embed``, a node is not known, or as for
+            GraphError: The model has no method ``embed``, a node is unknown, or as for
                 :meth:`predict`.
         """
         embed = getattr(self.model, "embed", None)
@@ -96,12 +97,12 @@ class StaticPredictor(Predictor):
         )
 
     def _prepared(self, graph: TemporalGraph) -> list[Tensor]:
-        """The arguments of the model."""
+        """Return the input tensors of the model."""
         return self._input(graph, self.device).inputs(self.model)
 
 
 def _graph(graph: Any) -> TemporalGraph:
-    """What was passed as a graph."""
+    """Convert the argument to a :class:`~graphkit.TemporalGraph`."""
     if isinstance(graph, TemporalGraph):
         return graph
     if type(graph) is not Data:

@@ -1,4 +1,4 @@
-"""What the predictors of snapshots have in common: steps that are open, then closed."""
+"""Base class of the predictors of snapshots: open and closed steps."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from graphkit.errors import GraphError
 
 __all__ = ["StepPredictor"]
 
-_MANY = 1_000_000  # steps to close at once, beyond which a wrong unit of time is more likely
+_MANY = 1_000_000  # steps in one call of close, above which a wrong time unit is more likely
 
 
 class StepPredictor(EventPredictor):
-    """A predictor whose model sees a stream in steps.
+    """A predictor whose model processes a stream in steps.
 
-    Steps are those of training and go on behind them: step 0 begins where the training data begins,
-    and later events continue the count. Steps that are closed are what the model has seen. One step
-    is open: :meth:`observe` adds events to it. It is closed by an event of a later step or by
-    :meth:`close`, never by a question, and then cannot change any more.
+    The steps of training are continued: step 0 starts at the start of the training data, and later
+    events continue the numbering. The model has processed the closed steps. One step is open:
+    :meth:`observe` adds events to it. It is closed by an event of a later step or by :meth:`close`,
+    never by a query, and cannot change afterwards.
 
-    A new predictor has closed all steps of its task's timeline, the last one too; with
-    ``until="val"`` those that are known when the first question of the test is asked. A carried
-    state is made again up to there, by the model's present parameters.
+    A new predictor has closed all steps of the timeline of its task, including the last one; with
+    ``until="val"``, those that are available at the first test query. A carried state is recomputed
+    up to this step with the current parameters of the model.
 
-    Tables have the columns of the table that the graph was built from, by name, in any order.
-    Where features of nodes are those of the graph (``features="x"``), they stay as they are until
-    ``nodes=`` brings others.
+    Tables have the columns of the table that the graph was built from, identified by name, in any
+    order. If the model reads the node features of the graph (``features="x"``), they stay unchanged
+    until new ones are given in ``nodes``.
     """
 
     recommends: ClassVar[bool] = False
@@ -51,8 +51,7 @@ class StepPredictor(EventPredictor):
 
     @property
     def open_step(self) -> OpenStep:
-        """The step that later events fall into: its number, where it begins and ends, and how many
-        events it holds."""
+        """The open step: its number, its start and end, and its number of events."""
         return self._state.open_step()
 
     # ---------------------------------------------------------------- observe
@@ -65,26 +64,26 @@ class StepPredictor(EventPredictor):
         late: str = "raise",
         time_unit: str | None = None,
     ) -> Observed:
-        """Add events that have happened to the open step; those of later steps close it.
+        """Add events to the open step; events of later steps close it.
 
         Args:
             table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph` with
-                times; with ``features="reputation"`` also with classes of the events.
-            nodes: With ``features="x"``: features by name, one row per node, the labels in the
-                index. New nodes need a row; by default the features of ``table`` are taken, if it
-                is a graph. Where features change with time (node events), rows of other nodes
-                replace their features, from the step of the first event on (the open one if there
-                is no event); where they do not, such rows are not read.
-            late: What to do about events before the open step: ``"raise"``, or ``"drop"`` them.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+                times; with ``features="reputation"`` also with the classes of the events.
+            nodes: Node features for ``features="x"``, with one named column per feature and one row
+                per node, indexed by label. New nodes require a row; by default the node features of
+                ``table`` are used if it is a graph. If features change over time (node events),
+                rows of known nodes replace their features from the step of the first event on (the
+                open step if there is no event); otherwise such rows are ignored.
+            late: Handling of events before the open step: ``"raise"`` or ``"drop"``.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            The number of events observed and of those dropped, the labels of new nodes, and the
-            number of steps that were closed.
+            The numbers of observed and dropped events, the labels of new nodes, and the number of
+            closed steps.
 
         Raises:
-            GraphError: A column is missing or does not fit, an event lies in a closed step, or a
-                new node has no features or cannot be taken in. Nothing is observed then.
+            GraphError: A column is missing or does not fit, an event is in a closed step, or a new
+                node has no features or cannot be added. Nothing is observed then.
         """
         state = self._state
         source = SourceTable.of(table, state.schema)
@@ -95,19 +94,20 @@ class StepPredictor(EventPredictor):
 
     @torch.no_grad()
     def close(self, at: Any = None) -> int:
-        """Close steps: no more events of them will come.
+        """Close steps, to which no events can be added afterwards.
 
         Args:
-            at: Close all steps that are over at this time, a date or a number in the graph's unit:
-                steps without an event pass, too. By default the open step is closed.
+            at: Close all steps that end at or before this time, a date or a number in the time unit
+                of the graph, including steps without events. By default only the open step is
+                closed.
 
         Returns:
-            The number of steps that the model is shown for it; where the task leaves out steps
-            without an event (``skip_empty``), these do not count.
+            The number of steps that the model processes; if the task skips steps without events
+            (``skip_empty``), these are not counted.
 
         Raises:
-            GraphError: ``at`` is not a time, or more than a million steps would close, which a
-                wrong unit of time makes likely.
+            GraphError: ``at`` is not a time, or more than a million steps would be closed, which
+                indicates a wrong time unit.
         """
         steps = self._state.steps
         number = steps.number + 1
@@ -125,7 +125,7 @@ class StepPredictor(EventPredictor):
         return steps.close_until(number)
 
     def _nodes_of(self, table: Any, nodes: pd.DataFrame | None) -> pd.DataFrame | None:
-        """The table of features of nodes, which may come with a graph."""
+        """Return the table of node features, by default that of the graph."""
         if self._state.steps.x is None or nodes is not None or not isinstance(table, TemporalGraph):
             return nodes
         if table.node_events is not None and table.node_events.x is not None:
@@ -139,18 +139,18 @@ class StepPredictor(EventPredictor):
     # ---------------------------------------------------------------- embed
     @torch.no_grad()
     def embed(self, nodes: Any = None, *, side: str = "src") -> pd.DataFrame:
-        """What the model knows of nodes after the last closed step, as vectors.
+        """Return the embeddings of nodes after the last closed step.
 
         Args:
-            nodes: Labels; all nodes by default.
-            side: In a graph whose sources and destinations have separate labels, which of them
-                ``nodes`` are: ``"src"`` or ``"dst"``.
+            nodes: Labels of the nodes; by default all nodes.
+            side: Id space of ``nodes`` in a graph whose sources and destinations have separate
+                labels: ``"src"`` or ``"dst"``.
 
         Returns:
-            One row per label, in the order given.
+            One row per label, in the given order.
 
         Raises:
-            GraphError: The model has no representation of a single node, or a node is not known.
+            GraphError: The model has no embeddings of single nodes, or a node is unknown.
         """
         window = self._state.steps.window()
         return self._embedded(nodes, side, lambda embed, ids: embed(window, ids.to(self.device)))

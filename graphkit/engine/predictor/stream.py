@@ -1,4 +1,4 @@
-"""A link predictor of a stream, used on the events that come after training."""
+"""Predictor of links in a stream after training."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from graphkit.nn.caching.unchanged import tensors_unchanged
 
 __all__ = ["StreamPredictor"]
 
-_TILE = 1 << 16  # pairs of one source that are scored at a time
-_ROWS = 1 << 12  # pairs of many sources, and nodes, at a time
+_TILE = 1 << 16  # pairs of one source that are scored in one call
+_ROWS = 1 << 12  # pairs of several sources, or nodes, in one call
 
 
 class StreamPredictor(EventPredictor):
-    """Predictor of :class:`~graphkit.LinkPrediction`: who interacts with whom next.
+    """Predictor of :class:`~graphkit.LinkPrediction`: future interactions between nodes.
 
-    Tables have the columns of the table that the graph was built from, by name, in any order; of a
-    graph without names ``src``, ``dst`` and ``t``. Times are dates, or numbers in the graph's unit
-    (``time_unit=`` names another one).
+    Tables have the columns of the table that the graph was built from, identified by name, in any
+    order; for a graph without column names these are ``src``, ``dst`` and ``t``. Times are dates,
+    or numbers in the time unit of the graph (another unit is given by ``time_unit``).
 
-    The model sees a stream in batches of :attr:`batch_size` events, counted from the beginning of
-    each call; at the same borders its scores are those of one long stream.
+    The model processes a stream in batches of :attr:`batch_size` events, counted from the start of
+    each call. With equal batch borders, the scores of several calls equal those of one long stream.
     """
 
     kind: ClassVar[str] = "stream"
@@ -61,29 +61,29 @@ class StreamPredictor(EventPredictor):
         late: str = "raise",
         time_unit: str | None = None,
     ) -> pd.DataFrame:
-        """Scores of pairs: how likely each source interacts with its destination at that time.
+        """Score pairs by how likely each source interacts with its destination at the given time.
 
         Args:
-            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph`, one pair
-                per row. Without a column of times the pairs are scored as of the last event
-                observed.
-            observe: Take the rows for events that have happened: they need times and features,
-                every batch of them is scored and then observed, and new nodes are admitted.
-            against: Labels of further destinations for each row, ``[rows, C]``, to be scored at the
-                same time as the row's own: negatives, or candidates to rank it among.
+            table: A DataFrame, a ``pyarrow.Table`` or a :class:`~graphkit.TemporalGraph` with one
+                pair per row. Without a time column the pairs are scored at the time of the last
+                observed event.
+            observe: Whether the rows are events that have occurred. They then require times and
+                features, each batch is scored and then observed, and new nodes are added.
+            against: Labels of additional destinations for each row, ``[rows, C]``, scored at the
+                time of the row, such as negatives or candidates for ranking.
             nodes: Features of new nodes, see :meth:`observe`.
-            late: What to do about events that are too late, see :meth:`observe`.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            late: Handling of late events, see :meth:`observe`.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            One row per row of ``table``, in its order and with its index: source, destination and
-            time, ``score`` (a logit) and ``probability`` (its sigmoid: how likely the pair is an
-            event rather than a negative as in training). With ``against`` also ``score_1`` to
-            ``score_C``. Scores of dropped events are NaN.
+            One row per row of ``table``, in the same order and with the same index: source,
+            destination and time, ``score`` (a logit) and ``probability`` (its sigmoid, the
+            probability that the pair is an event and not a negative drawn as in training). With
+            ``against`` also ``score_1`` to ``score_C``. Scores of dropped events are NaN.
 
         Raises:
-            GraphError: A column is missing or does not fit, a node is not known (with ``observe``
-                it is admitted), or a time is earlier than that of the last event observed.
+            GraphError: A column is missing or does not fit, a node is unknown (with ``observe``,
+                new nodes are added instead), or a time is earlier than the last observed event.
         """
         source = SourceTable.of(table, self._state.schema)
         kept = np.ones(len(source), dtype=bool)
@@ -106,7 +106,7 @@ class StreamPredictor(EventPredictor):
         return self._answer(source, kept, events, scores)
 
     def _others(self, against: Any, kept: np.ndarray) -> Tensor:
-        """int64 ``[kept rows, C]``, ids of the destinations that rows are compared with."""
+        """Return the ids of the additional destinations of the kept rows, int64 ``[rows, C]``."""
         if against is None:
             return torch.empty(int(kept.sum()), 0, dtype=torch.int64)
         rows = against.to_numpy() if isinstance(against, pd.DataFrame) else against
@@ -126,7 +126,7 @@ class StreamPredictor(EventPredictor):
         return torch.from_numpy(ids[kept])
 
     def _score_pairs(self, events: EventTable, others: Tensor) -> Tensor:
-        """Scores ``[E, 1 + C]``, a bounded number of pairs at a time."""
+        """Compute scores ``[E, 1 + C]`` in chunks of a limited number of pairs."""
         t = events.t
         if t is None:
             t = self._state.time_of(None).expand(len(events))
@@ -144,7 +144,7 @@ class StreamPredictor(EventPredictor):
     def _answer(
         self, source: SourceTable, kept: np.ndarray, events: EventTable, scores: Tensor
     ) -> pd.DataFrame:
-        """Scores beside the columns of the table that they are about, in its order."""
+        """Combine scores with the identifying columns of the table, in the order of the table."""
         found = torch.full((len(kept), scores.shape[1]), torch.nan)
         found[torch.from_numpy(kept)] = events.in_rows(scores)
         columns: dict[Any, Any] = self._state.asked(source)
@@ -166,19 +166,19 @@ class StreamPredictor(EventPredictor):
         late: str = "raise",
         time_unit: str | None = None,
     ) -> Observed:
-        """Advance the state by events that have happened.
+        """Update the state with events that have occurred.
 
         Args:
-            table: As for :meth:`score`, with times, and with the features that the model reads.
-            nodes: Features of new nodes by name, the labels in the index, where the model reads
-                features of nodes. Rows of nodes that are not new are not read.
-            late: What to do about events before the last one observed: ``"raise"``; ``"drop"``
-                them; or ``"insert"`` them, which models can whose state does not depend on the
-                order of events (``accepts_late``).
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            table: As for :meth:`score`, with times and with the features that the model reads.
+            nodes: Features of new nodes with one named column per feature, indexed by label, if the
+                model reads node features. Rows of known nodes are ignored.
+            late: Handling of events before the last observed event: ``"raise"``, ``"drop"``, or
+                ``"insert"``, which is supported by models whose state does not depend on the order
+                of events (``accepts_late``).
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
-            The number of events observed and of those dropped, and the labels of new nodes.
+            The numbers of observed and dropped events, and the labels of new nodes.
 
         Raises:
             GraphError: As for :meth:`score`; or a new node has no features. Nothing is observed
@@ -203,25 +203,25 @@ class StreamPredictor(EventPredictor):
         met: bool = True,
         tile: int = _TILE,
     ) -> pd.DataFrame:
-        """The destinations with the highest scores for each node.
+        """Return the destinations with the highest scores for each node.
 
         Args:
-            nodes: Labels of sources, one or several.
-            k: How many destinations; fewer where there are not so many.
-            at: Time of the question, a date or a number in the graph's unit, at or after the last
-                event observed; by default that of the last event.
-            among: Labels of the candidates; by default every destination of the training graph and
-                of the events observed since, but the node itself.
-            met: Whether destinations that the node has interacted with are candidates.
-            tile: Largest number of pairs scored at a time, which bounds the memory.
+            nodes: Label or labels of the sources.
+            k: Maximum number of destinations per node.
+            at: Time of the query, a date or a number in the time unit of the graph, not before the
+                last observed event; by default the time of the last observed event.
+            among: Labels of the candidates; by default all destinations of the training graph and
+                of the events observed since, except the node itself.
+            met: Whether destinations that the node has already interacted with are candidates.
+            tile: Maximum number of pairs scored in one call, which limits the memory.
 
         Returns:
-            At most ``k`` rows per node, best first, nodes in the order given: source, ``rank`` from
-            1, destination, ``score`` and ``probability``. Of equal scores the smaller id is first.
+            At most ``k`` rows per node, best first, with the nodes in the given order: source,
+            ``rank`` from 1, destination, ``score`` and ``probability``. Ties are ordered by id.
 
         Raises:
-            GraphError: A node is not known, ``k`` or ``tile`` is not positive, or ``at`` is earlier
-                than the last event observed.
+            GraphError: A node is unknown, ``k`` or ``tile`` is not positive, or ``at`` is earlier
+                than the last observed event.
         """
         asked, sources, among, k, tile = self._question(nodes, among, k, tile)
         t = self._state.time_of(at)
@@ -233,7 +233,7 @@ class StreamPredictor(EventPredictor):
         return ranked_table(names, asked, found, self._state.labels)
 
     def _score_one(self, node: int, candidates: Tensor, t: Tensor, tile: int) -> Tensor:
-        """Scores of one source with many destinations."""
+        """Score one source with many destinations."""
         src = torch.tensor([node], device=self.device)
         parts = [
             self.model.score(src, part.to(self.device).unsqueeze(0), t.to(self.device))[0]
@@ -245,19 +245,19 @@ class StreamPredictor(EventPredictor):
     # ---------------------------------------------------------------- embed
     @torch.no_grad()
     def embed(self, nodes: Any = None, at: Any = None, *, side: str = "src") -> pd.DataFrame:
-        """What the model knows of nodes, as vectors.
+        """Return the embeddings of nodes.
 
         Args:
-            nodes: Labels; all nodes by default.
-            at: As for :meth:`recommend`; matters to models whose vectors change with time.
-            side: In a graph whose sources and destinations have separate labels, which of them
-                ``nodes`` are: ``"src"`` or ``"dst"``.
+            nodes: Labels of the nodes; by default all nodes.
+            at: As for :meth:`recommend`; affects only models whose embeddings change with time.
+            side: Id space of ``nodes`` in a graph whose sources and destinations have separate
+                labels: ``"src"`` or ``"dst"``.
 
         Returns:
-            One row per label, in the order given.
+            One row per label, in the given order.
 
         Raises:
-            GraphError: The model has no representation of a single node, or a node is not known.
+            GraphError: The model has no embeddings of single nodes, or a node is unknown.
         """
         t = self._state.time_of(at)
 
@@ -272,7 +272,7 @@ class StreamPredictor(EventPredictor):
 
 
 def _nested(rows: Any) -> bool:
-    """Whether it is a list of lists, or an array of two dimensions."""
+    """Whether the value is a list of lists or a two-dimensional array."""
     if isinstance(rows, str) or not hasattr(rows, "__iter__"):
         return False
     return all(hasattr(row, "__iter__") and not isinstance(row, (str, bytes)) for row in rows)

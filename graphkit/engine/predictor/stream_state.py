@@ -1,4 +1,4 @@
-"""What a predictor of a stream keeps, and how later events enter it."""
+"""State of a stream predictor, and its update with later events."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _LATE = ("raise", "insert", "drop")
 
 
 class StreamState(EventState):
-    """A stream model with the labels of its nodes, the pairs that have met and the time.
+    """A stream model with the labels of its nodes, the pairs with an event, and the current time.
 
     Args:
-        model: The model; its state is part of this one.
-        schema: How tables of events are read.
+        model: The model; its state is part of this object.
+        schema: Schema of event tables.
         labels: Labels of the nodes.
-        nodes: How tables of nodes are read.
-        within_batch: Whether events of a batch are scored with the earlier ones of it.
-        met: Pairs that have met, and all destinations.
-        now: Time of the last event observed, ``None`` before the first.
+        nodes: Schema of node tables.
+        within_batch: Whether events are scored with the earlier events of the same batch.
+        met: Pairs with an event so far, and all destinations.
+        now: Time of the last observed event; ``None`` before the first event.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class StreamState(EventState):
     def of_task(
         cls, model: nn.Module, task: Any, batch_size: int, before: str | None
     ) -> StreamState:
-        """The state after what a model has observed of a task's graph.
+        """Create the state after the events of the graph of a task that a model has observed.
 
         Args:
             model: The model.
             task: The task.
-            batch_size: Of the replay.
-            before: Empty the model and replay everything before this subset; ``None`` takes it as
-                it is.
+            batch_size: Batch size of the replay.
+            before: Reset the model and replay everything before this subset; ``None`` keeps the
+                current state.
         """
         graph = task.graph
         if before is None:
@@ -77,18 +77,18 @@ class StreamState(EventState):
 
     # ---------------------------------------------------------------- on disk
     def facts(self) -> dict[str, Any]:
-        """All of it but the tensors, as values that JSON holds."""
+        """Return everything except the tensors, as JSON values."""
         return {**super().facts(), "within_batch": self.within_batch, "now": self.now}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors but the model's."""
+        """Return all tensors except those of the model."""
         return self.met.tensors()
 
     @classmethod
     def restored(
         cls, model: nn.Module, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
     ) -> StreamState:
-        """What :meth:`facts` and :meth:`tensors` kept, around a model."""
+        """Restore the output of :meth:`facts` and :meth:`tensors` for a model."""
         schema, labels = EventSchema.from_json(facts["schema"]), Labels.from_json(facts["labels"])
         met = ObservedPairs.restored(tensors, len(labels), getattr(torch, schema.clock.dtype))
         nodes = NodeSchema.from_json(facts["nodes"])
@@ -96,7 +96,7 @@ class StreamState(EventState):
 
     # ---------------------------------------------------------------- later events
     def in_time(self, source: SourceTable, late: str, time_unit: str | None) -> np.ndarray:
-        """bool, one per row: the events that are to be observed."""
+        """Return a boolean per row: whether the event is observed."""
         check_choice(late, "late", _LATE)
         if self.now is None or self.schema.t is None or not len(source):
             return np.ones(len(source), dtype=bool)
@@ -115,7 +115,7 @@ class StreamState(EventState):
     def needed(self) -> tuple[str, ...]:
         """Columns of events that the model reads."""
         width = getattr(self.model, "edge_dim", None)
-        if width is None:  # a model that does not say
+        if width is None:  # the model does not declare it
             return self.schema.features
         return ("edge_attr",) if width else ()
 
@@ -132,15 +132,15 @@ class StreamState(EventState):
         self.met.grow(count)
 
     def go_on(self, events: EventTable, batch_size: int, others: Tensor | None = None) -> Tensor:
-        """Observe events batch by batch; with ``others`` each batch is scored first.
+        """Observe events batch by batch; with ``others``, each batch is scored first.
 
         Args:
             events: The events.
-            batch_size: Events per batch.
-            others: int64 ``[E, C]``, further destinations to score.
+            batch_size: Number of events per batch.
+            others: Ids of additional destinations to score, int64 ``[E, C]``.
 
         Returns:
-            Scores ``[E, 1 + C]`` of the events and of the other destinations, if there are any.
+            Scores ``[E, 1 + C]`` of the events and of the additional destinations, if given.
         """
         scores = []
         columns = {"src": events.src, "dst": events.dst, "t": events.t}
@@ -163,7 +163,7 @@ class StreamState(EventState):
         return torch.cat(scores)
 
     def time_of(self, at: Any) -> Tensor:
-        """``[1]``, a time of question in ticks."""
+        """Return the time of a query in ticks, ``[1]``."""
         dtype = getattr(torch, self.schema.clock.dtype)
         if at is None:
             return torch.tensor([0 if self.now is None else self.now], dtype=dtype)
@@ -172,7 +172,7 @@ class StreamState(EventState):
         return torch.from_numpy(ticks).to(dtype)
 
     def check_times(self, t: np.ndarray, column: str) -> None:
-        """Refuse questions about the past: the state is that after the last event."""
+        """Raise if a query is about the past, because the state is that after the last event."""
         if self.now is not None and (t < self.now).any():
             problem = "the question is about a time before the last event observed"
             fix = "The state of the model cannot go back. Score events before they are observed: "
@@ -180,7 +180,7 @@ class StreamState(EventState):
 
 
 def _seen(model: nn.Module, graph: TemporalGraph) -> list[TemporalGraph]:
-    """The events of a graph that a model has observed, by its own count of time."""
+    """Return the events of a graph that a model has observed, according to its last time."""
     clock = getattr(model, "stream_clock", None)
     if clock is None:
         return [graph]

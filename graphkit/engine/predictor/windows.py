@@ -1,4 +1,4 @@
-"""A classifier of windows of a signal, used on other recordings."""
+"""Predictor of the classes of signal windows."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ __all__ = ["WindowPredictor"]
 class WindowPredictor(SignalClassPredictor):
     """Predictor of :class:`~graphkit.WindowClassification`: the classes of windows of recordings.
 
-    Windows are as long as in training and start at the distance of validation and test, from the
-    first row of each recording on. They are scaled as in training. With a scaler that has a scale
-    for each recording (``scale_per="recording"``) there is none for a new recording, which is
-    refused.
+    Windows have the length of training and the stride of validation and test, starting at the first
+    row of each recording. They are scaled as in training. With a separate scale for each recording
+    (``scale_per="recording"``), a new recording has no scale and is refused.
     """
 
     kind: ClassVar[str] = "windows"
@@ -44,40 +43,41 @@ class WindowPredictor(SignalClassPredictor):
 
     @property
     def history(self) -> int:
-        """Rows of a window."""
+        """Number of rows of a window."""
         return self._input.history
 
     @property
     def stride(self) -> int:
-        """Rows between the starts of two windows."""
+        """Number of rows between the starts of consecutive windows."""
         return self._stride
 
     @torch.no_grad()
     def predict(
         self, table: Any, vote: bool = False, *, time_unit: str | None = None
     ) -> pd.DataFrame:
-        """The classes of all windows of some recordings.
+        """Predict the classes of all windows of recordings.
 
         Args:
-            table: A DataFrame, which is one recording: one row per time, one column per sensor (or
-                per pair of sensor and channel) by label in any order, NaN where a reading is
-                missing; times in the index or in the column that held them in training, or none.
-                Or a :class:`~graphkit.TemporalGraph` with a signal, in recordings or in one.
-            vote: Classify recordings by the mean log probability of their windows.
-            time_unit: Unit of times that are numbers; by default that of the graph.
+            table: A DataFrame with one recording, which has one row per time and one column per
+                sensor (or per pair of sensor and channel), named by label, in any order, with NaN
+                for missing readings; times are in the index or in the column that contained them in
+                training, or absent. Or a :class:`~graphkit.TemporalGraph` whose signal has one or
+                several recordings.
+            vote: Whether to classify recordings by the mean log probability of their windows.
+            time_unit: Unit of numeric times; by default the time unit of the graph.
 
         Returns:
             One row per window: ``"recording"``, its number in the graph (0 for a table);
-            ``"start"``, the time of the first row, or its number in a table without times;
-            ``"class"``; and one column per class with its probability. With ``vote`` one row per
-            recording, which starts with its first window. A recording that is shorter than a window
-            has no row, and a warning names it.
+            ``"start"``, the time of its first row, or the row number for a table without times;
+            ``"class"``; and one column per class with its probability. With ``vote``, one row per
+            recording, whose ``"start"`` is that of its first window. A recording that is shorter
+            than a window has no row, and a warning names it.
 
         Raises:
             GraphError: All recordings are shorter than a window; a sensor or channel is missing or
-                not known; readings are not numbers; rows are of another rate than in training, or
-                are missing though none was in training; a logit is NaN; or the scale of a recording
-                is not known.
+                unknown; readings are not numbers; the sampling rate differs from training; rows are
+                missing although none were missing in training; a logit is NaN; or the scale of a
+                recording is unknown.
         """
         graph = self._reader.recordings(table, time_unit)
         windows = graph.windows(self.history, 0, self._stride, gaps=self._gaps)
@@ -95,7 +95,7 @@ class WindowPredictor(SignalClassPredictor):
         return class_table(found, self._classes, keys=keys)
 
     def _name_short(self, graph: TemporalGraph) -> None:
-        """Warn of recordings that have no window."""
+        """Warn about recordings without a window."""
         recording, bounds = recording_bounds(graph.signal_recording, graph.signal.shape[0])
         short = recording[bounds.diff() < self.history].tolist()
         if short:

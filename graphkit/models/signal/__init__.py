@@ -1,10 +1,10 @@
-"""Models that eat windows of a signal: ``model(x, covariates=None, mask=None)``.
+"""Models that read windows of a signal: ``model(x, covariates=None, mask=None)``.
 
-``x`` is ``[B, T', N, C]``, scaled as the task says and 0 where a reading is missing; ``covariates``
-``[B, T' + delay + T, K]`` belong to the rows of the whole window; ``mask`` (bool, shape of ``x``)
-says what was observed. Forecasts are ``[B, T, N, C']`` in scaled units, classes ``[B, classes]``
-as logits. A class says what it answers in ``kind`` (``"forecast"`` or ``"classify"``) and is made
-with ``from_task(task, **settings)``.
+``x`` ``[B, T', N, C]`` contains the readings, scaled by the task and 0 where missing;
+``covariates`` ``[B, T' + delay + T, K]`` belong to the rows of the whole window; ``mask`` (boolean,
+shape of ``x``) is true for observed readings. Forecasts are ``[B, T, N, C']`` in scaled units,
+classes are logits ``[B, classes]``. The attribute ``kind`` of a class is ``"forecast"`` or
+``"classify"``; models are created with ``from_task(task, **settings)``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""CSP and LDA: the baseline of motor imagery, in closed form.
+r"""CSP and LDA: the closed-form baseline of motor imagery.
 
 Common spatial patterns (Ramoser, Müller-Gerking, Pfurtscheller 2000, IEEE Trans. Rehab. Eng. 8(4);
 one class against the others for more than two, Dornhege et al. 2004): spatial filters w that
@@ -9,12 +9,12 @@ maximise or minimise the share of a class in the variance,
     z_w = \log \frac{w^\top C w}{\mathrm{tr}\, C}
 
 with C the covariance of a window, and linear discriminant analysis on the log variances z with a
-shrunk common covariance. It is as established; the amounts of shrinkage are ours: ``shrinkage`` of
-the mean covariances towards a multiple of the identity, and the Ledoit-Wolf amount for the
-discriminant unless a number is given.
+shrunk common covariance. The method is the established one; the amounts of shrinkage are our
+choice: ``shrinkage`` of the mean covariances towards a multiple of the identity, and the
+Ledoit-Wolf amount for the discriminant unless a number is given.
 
-The model has no parameters to learn by gradient: :meth:`CSPLDA.from_task` solves for the training
-windows of a task, and :meth:`CSPLDA.fit` for those that it is given.
+The model has no parameters that are trained by gradient: :meth:`CSPLDA.from_task` fits it to the
+training windows of a task, and :meth:`CSPLDA.fit` to given windows.
 """
 
 from __future__ import annotations
@@ -35,19 +35,21 @@ class CSPLDA(nn.Module):
     """Common spatial patterns with a linear discriminant; two or more classes.
 
     Args:
-        out_channels: Classes.
-        num_nodes: Electrodes.
-        num_filters: Spatial filters per class and its rest, half from either end of the spectrum.
-        shrinkage: Share of the identity in a class's mean covariance.
-        lda_shrinkage: The same for the discriminant; ``None`` for the Ledoit-Wolf amount.
+        out_channels: Number of classes.
+        num_nodes: Number of electrodes.
+        num_filters: Number of spatial filters per one-against-rest problem, half from either end of
+            the spectrum.
+        shrinkage: Weight of the identity in the mean covariance of a class.
+        lda_shrinkage: Weight of the identity in the covariance of the discriminant; ``None`` for
+            the Ledoit-Wolf amount.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates are not read; where a mask is false ``x`` counts
-          as 0
+        - **input:** ``(B, T, N, 1)``; covariates are not read; ``x`` is treated as 0 where the mask
+          is false
         - **output:** logits ``(B, out_channels)``, log posteriors up to a constant
 
     Raises:
-        GraphError: It is asked before it is fitted, or fitted to windows of one class.
+        GraphError: The model is called before it is fitted, or fitted to windows of one class.
     """
 
     kind: ClassVar[str] = "classify"
@@ -72,7 +74,7 @@ class CSPLDA(nn.Module):
         self.lda_shrinkage = lda_shrinkage
         sets = 1 if out_channels == 2 else out_channels
         size = sets * num_filters
-        # In double precision whatever the model's: they are solved for, not learnt.
+        # Always in double precision, because they are computed in closed form.
         self.register_buffer("filters", torch.zeros(size, num_nodes, dtype=torch.float64))
         self.register_buffer("weight", torch.zeros(out_channels, size, dtype=torch.float64))
         self.register_buffer("bias", torch.zeros(out_channels, dtype=torch.float64))
@@ -80,21 +82,21 @@ class CSPLDA(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> CSPLDA:
-        """A model fitted to the training windows of ``task``."""
+        """Create a model fitted to the training windows of ``task``."""
         if task.in_channels != 1:
             raise GraphError("x", "CSP reads one number per electrode and step")
         model = cls(task.num_classes, task.num_nodes, **settings)
         return model.fit(*task.training_windows())
 
     def reset_parameters(self) -> None:
-        """Nothing is drawn."""
+        """Has no effect, because no parameter is drawn at random."""
 
     @torch.no_grad()
     def fit(self, x: Tensor, y: Tensor) -> CSPLDA:
-        """Solve for labelled windows.
+        """Fit the model to labelled windows.
 
         Args:
-            x: ``[B, T, N, 1]``.
+            x: Windows, ``[B, T, N, 1]``.
             y: Classes, ``[B]``.
         """
         self._solve(_covariance(x), y)
@@ -127,7 +129,7 @@ class CSPLDA(nn.Module):
             if bool(mine.any()) and not bool(mine.all()):
                 pair = [_shrunk(covariance[m].mean(0), self.shrinkage) for m in (mine, ~mine)]
                 filters.append(_patterns(*pair, self.num_filters))
-            else:  # a class that never occurs: filters that see nothing new
+            else:  # a class that never occurs: filters without additional information
                 filters.append(torch.eye(self.num_nodes, dtype=torch.float64)[: self.num_filters])
         self.filters.copy_(torch.cat([f.to(self.filters.device) for f in filters]))
         z = self._features(covariance)
@@ -147,7 +149,7 @@ class CSPLDA(nn.Module):
 
 
 def _covariance(x: Tensor) -> Tensor:
-    """Of each window, divided by its trace: float64 ``[B, N, N]``."""
+    """Covariance of each window divided by its trace, float64 ``[B, N, N]``."""
     x = x.squeeze(-1).double()
     x = x - x.mean(1, keepdim=True)
     c = x.mT @ x
@@ -161,7 +163,7 @@ def _shrunk(covariance: Tensor, share: float) -> Tensor:
 
 
 def _patterns(one: Tensor, other: Tensor, count: int) -> Tensor:
-    """Generalised eigenvectors of one against both, from both ends in turn: ``[count, N]``."""
+    """Generalised eigenvectors of one against both, alternately from both ends, ``[count, N]``."""
     values, vectors = torch.linalg.eigh(one + other)
     white = vectors / values.clamp_min(1e-12).sqrt()
     _, rotation = torch.linalg.eigh(white.T @ one @ white)
@@ -171,7 +173,7 @@ def _patterns(one: Tensor, other: Tensor, count: int) -> Tensor:
 
 
 def _pooled(centred: Tensor, share: float | None) -> Tensor:
-    """Common covariance within classes, shrunk towards a multiple of the identity."""
+    """Pooled within-class covariance, shrunk towards a multiple of the identity."""
     n, size = centred.shape
     covariance = centred.T @ centred / n
     level = covariance.diagonal().mean()

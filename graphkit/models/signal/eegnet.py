@@ -13,14 +13,14 @@ F2 = F1 D separable filters.
     W &= \mathrm{drop}(\mathrm{pool}_8(\mathrm{ELU}(\mathrm{BN}(\mathrm{SepConv}_{16}(V)))))
     \end{aligned}
 
-then a linear layer whose rows have norm at most 0.25. No bias but that of the last layer; Keras'
-initialisation, epsilon and momentum, and the unbiased running variance of Keras 2, with which the
-authors' code was written (that of Keras 3 is smaller by the factor (n - 1) / n). Logits come out;
-the features of the last layer are ordered by filter, then time, in Keras by time, then filter.
-Convolutions over time are matrix products of blocks of the signal with band matrices, which is
-exact and, on a CPU, faster.
+followed by a linear layer whose rows have norm at most 0.25. Only the last layer has a bias.
+Initialisation, epsilon and momentum are those of Keras, and the running variance is unbiased as in
+Keras 2, which the authors' code uses (that of Keras 3 is smaller by the factor (n - 1) / n). The
+output is logits; the features of the last layer are ordered by filter, then time (in Keras by time,
+then filter). Convolutions over time are computed as matrix products of blocks of the signal with
+band matrices, which is exact and faster on a CPU.
 
-The authors of HiSTN compared with a variant that pools less and so has a larger last layer:
+The authors of HiSTN compare with a variant that has less pooling and therefore a larger last layer:
 ``VARIANTS["histn"]``.
 """
 
@@ -51,7 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "classifier_norm": None,
     },
 }
-"""Settings by name: EEGNet as published, and as the authors of HiSTN ran it."""
+"""Settings by name: EEGNet as published, and as used by the authors of HiSTN."""
 
 _ACTIVATIONS = {"elu": F.elu, "silu": F.silu}
 
@@ -61,28 +61,30 @@ class EEGNet(nn.Module):
     """EEGNet (Lawhern et al. 2018): temporal, spatial and separable convolutions.
 
     Args:
-        out_channels: Classes.
-        num_nodes: Electrodes, N.
-        history: Steps of a window, T.
-        F1: Temporal filters.
-        D: Spatial filters for each.
-        F2: Separable filters; ``F1 * D`` if left out.
-        kernel_size: Taps of the temporal filters: half a second, as published for 128 Hz.
-        separable_size: Taps of the separable filters.
-        pool: Steps averaged after the spatial and after the separable filters.
-        dropout: Probability to drop an entry: 0.5 within, 0.25 across subjects in the paper.
+        out_channels: Number of classes.
+        num_nodes: Number of electrodes, N.
+        history: Number of steps of a window, T.
+        F1: Number of temporal filters.
+        D: Number of spatial filters per temporal filter.
+        F2: Number of separable filters; by default ``F1 * D``.
+        kernel_size: Number of taps of the temporal filters; the default is half a second at 128 Hz,
+            as published.
+        separable_size: Number of taps of the separable filters.
+        pool: Numbers of steps averaged after the spatial and after the separable filters.
+        dropout: Dropout probability; in the paper 0.5 within and 0.25 across subjects.
         activation: ``"elu"`` or ``"silu"``.
-        norm_momentum: Weight of a new batch in running means and variances; 0.01 as Keras has it,
-            more for trainings of few steps.
-        classifier_norm: Longest row of the last layer, ``None`` for no limit.
+        norm_momentum: Weight of a new batch in running means and variances; 0.01 as in Keras. Use
+            larger values for training with few steps.
+        classifier_norm: Maximum norm of the rows of the last layer; ``None`` for no limit.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates are not read; where a mask is false ``x`` counts
-          as 0
+        - **input:** ``(B, T, N, 1)``; covariates are not read; ``x`` is treated as 0 where the mask
+          is false
         - **output:** logits ``(B, out_channels)``
 
     Raises:
-        GraphError: A window shorter than the pooling, or of another size than the model's.
+        GraphError: A window is shorter than the pooling, or its size differs from that of the
+            model.
 
     Example:
         >>> model = EEGNet(4, num_nodes=64, history=128)
@@ -136,12 +138,12 @@ class EEGNet(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, *, variant: str = "published", **settings: Any) -> EEGNet:
-        """A model for the windows and classes of ``task``.
+        """Create a model for the windows and classes of ``task``.
 
         Args:
-            task: With ``num_classes``, ``num_nodes``, ``in_channels`` and ``in_steps``.
-            variant: A name out of :data:`VARIANTS`.
-            settings: Of the class; they go before the variant's.
+            task: A task with ``num_classes``, ``num_nodes``, ``in_channels`` and ``in_steps``.
+            variant: A name in :data:`VARIANTS`.
+            settings: Arguments of the class, which take precedence over those of the variant.
         """
         check_choice(variant, "variant", VARIANTS)
         if task.in_channels != 1:
@@ -152,7 +154,7 @@ class EEGNet(nn.Module):
         return cls(task.num_classes, task.num_nodes, task.in_steps, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew, as Keras draws those of its layers (Glorot-uniform)."""
+        """Reset all learnable parameters, with the Glorot-uniform initialisation of Keras."""
         (f1, k), (_, d, n) = self.temporal.shape, self.spatial.shape
         f2, size = self.pointwise.shape[0], self.depthwise.shape[1]
         with torch.no_grad():

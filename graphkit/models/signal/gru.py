@@ -1,4 +1,4 @@
-"""A GRU over each node's own readings, the same weights for all nodes, blind to the graph."""
+"""A GRU over the readings of each node, with shared weights, that does not use the graph."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ __all__ = ["SignalGRU"]
 
 @register("model", "gru", view="signal", tasks=("forecast",))
 class SignalGRU(PerNodeForecaster):
-    r"""A GRU per node with shared weights, and one linear layer for all steps ahead.
+    r"""A GRU over the readings of each node, with shared weights and one linear output layer.
 
     .. math::
         h_t = \mathrm{GRU}([x_t \,\|\, \phi(t)], h_{t-1}), \qquad
         [\hat y_{t+1} \,\|\, \dots \,\|\, \hat y_{t+T}] = W h_t + b + x_t
 
-    The last reading is added (``residual``), so that an untrained model forecasts about what
-    :class:`LastValue` does. It can be stepped: :meth:`step` takes one reading at a time, and
-    ``T'`` steps from no state give what :meth:`forward` gives.
+    The last reading is added (``residual``), so that the forecasts of an untrained model are close
+    to those of :class:`LastValue`. The model can be used step by step: :meth:`step` reads one
+    reading at a time, and ``T'`` steps from the empty state equal :meth:`forward`.
 
     Args:
-        in_channels: Channels of the readings.
-        hidden_channels: Width of the state.
-        horizon: Steps ahead, ``T``.
-        target_channels: Channels that are forecast; all of them if ``None``.
-        num_layers: Layers of the GRU.
-        dropout: Between layers.
-        covariate_names: What the columns of the covariates are.
-        time_features: Those that are used.
-        residual: Forecast the difference to the last reading.
+        in_channels: Number of channels of the readings.
+        hidden_channels: Size of the state.
+        horizon: Number of steps ahead, ``T``.
+        target_channels: Channels to forecast; by default all.
+        num_layers: Number of layers of the GRU.
+        dropout: Dropout probability between layers.
+        covariate_names: Names of the covariate columns.
+        time_features: Names of the covariates that are used.
+        residual: Whether to forecast the difference to the last reading.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, \geq T', K)`
@@ -67,7 +67,7 @@ class SignalGRU(PerNodeForecaster):
         self.head = nn.Linear(hidden_channels, self.ahead_channels)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         self.gru.reset_parameters()
         self.head.reset_parameters()
 

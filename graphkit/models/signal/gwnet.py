@@ -1,4 +1,4 @@
-r"""Graph WaveNet: gated dilated convolutions over time, diffusion over a graph that is learnt too.
+r"""Graph WaveNet: gated dilated convolutions over time and diffusion over given and learned graphs.
 
 .. math::
     h &= \tanh(\Theta_1 \star x + b_1) \odot \sigma(\Theta_2 \star x + b_2)  \\
@@ -6,37 +6,38 @@ r"""Graph WaveNet: gated dilated convolutions over time, diffusion over a graph 
     + (\tilde A^\top)^k h W_{k3} \right) \\
     \tilde A &= \mathrm{softmax}(\mathrm{relu}(E_1 E_2^\top))
 
-with causal convolutions :math:`\star` of growing dilation, the transition matrices of the graph
-forwards and backwards :math:`P_f = D^{-1} A`, :math:`P_b = D_\mathrm{in}^{-1} A^\top`, residual
-connections round every layer, and skip connections from every layer to two linear layers that
-give all steps ahead at once.
+with causal convolutions :math:`\star` of increasing dilation, the forward and backward transition
+matrices of the graph :math:`P_f = D^{-1} A`, :math:`P_b = D_\mathrm{in}^{-1} A^\top`, residual
+connections around every layer, and skip connections from every layer to two linear layers that
+output all steps ahead at once.
 
 Source: Wu, Pan, Long, Jiang, Zhang: Graph WaveNet for Deep Spatial-Temporal Graph Modeling, IJCAI
 2019, arXiv 1906.00121; equations 3 to 8 and section 4; the authors' code (nnzhan/Graph-WaveNet).
 
-Paper and code differ in the graph convolution. Equations 3 and 6 of the paper read
-:math:`P^k X W`: node u gathers from the nodes that its edges lead to. The authors' code, like that
-of DCRNN before it, applies the transposed matrices, given and learnt: node v gathers
-:math:`\sum_u P_{uv} x_u`, from the nodes whose edges lead to it. The published figures are those of
-the code, which is the default here and what the equation above says; ``transposed=False`` is the
-paper's form. Self loops are neither added to the given graph nor taken out, in either.
+Paper and code differ in the graph convolution. Equations 3 and 6 of the paper are
+:math:`P^k X W`: node u gathers from the nodes to which its edges point. The authors' code, like
+that of DCRNN, uses the transposed given and learned matrices: node v gathers
+:math:`\sum_u P_{uv} x_u`, from the nodes whose edges point to it. The published results are those
+of the code, which is the default here and corresponds to the equation above;
+``transposed=False`` is the form of the paper. In both cases self loops are neither added to the
+given graph nor removed.
 
-Departures, none of which changes the function:
+Departures that do not change the function:
 
-- Layout ``[T, N, B, C]``, and the sum over powers taken from the inside out,
-  :math:`h W_0 + P (h W_1 + P h W_2)`: no copies of all powers side by side.
-- Only the last step of a layer's skip connection reaches the output, so only that is computed.
-- The last layer has no graph convolution, whose result nothing would read.
-- A power 0 of each matrix is the identity: one weight stands for the three, as in the authors'
+- The layout is ``[T, N, B, C]``, and the sum over powers is computed as
+  :math:`h W_0 + P (h W_1 + P h W_2)`, without storing all powers.
+- Only the last step of the skip connection of a layer affects the output, so only that step is
+  computed.
+- The last layer has no graph convolution, because its result would not be used.
+- The power 0 of each matrix is the identity: the three have one common weight, as in the authors'
   code.
-- Normalisation has the mean and variance of whole batches, as published; dropout follows the graph
+- Normalisation uses the mean and variance of whole batches, as published; dropout follows the graph
   convolution, as in the authors' code.
-- Inputs are all channels and, of the covariates, the time of day as it is (as in the authors'
-  data).
+- Inputs are all channels and the covariate time of day without encoding (as in the authors' data).
 
-One departure does: of a window longer than the receptive field only the last steps are read. The
-authors' code reads all of it in training too, so that the statistics of its batches have more
-steps; its windows of 12 steps are shorter than the receptive field of 13.
+Departure that changes the function: only the last steps of a window longer than the receptive field
+are read. The authors' code also reads the earlier steps in training, so that its batch statistics
+include more steps; its windows of 12 steps are shorter than the receptive field of 13.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ class DiffusionConv(nn.Module):
     r"""Graph convolution of Graph WaveNet: :math:`\sum_s \sum_{k \le K} A_s^k x W_{sk} + b`.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        num_matrices: Matrices, fixed and learnt ones together.
+        in_channels: Number of input channels.
+        out_channels: Number of output channels.
+        num_matrices: Number of matrices, including fixed and learned ones.
         order: Highest power, K.
 
     Shapes:
-        - **input:** :math:`(T, N, B, C)`, fixed transitions, and ``None`` or a learnt matrix
+        - **input:** :math:`(T, N, B, C)`, fixed transitions, and ``None`` or a learned matrix
           :math:`(N, N)`, which multiplies from the left
         - **output:** :math:`(T, N, B, C')`
     """
@@ -76,13 +77,13 @@ class DiffusionConv(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         self.num_matrices, self.order = num_matrices, order
-        # The identity first, then for every matrix its powers 1 to K.
+        # The identity, followed by the powers 1 to K of every matrix.
         self.weight = nn.Parameter(torch.empty(1 + num_matrices * order, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew, as one linear layer over all powers."""
+        """Reset all learnable parameters as those of one linear layer over all powers."""
         bound = (self.weight.size(0) * self.in_channels) ** -0.5
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
@@ -111,7 +112,7 @@ class DiffusionConv(nn.Module):
 
 
 class _Dense:
-    """A learnt matrix, called as a :class:`Transition` is."""
+    """A learned matrix with the interface of :class:`Transition`."""
 
     def __init__(self, matrix: Tensor, steps: int) -> None:
         self.matrix = matrix.expand(steps, -1, -1)
@@ -122,35 +123,35 @@ class _Dense:
 
 @register("model", "gwnet", view="signal", tasks=("forecast",))
 class GraphWaveNet(nn.Module):
-    r"""Graph WaveNet, a forecaster that learns who depends on whom besides the given graph.
+    r"""Graph WaveNet, a forecaster that learns a graph in addition to the given one.
 
     Args:
-        in_channels: Channels of the readings.
-        num_nodes: ``N``.
-        horizon: Steps ahead, ``T``.
-        edge_index: int64 ``[2, E]``, the given graph.
-        edge_weight: ``[E]``, or ``None`` for ones.
-        target_channels: Channels that are forecast; all of them if ``None``.
-        hidden_channels: Channels of convolutions and residual connections.
-        skip_channels: Channels of skip connections.
-        end_channels: Channels between the two last layers.
-        num_blocks: Blocks of layers.
-        num_layers: Layers per block; the dilation doubles from 1 in each block.
-        kernel_size: Of the convolutions over time.
-        order: Steps of diffusion, K.
-        embedding_dim: Width of the node embeddings of the learnt graph, 0 for no such graph.
-        transposed: Apply the transposed matrices, as the authors' code does; ``False``: the
-            matrices themselves, as the paper writes.
-        dropout: After graph convolutions.
-        covariate_names: What the columns of the covariates are.
-        time_features: Those that become input channels.
+        in_channels: Number of channels of the readings.
+        num_nodes: Number of nodes, ``N``.
+        horizon: Number of steps ahead, ``T``.
+        edge_index: The given graph, int64 ``[2, E]``.
+        edge_weight: Edge weights ``[E]``; by default ones.
+        target_channels: Channels to forecast; by default all.
+        hidden_channels: Number of channels of convolutions and residual connections.
+        skip_channels: Number of channels of skip connections.
+        end_channels: Number of channels between the two last layers.
+        num_blocks: Number of blocks of layers.
+        num_layers: Number of layers per block; the dilation doubles from 1 in each block.
+        kernel_size: Kernel size of the convolutions over time.
+        order: Number of diffusion steps, K.
+        embedding_dim: Size of the node embeddings of the learned graph; 0 disables it.
+        transposed: Whether to use the transposed matrices, as in the authors' code, instead of the
+            matrices themselves, as in the paper.
+        dropout: Dropout probability after graph convolutions.
+        covariate_names: Names of the covariate columns.
+        time_features: Names of the covariates that are used as input channels.
 
     Raises:
-        GraphError: There is neither a graph nor an embedding of nodes to learn one from.
+        GraphError: There is neither a given graph nor a node embedding for a learned one.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, \geq T', K)`; a window
-          shorter than the receptive field is filled up with 0 in front
+          shorter than the receptive field is padded with 0 at the start
         - **output:** :math:`(B, T, N, C')`
     """
 
@@ -220,7 +221,7 @@ class GraphWaveNet(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> GraphWaveNet:
-        """A model for the graph, the channels and the horizon of a task."""
+        """Create a model for the graph, the channels and the horizon of a task."""
         return cls(
             task.in_channels,
             task.num_nodes,
@@ -233,7 +234,7 @@ class GraphWaveNet(nn.Module):
         )
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in self.modules():
             if module is not self and hasattr(module, "reset_parameters"):
                 module.reset_parameters()
@@ -242,10 +243,10 @@ class GraphWaveNet(nn.Module):
             nn.init.normal_(self.target)
 
     def learnt_graph(self) -> Tensor | None:
-        r""":math:`\tilde A`, ``[N, N]``; ``None`` without it.
+        r"""Return the learned graph :math:`\tilde A`, ``[N, N]``, or ``None`` if it is not used.
 
-        Its rows sum to 1. With ``transposed`` row u says in what shares the features of u go to
-        other nodes; without, in what shares u gathers from them.
+        The rows sum to 1. With ``transposed``, row u contains the weights with which the features
+        of u are sent to other nodes; otherwise, the weights with which u gathers from them.
         """
         if not self.embedding_dim:
             return None

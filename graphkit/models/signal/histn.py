@@ -1,30 +1,31 @@
-r"""HiSTN: one thousand weights that read an EEG from electrode to region to head.
+r"""HiSTN: a hierarchical EEG classifier over electrodes, regions and head with about 1,000 weights.
 
 D. Kuang, X. Song, C. Michoski, "Emotion Classification from Multi-Channel EEG Signals Using HiSTN:
 A Hierarchical Graph-based Spatial-Temporal Approach", 2024, arXiv 2408.15255. The equations below
-are established by the abstract and by the authors' published code (dykuang/
-EEG-based-affective-computing); the text of the paper itself was not at hand.
+are taken from the abstract and from the authors' published code (dykuang/
+EEG-based-affective-computing); the text of the paper itself was not available.
 
-A window of T steps on N electrodes becomes logits in four stages.
+A window of T steps on N electrodes is converted to logits in four stages.
 
 **Head.** F temporal filters of K taps are shared by all electrodes; electrode c mixes their
 outputs with a vector :math:`m_c`, :math:`\lVert m_c \rVert \le 1`:
 
 .. math:: y_{tc} = \sum_f m_{cf} \, (x_c * w_f)_t
 
-then batch normalisation, ELU, 5 taps for each electrode (norm at most 1), batch normalisation, ELU,
-mean of pairs of steps, dropout: signals X on the electrodes.
+followed by batch normalisation, ELU, a convolution with 5 taps per electrode (norm at most 1),
+batch normalisation, ELU, averaging of pairs of steps, and dropout. The results are signals X on the
+electrodes.
 
-**Electrodes.** In each region r a Chebyshev filter of the region's graph passes messages, then a
-separable convolution (5 taps per electrode, a matrix per region) follows:
+**Electrodes.** In each region r, a Chebyshev filter of the graph of the region passes messages,
+followed by a separable convolution (5 taps per electrode, a matrix per region):
 
 .. math::
     Z = \mathrm{ELU}(\mathrm{BN}(\mathrm{SepConv}_r(X_r P_r))), \qquad X_{out} = X + Z
 
 Message passing and convolution do not commute, so their order is part of the model.
 
-**Regions and head.** Sample-dependent weights (:class:`~graphkit.nn.regions.NodeFusion`) sum a
-region's electrodes up to one signal, and the regions' signals to one for the head:
+**Regions and head.** Sample-dependent weights (:class:`~graphkit.nn.regions.NodeFusion`) sum the
+electrodes of a region to one signal, and the signals of the regions to one for the head:
 
 .. math::
     Q = \mathrm{fuse}_1(X), \quad Q'' = \mathrm{fuse}_2(Z), \quad R_{out} = Q P + Q'', \quad
@@ -32,22 +33,23 @@ region's electrodes up to one signal, and the regions' signals to one for the he
 
 **Classes.** Mean over time of :math:`[X_{out} | R_{out} | G_{out}]`, dropout, a linear layer.
 
-With the defaults: 1,181 parameters (709 with ``kernel_size=5``).
+With the default arguments the model has 1,181 parameters (709 with ``kernel_size=5``).
 
-How it is computed here, all of it exact: the F filters and the mixing of an electrode are one
-filter of K taps, so the F feature maps are never made; all regions are one block-diagonal matrix;
-fusion weights do not depend on time, so regions and head need only means over time
-(:meth:`HiSTN.core` gives the signals themselves). No operation minds a leading axis of models:
-:meth:`HiSTN.stack` trains many at once.
+Implementation (all steps are exact): the F filters and the mixing of an electrode are combined into
+one filter of K taps, so that the F feature maps are not materialised; all regions form one
+block-diagonal matrix; fusion weights do not depend on time, so that regions and head require only
+means over time (:meth:`HiSTN.core` returns the signals themselves). All operations support a
+leading axis of models, so that :meth:`HiSTN.stack` can train many models at once.
 
 Departures and choices: regions may be any lists of electrodes, not only neighbours in the order of
-channels (ours). The published code calls Keras' ``max_norm``, which takes norms along the first
-axis of a kernel; for the mixing and the pointwise weights that axis has length 1, so there it
-bounds single weights. ``max_norm="vector"`` (our reading: what goes into a node has norm at most 1)
-is the default, ``"entry"`` is the code's. Running variances follow the biased variance of batches,
-as in Keras 3 (in single precision Keras 2 follows the unbiased one in the first two normalisations:
-a factor n / (n - 1)). Logits come out, not a softmax. The regression and density heads, the
-``sepconv`` fusion and the basis of plain powers are left out: they are not the published default.
+channels (our choice). The published code uses ``max_norm`` of Keras, which computes norms along the
+first axis of a kernel; for the mixing and the pointwise weights this axis has length 1, so that
+single weights are bounded. The default is ``max_norm="vector"`` (our interpretation: the incoming
+weights of a node have norm at most 1); ``"entry"`` is that of the code. Running variances use the
+biased variance of batches, as in Keras 3 (in single precision, Keras 2 uses the unbiased variance
+in the first two normalisations: a factor n / (n - 1)). The output is logits, not a softmax. The
+regression and density heads, the ``sepconv`` fusion and the basis of plain powers are not
+implemented, because they are not the published default.
 """
 
 from __future__ import annotations
@@ -73,33 +75,33 @@ from graphkit.registry import register
 
 __all__ = ["HiSTN"]
 
-_SHORT = 5  # taps of the convolutions after the first
+_SHORT = 5  # number of taps of the convolutions after the first one
 
 
 @register("model", "histn", view="signal", tasks=("window_classification",))
 class HiSTN(nn.Module):
-    r"""HiSTN (Kuang et al. 2024): electrodes, regions and head of an EEG in about 1,000 weights.
+    r"""HiSTN (Kuang et al. 2024): hierarchical EEG classifier with about 1,000 weights.
 
     Args:
-        out_channels: Classes.
-        hierarchy: Regions and their graphs; the paper's four over the 14 DREAMER electrodes by
-            default.
-        num_filters: Temporal filters, F.
-        kernel_size: Their taps, K.
-        dropout: Probability to drop an entry after the head and before the classifier.
-        mp_init: ``"glorot"`` as published; ``"identity"``: no messages are passed at the start
-            (ours).
-        norm_momentum: Weight of a new batch in running means and variances; 0.01 as Keras has it,
-            more for trainings of few steps.
+        out_channels: Number of classes.
+        hierarchy: Regions and their graphs; by default the four regions of the paper over the 14
+            DREAMER electrodes.
+        num_filters: Number of temporal filters, F.
+        kernel_size: Number of taps of the temporal filters, K.
+        dropout: Dropout probability after the head and before the classifier.
+        mp_init: ``"glorot"`` as published, or ``"identity"`` for a start without message passing
+            (our option).
+        norm_momentum: Weight of a new batch in running means and variances; 0.01 as in Keras. Use
+            larger values for training with few steps.
         max_norm: ``"vector"`` or ``"entry"``, see above.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)`` with :math:`T \ge 6`; covariates are not read; where a mask is
-          false ``x`` counts as 0
+        - **input:** ``(B, T, N, 1)`` with :math:`T \ge 6`; covariates are not read; ``x`` is
+          treated as 0 where the mask is false
         - **output:** logits ``(B, out_channels)``
 
     Raises:
-        GraphError: A size that makes no sense, or a window that is too short or of other nodes.
+        GraphError: A size is out of range, or a window is too short or has other nodes.
 
     Example:
         >>> model = HiSTN()
@@ -166,16 +168,17 @@ class HiSTN(nn.Module):
     def from_task(
         cls, task: Any, *, regions: RegionHierarchy | str | dict | None = None, **settings: Any
     ) -> HiSTN:
-        """A model for the windows and classes of ``task``.
+        """Create a model for the windows and classes of ``task``.
 
         Args:
-            task: With ``in_channels``, ``num_classes`` and ``node_names``.
-            regions: A hierarchy, or what :meth:`RegionHierarchy.from_electrodes` takes; by default
-                the paper's for the DREAMER electrodes and ``"auto"`` for other names.
-            settings: Of the class.
+            task: A task with ``in_channels``, ``num_classes`` and ``node_names``.
+            regions: A hierarchy, or an argument of :meth:`RegionHierarchy.from_electrodes`; by
+                default the hierarchy of the paper for the DREAMER electrodes and ``"auto"`` for
+                other names.
+            settings: Arguments of the class.
 
         Raises:
-            GraphError: More than one number per electrode and step, or unknown electrodes.
+            GraphError: There is more than one channel per electrode, or electrodes are unknown.
         """
         if task.in_channels != 1:
             raise GraphError(
@@ -194,7 +197,7 @@ class HiSTN(nn.Module):
         return cls(task.num_classes, regions, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew, as Keras draws those of its layers (Glorot-uniform)."""
+        """Reset all learnable parameters, with the Glorot-uniform initialisation of Keras."""
         n, (f, k) = self.num_nodes, self.filters.shape
         with torch.no_grad():
             _glorot(self.filters, k, f * k)
@@ -211,7 +214,7 @@ class HiSTN(nn.Module):
 
     # ---------------------------------------------------------------- the four stages
     def head(self, x: Tensor) -> Tensor:
-        """Signals on the electrodes, ``(B, T, N, 1)`` to ``[..., N, B, T']``."""
+        """Compute the signals on the electrodes, ``(B, T, N, 1)`` to ``[..., N, B, T']``."""
         x = x.squeeze(-1).movedim(-1, -3).contiguous()
         y = channel_conv(x, self.mixing_norm(self.mixing) @ self.filters, same=True)
         y = self.norm1(y)
@@ -219,7 +222,7 @@ class HiSTN(nn.Module):
         return self.dropout(pair_mean(y))
 
     def electrodes(self, x: Tensor) -> Tensor:
-        """Messages inside the regions, then convolution: Z for X, both ``[..., N, B, T]``."""
+        """Message passing in the regions and convolution: X to Z, both ``[..., N, B, T]``."""
         shape = x.shape
         passed = (self.node_filter.matrix() @ x.flatten(-2)).view(shape)  # symmetric
         z = channel_conv(passed, self.node_taps, same=True)
@@ -227,14 +230,14 @@ class HiSTN(nn.Module):
         return self.norm3(z)
 
     def core(self, x: Tensor) -> Tensor:
-        """All three levels as signals: ``(B, T, N)`` to ``(B, T, N + R + 1)``."""
+        """Compute the signals of all three levels, ``(B, T, N)`` to ``(B, T, N + R + 1)``."""
         z = self.electrodes(x.movedim(-1, -3).contiguous()).movedim(-3, -1)
         q, q2 = self.fuse_x(x), self.fuse_z(z)
         whole = self.collapse_x(q) + self.collapse_z(q2)
         return torch.cat([x + z, self.region_filter(q) + q2, whole], dim=-1)
 
     def features(self, x: Tensor) -> Tensor:
-        """The mean over time of :meth:`core`, from the head's output ``[..., N, B, T]``."""
+        """Compute the mean over time of :meth:`core` from the head output ``[..., N, B, T]``."""
         z = self.electrodes(x).mean(-1).mT
         x = x.mean(-1).mT
         q, q2 = self.fuse_x.pool(x), self.fuse_z.pool(z)
@@ -253,7 +256,7 @@ class HiSTN(nn.Module):
     # ---------------------------------------------------------------- many at once
     @staticmethod
     def stack(models: Sequence[HiSTN], seeds: Sequence[int]) -> Stack:
-        """Several models as one, see :class:`~graphkit.nn.stacking.stack.Stack`."""
+        """Combine several models into one, see :class:`~graphkit.nn.stacking.stack.Stack`."""
         return Stack(models, seeds)
 
     def _rows(self) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The mean of each node at that time of the day, or of the week, over the training subset."""
+"""The mean of each node per time of day or week over the training subset."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ _PERIODS = ("day", "week", "none")
 
 @register("model", "ha", view="signal", tasks=("forecast",))
 class HistoricalAverage(nn.Module):
-    """Historical average: blind to the window, it knows the clock only.
+    """Historical average: forecasts that depend only on the time, not on the readings of a window.
 
-    A slot without any training reading gets the mean of the node, a node without any that of all.
+    A slot without training readings has the mean of the node, and a node without training readings
+    has the mean of all nodes.
 
-    The averages are taken by :meth:`fit`, which :meth:`from_task` calls.
+    The averages are computed by :meth:`fit`, which :meth:`from_task` calls.
 
     Args:
-        num_nodes: ``N``.
-        horizon: Steps ahead, ``T``.
-        target_channels: Channels that are forecast.
-        covariate_names: Columns of the covariates.
-        steps_per_day: Slots of a day.
+        num_nodes: Number of nodes, ``N``.
+        horizon: Number of steps ahead, ``T``.
+        target_channels: Channels to forecast.
+        covariate_names: Names of the covariate columns.
+        steps_per_day: Number of slots per day.
         period: ``"day"``, ``"week"`` (each slot of each day of the week) or ``"none"`` (the mean of
             each node).
 
     Raises:
-        GraphError: The data have no clock that says the time of day (``period="none"`` needs none),
-            or the model is called before :meth:`fit`.
+        GraphError: The data have no time of day (not required for ``period="none"``), or the model
+            is called before :meth:`fit`.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, T' + T, K)`
@@ -76,10 +77,10 @@ class HistoricalAverage(nn.Module):
 
     @torch.no_grad()
     def fit(self, training: TrainingSignal) -> HistoricalAverage:
-        """Take the averages of a training subset.
+        """Compute the averages of a training subset.
 
         Args:
-            training: Its rows, as a model sees them.
+            training: Rows of the training subset, prepared as model input.
         """
         x = training.x[..., list(self.target_channels)]
         valid = torch.ones_like(x, dtype=torch.bool)
@@ -97,7 +98,7 @@ class HistoricalAverage(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, *, period: str | None = None) -> HistoricalAverage:
-        """The averages of a task's training subset; over the day where there is a clock."""
+        """Create the averages of the training subset of a task, per time of day if available."""
         if period is None:
             timed = task.steps_per_day and "time_of_day" in task.covariate_names
             period = "day" if timed else "none"
@@ -113,7 +114,7 @@ class HistoricalAverage(nn.Module):
         return model.to(seen.x.dtype).fit(seen)
 
     def reset_parameters(self) -> None:
-        """There are none."""
+        """Has no effect, because there are no parameters."""
 
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None

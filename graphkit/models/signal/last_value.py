@@ -1,4 +1,4 @@
-"""The last reading, for every step ahead: what a forecast has to beat."""
+"""The last reading as forecast for every step ahead: a baseline."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["LastValue"]
 
 @register("model", "last_value", view="signal", tasks=("forecast",))
 class LastValue(nn.Module):
-    """The last valid reading of each node, repeated; 0 (in scaled units) where there is none.
+    """Repeats the last valid reading of each node; 0 (in scaled units) if there is none.
 
     Args:
-        horizon: Steps ahead, ``T``.
-        target_channels: Channels that are forecast; all of them if ``None``.
+        horizon: Number of steps ahead, ``T``.
+        target_channels: Channels to forecast; by default all.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, mask of the same shape
@@ -35,11 +35,11 @@ class LastValue(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any) -> LastValue:
-        """A model for the horizon and the channels of a task."""
+        """Create a model for the horizon and the channels of a task."""
         return cls(task.horizon, task.target_channels)
 
     def reset_parameters(self) -> None:
-        """There are none."""
+        """Has no effect, because there are no parameters."""
 
     def forward(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
@@ -48,7 +48,7 @@ class LastValue(nn.Module):
             last = x[:, -1]
         else:
             steps = torch.arange(1, x.size(1) + 1, device=x.device).view(1, -1, 1, 1)
-            at = (mask * steps).amax(1, keepdim=True)  # one more than the last valid step
+            at = (mask * steps).amax(1, keepdim=True)  # one plus the last valid step
             last = x.gather(1, (at - 1).clamp(min=0)).masked_fill(at == 0, 0).squeeze(1)
         if self.target_channels is not None:
             last = last[..., self.target_channels]

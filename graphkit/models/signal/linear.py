@@ -1,14 +1,14 @@
-r"""DLinear: a moving average and what is left of it, each forecast by one linear layer.
+r"""DLinear: a moving average and its residual, each forecast by one linear layer.
 
 .. math::
     \hat y = W_t\, \mathrm{avg}(x) + W_r\, (x - \mathrm{avg}(x)) + b
 
 Source: Zeng, Chen, Zhang, Xu: Are Transformers Effective for Time Series Forecasting?, AAAI 2023,
-arXiv 2205.13504. As there, the average is padded with the first and the last reading, and the
-weights are shared by all series or, with ``individual``, each node has its own; they start as the
-mean of the window, 1 / T'. Channels are forecast each from itself. The average is linear too: it is
-folded into the weights, :math:`\hat y = (W_r + (W_t - W_r) P)\, x + b`, instead of being taken of
-every window.
+arXiv 2205.13504. As in the paper, the average is padded with the first and the last reading, and
+the weights are shared by all series or, with ``individual``, separate for each node; they are
+initialised to the mean of the window, 1 / T'. Each channel is forecast from itself. Because the
+average is linear too, it is folded into the weights,
+:math:`\hat y = (W_r + (W_t - W_r) P)\, x + b`, instead of being computed for every window.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = ["DLinear"]
 
 @register("model", "linear", view="signal", tasks=("forecast",))
 class DLinear(nn.Module):
-    r"""DLinear, blind to the graph.
+    r"""DLinear, which does not use the graph.
 
     Args:
-        in_steps: Rows of a window, ``T'``.
-        horizon: Steps ahead, ``T``.
-        num_nodes: ``N``.
-        target_channels: Channels that are forecast; all of them if ``None``.
+        in_steps: Number of rows of a window, ``T'``.
+        horizon: Number of steps ahead, ``T``.
+        num_nodes: Number of nodes, ``N``.
+        target_channels: Channels to forecast; by default all.
         individual: Whether each node has its own weights.
-        kernel_size: Readings of the moving average, odd.
+        kernel_size: Number of readings of the moving average, odd.
 
     Raises:
         GraphError: ``kernel_size`` is even.
@@ -72,7 +72,7 @@ class DLinear(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> DLinear:
-        """A model for the windows and the channels of a task."""
+        """Create a model for the windows and the channels of a task."""
         return cls(
             task.in_steps,
             task.horizon,
@@ -82,7 +82,7 @@ class DLinear(nn.Module):
         )
 
     def reset_parameters(self) -> None:
-        """All weights 1 / T', the bias 0."""
+        """Reset all weights to 1 / T' and the bias to 0."""
         for weight in (self.trend, self.rest):
             nn.init.constant_(weight, 1 / self.in_steps)
         nn.init.zeros_(self.bias)
@@ -104,7 +104,7 @@ class DLinear(nn.Module):
 
 
 def _moving_average(steps: int, kernel_size: int) -> Tensor:
-    """``[T', T']``: row t takes the mean round t, the ends repeated."""
+    """Matrix ``[T', T']`` whose row t averages around step t, with repeated ends."""
     half, row = kernel_size // 2, torch.arange(steps)
     taken = (row.unsqueeze(1) + torch.arange(-half, half + 1)).clamp(0, steps - 1)
     share = torch.full(taken.shape, 1 / kernel_size)

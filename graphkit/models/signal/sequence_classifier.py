@@ -1,12 +1,12 @@
-r"""A classifier of clips: features of a frame, any sequence encoder, a mean over time.
+r"""A classifier of clips: features per frame, any sequence encoder, and a mean over time.
 
 .. math::
     h_t = \mathrm{features}(x_t), \quad y = W\, \frac{1}{T} \sum_t \mathrm{encoder}(h)_t + b
 
-Not a published model. With ``encoder="skeleton_cnn"`` and ``norm="batch"`` it holds the base
+Not a published model. With ``encoder="skeleton_cnn"`` and ``norm="batch"`` it contains the base
 network of Xu and Wang (arXiv 1801.02475), without its strides and with a linear layer before and
-another behind it; other encoders take its place by name. Our choice: features are standardised
-over the valid frames of a batch (a norm with running averages), then projected to the width of the
+after it; other encoders can be selected by name. Our choice: features are standardised over the
+valid frames of a batch (a norm with running averages) and then projected to the width of the
 encoder.
 """
 
@@ -40,24 +40,25 @@ _FEATURES = ("raw", "skeleton")
     ),
 )
 class SequenceClassifier(nn.Module):
-    r"""Classes of clips of any length, through any sequence encoder.
+    r"""Classifier of clips of any length with any sequence encoder.
 
     Args:
-        out_channels: Classes.
-        num_nodes: N, joints or sensors.
-        in_channels: C, readings of each.
-        encoder: A name, see :func:`graphkit.encoders.sequence.list_sequence_encoders`; or an
-            encoder of ``hidden_channels`` channels.
+        out_channels: Number of classes.
+        num_nodes: Number of joints or sensors, N.
+        in_channels: Number of readings of each joint or sensor, C.
+        encoder: Name of an encoder, see
+            :func:`graphkit.encoders.sequence.list_sequence_encoders`; or an encoder module with
+            ``hidden_channels`` channels.
         hidden_channels: Width of the encoder.
-        features: ``"raw"``: all readings of a frame; ``"skeleton"``: places, distances and
-            velocities, see :class:`~graphkit.nn.signal.skeleton.SkeletonFeatures`.
-        dropout: Of the features' projection and of the mean.
-        encoder_settings: Further settings of a named encoder.
+        features: ``"raw"`` for all readings of a frame, or ``"skeleton"`` for positions, distances
+            and velocities, see :class:`~graphkit.nn.signal.skeleton.SkeletonFeatures`.
+        dropout: Dropout probability of the projected features and of the mean.
+        encoder_settings: Additional arguments of a named encoder.
 
     Shapes:
-        - **input:** ``(B, T, N, C)``; covariates are not read; a mask of the same shape says what
-          was observed: frames after the last observation are padding, and what was not observed
-          before is left out of norms and features
+        - **input:** ``(B, T, N, C)``; covariates are not read; a mask of the same shape is true for
+          observed readings: frames after the last observation are padding, and readings that were
+          not observed before it are excluded from norms and features
         - **output:** logits ``(B, out_channels)``
 
     Example:
@@ -94,11 +95,11 @@ class SequenceClassifier(nn.Module):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> SequenceClassifier:
-        """A model for the recordings and classes of ``task``."""
+        """Create a model for the recordings and classes of ``task``."""
         return cls(task.num_classes, task.num_nodes, task.in_channels, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in (self.norm, self.lin_in, self.encoder, self.lin_out):
             module.reset_parameters()
 

@@ -1,4 +1,4 @@
-"""Any sequence encoder over each node's own readings, the same weights for all nodes."""
+"""Any sequence encoder over the readings of each node, with shared weights for all nodes."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ __all__ = ["SequenceForecaster"]
 
 @register("model", "sequence_forecaster", view="signal", tasks=("forecast",))
 class SequenceForecaster(PerNodeForecaster):
-    r"""Readings of a window through a sequence encoder, node by node; blind to the graph.
+    r"""A sequence encoder over the readings of each node in a window, which does not use the graph.
 
     .. math::
         h = \mathrm{encoder}(W_{in} [x_t \,\|\, \phi(t)])_{T'}, \qquad
         [\hat y_{t+1} \,\|\, \dots \,\|\, \hat y_{t+T}] = W h + b + x_t
 
-    Not a published model of its own: with ``encoder="gru"`` it is :class:`SignalGRU` behind a
-    projection. An encoder that steps makes a forecaster that steps: :meth:`step` takes one reading
-    at a time, and ``T'`` steps from no state give what :meth:`forward` gives, where the encoder is
-    causal.
+    Not a published model: with ``encoder="gru"`` it is :class:`SignalGRU` after a projection. If
+    the encoder can be used step by step, so can the forecaster: :meth:`step` reads one reading at a
+    time, and ``T'`` steps from the empty state equal :meth:`forward` if the encoder is causal.
 
     Args:
-        in_channels: Channels of the readings.
+        in_channels: Number of channels of the readings.
         hidden_channels: Width of the encoder.
-        horizon: Steps ahead, ``T``.
-        encoder: A name, see :func:`graphkit.encoders.sequence.list_sequence_encoders`; or an
-            encoder of ``hidden_channels`` channels.
-        encoder_settings: Further settings of a named encoder.
-        target_channels: Channels that are forecast; all of them if ``None``.
-        covariate_names: What the columns of the covariates are.
-        time_features: Those that are used.
-        residual: Forecast the difference to the last reading.
+        horizon: Number of steps ahead, ``T``.
+        encoder: Name of an encoder, see
+            :func:`graphkit.encoders.sequence.list_sequence_encoders`; or an encoder module with
+            ``hidden_channels`` channels.
+        encoder_settings: Additional arguments of a named encoder.
+        target_channels: Channels to forecast; by default all.
+        covariate_names: Names of the covariate columns.
+        time_features: Names of the covariates that are used.
+        residual: Whether to forecast the difference to the last reading.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, covariates :math:`(B, \geq T', K)`
         - **output:** :math:`(B, T, N, C')`
 
     Raises:
-        UnknownNameError: No encoder has that name.
-        TypeError: Settings for an encoder that is made already.
+        UnknownNameError: There is no encoder of that name.
+        TypeError: ``encoder_settings`` are given for an encoder module.
 
     Example:
         >>> model = SequenceForecaster(1, 16, horizon=3, encoder="gla", time_features=())
@@ -77,7 +77,7 @@ class SequenceForecaster(PerNodeForecaster):
         self.head = nn.Linear(self.encoder.out_channels, self.ahead_channels)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in (self.lin_in, self.encoder, self.head):
             module.reset_parameters()
 

@@ -1,17 +1,17 @@
-r"""ST-LINK: a decoder-only language model that knows space, for forecasting signals on a graph.
+r"""ST-LINK: a decoder-only language model with spatial attention for forecasts on a graph.
 
 Hyotaek Jeon, Hyunwook Lee, Juwon Kim, Sungahn Ko, "ST-LINK: Spatially-Aware Large Language Models
 for Spatio-Temporal Forecasting", CIKM 2025, arXiv 2509.13753.
 
-**What is established** (abstract, and public summaries of the opening parts): windows are
-normalised reversibly; inside every block (a) attention becomes *spatially enhanced attention*,
-which turns queries and keys by time, as rotary embeddings do, and then by space; (b) the
-feed-forward part becomes a *memory retrieval feed-forward network*, which reads key historical
-patterns; the order in time that the language model knows is kept.
+**Established** (abstract, and public summaries of the opening parts): windows are normalised
+reversibly; inside every block (a) attention is replaced by *spatially enhanced attention*, which
+rotates queries and keys by time, as rotary embeddings do, and then by space; (b) the feed-forward
+part is replaced by a *memory retrieval feed-forward network*, which reads key historical patterns;
+the temporal order of the language model is kept.
 
-**What is this project's reading.** Neither body nor code of the paper was at hand. Embedding,
-partial freezing and output follow the predecessor ST-LLM (Liu et al., arXiv 2401.10134). The
-spatial angle, the memory's form, layouts and initial values are choices of this project:
+**Interpretation of this project.** Neither the body nor the code of the paper was available.
+Embedding, partial freezing and output follow the predecessor ST-LLM (Liu et al., arXiv 2401.10134).
+The spatial angle, the form of the memory, layouts and initial values are choices of this project:
 
 .. math::
     H_0 &= W_f [W_x \hat x_n \,\|\, E^{\text{node}}_n \,\|\, E^{\text{day}} + E^{\text{week}}] \\
@@ -22,13 +22,13 @@ spatial angle, the memory's form, layouts and initial values are choices of this
         \qquad\text{(}u = \mathrm{norm}(H'),\; W_o = 0 \text{ at the start)} \\
     \hat y_n &= \mathrm{norm}^{-1}(W_y H_n)
 
-So an untrained model is the plain decoder, exactly, and ``space`` and ``memory`` can be switched
-off one by one. Attention is causal over time and never over nodes: numbering sensors otherwise
-numbers forecasts otherwise. (The predecessor runs a causal mask over nodes.)
+An untrained model is therefore exactly the plain decoder, and ``space`` and ``memory`` can be
+disabled separately. Attention is causal over time but not over nodes: a permutation of the sensors
+permutes the forecasts. (The predecessor uses a causal mask over nodes.)
 
-Choices that are not in the predecessor either: the table of weekdays starts at zero, so that a
-weekday that training never saw adds nothing; patterns of the memory hold what came after them, too
-(``pattern_future``), and tokens ask for patterns by their own window.
+Further choices that are not in the predecessor: the table of weekdays is initialised to zero, so
+that a weekday that does not occur in training has no effect; patterns of the memory also contain
+the readings after them (``pattern_future``), and tokens retrieve patterns by their own window.
 """
 
 from __future__ import annotations
@@ -53,21 +53,23 @@ __all__ = ["STLINK", "Explanation"]
 
 _LAYOUTS = ("auto", "node", "node_time")
 _PHASES = ("laplacian", "learned", "correlation")
-_MANY = 512  # tokens up to which "auto" gives each sensor a token per patch
+_MANY = 512  # largest number of tokens for which "auto" uses a token per sensor and patch
 
 
 class Explanation(NamedTuple):
-    """What a forecast rests on. U adapted blocks, L tokens, k slots that are read.
+    """Explanation of forecasts, with U adapted blocks, L tokens and k retrieved slots.
 
     Attributes:
-        forecast: ``[B, T, N, C']``.
-        attention: How much the row's token looks at the column's, ``[U, B, heads, L, L]``.
-        slots: The patterns that each token read, best first, int64 ``[U, B, L, k]``; ``None``
+        forecast: Forecasts, ``[B, T, N, C']``.
+        attention: Attention weights from the token of the row to that of the column,
+            ``[U, B, heads, L, L]``.
+        slots: Patterns retrieved by each token, best first, int64 ``[U, B, L, k]``; ``None``
             without a memory.
-        weights: Their weights, of sum 1, ``[U, B, L, k]``.
-        patterns: What the slots stand for, ``[S, T' (+ T)]``, normalised; ``None`` if for nothing.
-        node: The node of each token, int64 ``[L]``.
-        step: Its patch of time, int64 ``[L]``.
+        weights: Weights of the retrieved patterns, with sum 1, ``[U, B, L, k]``.
+        patterns: Normalised patterns of the slots, ``[S, T' (+ T)]``; ``None`` if slots have no
+            patterns.
+        node: Node of each token, int64 ``[L]``.
+        step: Time patch of each token, int64 ``[L]``.
     """
 
     forecast: Tensor
@@ -84,51 +86,54 @@ class STLINK(nn.Module):
     r"""A decoder with spatial rotary angles and pattern memories (Jeon et al. 2025).
 
     Args:
-        num_nodes: N.
-        history: T'.
-        horizon: T.
-        in_channels: C.
-        target_channels: Channels that are forecast; all of them if ``None``.
-        covariate_names: What the columns of the covariates are; ``"time_of_day"`` and
-            ``"day_of_week"`` are read.
-        slots_per_day: Rows of the table of times of day; 0 for none.
-        node_table: Whether sensors have an embedding of their own.
-        week: Rows of the table of weekdays, see
+        num_nodes: Number of nodes, N.
+        history: Number of input rows, T'.
+        horizon: Number of steps ahead, T.
+        in_channels: Number of channels, C.
+        target_channels: Channels to forecast; by default all.
+        covariate_names: Names of the covariate columns; ``"time_of_day"`` and ``"day_of_week"`` are
+            used.
+        slots_per_day: Number of rows of the table of times of day; 0 disables it.
+        node_table: Whether sensors have their own embedding.
+        week: Number of rows of the table of weekdays, see
             :class:`~graphkit.nn.signal.SensorEmbedding`.
-        basis: Fixed coordinates of the nodes ``[N, q]``, such as of
+        basis: Fixed coordinates of the nodes ``[N, q]``, such as those of
             :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`.
-        learned_basis: Learned coordinates beside them.
-        flip_signs: Draw the signs of fixed coordinates at random in training.
-        nodes_mask: Which node (column) a node (row) may look at, bool ``[N, N]``; all if ``None``.
-        space: Whether blocks turn by space.
-        split: Some pairs of channels turn by time only, the others by space only.
+        learned_basis: Number of additional learned coordinates.
+        flip_signs: Whether to draw the signs of fixed coordinates at random in training.
+        nodes_mask: Boolean mask of the nodes (columns) that a node (row) can attend to, ``[N, N]``;
+            by default all.
+        space: Whether blocks rotate by space.
+        split: Whether some pairs of channels rotate by time only and the others by space only.
         memory: Whether blocks read patterns.
         memory_options: Arguments of :class:`~graphkit.nn.attention.PatternMemory`.
-        pattern_future: Whether patterns hold the horizon too, for values but not for keys.
-        balance_weight: Of the loss that spreads retrievals over slots.
-        separation_weight: Of the loss that keeps the best slot apart from the second.
-        layout: ``"node"``: a token per sensor with its whole window; ``"node_time"``: one per
-            sensor and patch; ``"auto"``: the latter up to 512 tokens.
-        patch: Steps of a patch.
-        norm: What is taken out of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
+        pattern_future: Whether patterns also contain the horizon, for values but not for keys.
+        balance_weight: Weight of the loss that distributes retrievals over slots.
+        separation_weight: Weight of the loss that separates the best slot from the second best.
+        layout: ``"node"`` for one token per sensor with its whole window, ``"node_time"`` for one
+            token per sensor and patch, or ``"auto"`` for the latter up to 512 tokens.
+        patch: Number of steps of a patch.
+        norm: Normalisation of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
             see :class:`~graphkit.nn.norm.reversible_norm.ReversibleInstanceNorm`.
-        level: Whether tokens are told what was taken out. Without it a forecast shifts and scales
-            exactly as the window does.
-        residual: ``True``: forecast the difference to the last reading. ``"linear"``: to a linear
-            map of the window, one for all sensors, which begins as the last reading.
-        embedding_channels: Width of each part of the embedding; that of the backbone if ``None``.
-        embedding_dropout: Of tokens.
+        level: Whether tokens contain the statistics removed by the normalisation. Without them,
+            forecasts are shifted and scaled exactly as the window.
+        residual: ``True`` to forecast the difference to the last reading; ``"linear"`` for the
+            difference to a linear map of the window, shared by all sensors and initialised to the
+            last reading.
+        embedding_channels: Width of each part of the embedding; by default that of the backbone.
+        embedding_dropout: Dropout probability of tokens.
         backbone: ``"tiny"``, ``"gpt2"``, ``"llama"``, or a
             :class:`~graphkit.nn.decoder.Backbone`.
         backbone_options: See :func:`~graphkit.nn.decoder.make_backbone`.
-        num_adapted: Blocks at the end that know space and have memories.
+        num_adapted: Number of last blocks with spatial rotation and memories.
         freezing: ``"none"``, ``"partial"`` or ``"all"`` (:func:`~graphkit.nn.decoder.freeze`);
-            ``"auto"`` is partial for pretrained weights and none for random ones.
-        keep_positions: Add learned positions of the backbone; ``None``: where tokens have times.
+            ``"auto"`` is ``"partial"`` for pretrained weights and ``"none"`` for random weights.
+        keep_positions: Whether to add the learned positions of the backbone; by default only if
+            tokens have times.
 
     Shapes:
         - **input:** readings :math:`(B, T', N, C)`, 0 where missing; covariates
-          :math:`(B, \geq T', K)`; which readings there are :math:`(B, T', N, C)` (optional)
+          :math:`(B, \geq T', K)`; mask of the present readings :math:`(B, T', N, C)` (optional)
         - **output:** :math:`(B, T, N, C')`
     """
 
@@ -251,19 +256,21 @@ class STLINK(nn.Module):
         seed: int = 0,
         **settings: Any,
     ) -> STLINK:
-        """A model for a task: coordinates from its graph, patterns from its training subset.
+        """Create a model for a task, with coordinates from its graph and patterns from its training
+        subset.
 
         Args:
             task: A forecasting task.
-            phase: Where nodes get coordinates from: ``"laplacian"`` (the task's graph),
+            phase: Source of the coordinates of nodes: ``"laplacian"`` (the graph of the task),
                 ``"correlation"`` (of training series), or ``"learned"``.
-            phase_channels: How many.
-            hops: Attend within so many hops of the task's graph only.
-            seed: Of the patterns' clustering.
+            phase_channels: Number of coordinates.
+            hops: Maximum number of hops in the graph of the task between nodes that attend to each
+                other; by default there is no limit.
+            seed: Seed of the clustering of patterns.
             settings: Arguments of the class.
 
         Raises:
-            UnknownNameError: No such phase.
+            UnknownNameError: There is no such phase.
         """
         check_choice(phase, "phase", _PHASES)
         seen = task.training_signal()
@@ -294,12 +301,13 @@ class STLINK(nn.Module):
         return model
 
     def look_at(self, seen: Any, *, delay: int = 0, seed: int = 0) -> None:
-        """Take patterns of the memories, and statistics of the nodes, from a training subset.
+        """Compute the patterns of the memories and the statistics of the nodes from a training
+        subset.
 
         Args:
             seen: A :class:`~graphkit.nn.signal.TrainingSignal`.
-            delay: Rows between history and horizon.
-            seed: Of the clustering.
+            delay: Number of rows between history and horizon.
+            seed: Seed of the clustering.
         """
         if self.norm.statistics == "node":
             count = len(seen.x) if seen.mask is None else seen.mask.sum(0).clamp(min=1)
@@ -317,9 +325,9 @@ class STLINK(nn.Module):
                 memory.set_patterns(first.patterns)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters that this model adds anew, and those of a tiny backbone.
+        """Reset the learnable parameters that this model adds, and those of a tiny backbone.
 
-        Patterns and coordinates stay, and so do weights of a backbone of ``transformers``.
+        Patterns, coordinates and the weights of a backbone of ``transformers`` are not changed.
         """
         for part in (self.norm, self.embedding, self.basis, self.decoder, self.head):
             if part is not None:
@@ -349,15 +357,15 @@ class STLINK(nn.Module):
         return ahead + x[:, -1:, :, self.target_channels] if self.residual else ahead
 
     def auxiliary_loss(self) -> Tensor:
-        """The weighted losses of the memories in the last forward pass in training; 0 if none."""
+        """Weighted losses of the memories in the last training forward pass; 0 if none."""
         loss, self._auxiliary = self._auxiliary, None
         return self.head.weight.new_zeros(()) if loss is None else loss
 
     def _tokens(
         self, x: Tensor, covariates: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Any, Tensor | None]:
-        """Embedded tokens ``[B, N * P, d]``, sensor by sensor, what normalisation took out, and the
-        windows that tokens ask memories by.
+        """Return embedded tokens ``[B, N * P, d]`` ordered by sensor, the statistics removed by the
+        normalisation, and the windows with which tokens query memories.
         """
         if x.shape[1:3] != (self.history, self.num_nodes):
             raise GraphError(
@@ -372,7 +380,7 @@ class STLINK(nn.Module):
         windows = self._windows(out, mask)
         value = out.permute(0, 2, 1, 3)  # [B, N, T', C]
         short = self.patches * self.patch - self.history
-        if short:  # the first patch is filled up in front
+        if short:  # pad the first patch at its start
             value = nn.functional.pad(value, (0, 0, short, 0))
         value = value.unflatten(2, (self.patches, self.patch)).flatten(3)  # [B, N, P, patch * C]
         if self.level:
@@ -383,7 +391,8 @@ class STLINK(nn.Module):
         return self.dropout(tokens.flatten(1, 2)), level, windows
 
     def _windows(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
-        """What tokens ask memories by, ``[B, N * P, T']``: only those that end the window do."""
+        """Return the windows with which tokens query memories, ``[B, N * P, T']``, which are
+        0 except for the last token of each sensor."""
         memories = self.decoder.memories
         if not memories or memories[0].embed_key is None:
             return None
@@ -398,7 +407,7 @@ class STLINK(nn.Module):
         return torch.cat([apart, series.unsqueeze(2)], dim=2).flatten(1, 2)
 
     def _places(self, device: torch.device) -> tuple[Any, ...]:
-        """Times, node coordinates, nodes and mask of the tokens, as the decoder takes them."""
+        """Return times, node coordinates, nodes and mask of the tokens for the decoder."""
         basis = None if self.basis is None else self.basis()
         if self.patches == 1:
             return None, basis, None, self.tokens_mask
@@ -419,14 +428,14 @@ class STLINK(nn.Module):
         return total
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_auxiliary": None}  # a graph of autograd cannot be copied
+        return {**self.__dict__, "_auxiliary": None}  # an autograd graph cannot be copied
 
-    # ---------------------------------------------------------------- looking inside
+    # ---------------------------------------------------------------- explanation
     @torch.no_grad()
     def explain(
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Explanation:
-        """What forecasts rest on: attention between tokens, and the patterns they read."""
+        """Return forecasts with the attention between tokens and the retrieved patterns."""
         was, _ = self.training, self.eval()
         try:
             tokens, _, windows = self._tokens(x, covariates, mask)
@@ -453,7 +462,7 @@ class STLINK(nn.Module):
         )
 
     def freezing_report(self) -> FreezeReport:
-        """How many numbers learn, by group."""
+        """Return the number of trainable parameters per group."""
         return freeze_report(self, self.decoder)
 
     def extra_repr(self) -> str:

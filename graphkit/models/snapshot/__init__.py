@@ -1,4 +1,4 @@
-"""Models that eat a sequence of snapshots: ``model(snapshots, state=None) -> (out, state)``."""
+"""Models that read a sequence of snapshots: ``model(snapshots, state=None) -> (out, state)``."""
 
 from __future__ import annotations
 

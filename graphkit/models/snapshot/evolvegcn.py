@@ -1,10 +1,10 @@
-r"""EvolveGCN: graph convolutions whose weights are evolved by a recurrent cell.
+r"""EvolveGCN: graph convolutions with weights that are evolved by a recurrent cell.
 
 Pareja, Domeniconi, Chen, Ma, Suzumura, Kanezashi, Kaler, Schardl, Leiserson: "EvolveGCN: Evolving
 Graph Convolutional Networks for Dynamic Graphs", AAAI 2020, arXiv 1902.10191.
 
-Snapshots :math:`(A_t, X_t)` may have node sets that change completely: nothing is remembered per
-node. The recurrence runs over the weight matrices of the layers instead,
+The node sets of snapshots :math:`(A_t, X_t)` may change completely, because the model has no state
+per node. The recurrence runs over the weight matrices of the layers instead,
 
 .. math::
     W_t^{(l)} &= \mathrm{cell}\big(\text{summary of } H_t^{(l)},\; W_{t-1}^{(l)}\big)
@@ -12,24 +12,25 @@ node. The recurrence runs over the weight matrices of the layers instead,
     W_t^{(l)} &= \mathrm{cell}\big(W_{t-1}^{(l)}\big) \quad\text{(-O)} \\
     H_t^{(l+1)} &= \sigma\big(\hat{A}_t H_t^{(l)} W_t^{(l)}\big)
 
-bottom-up in the layers and left to right in time; the weight evolves before it convolves, and
+bottom-up in the layers and left to right in time. The weight is updated before the convolution, and
 :math:`W_0^{(l)}` is a parameter.
 
-**What -O knows of the past.** Its weights depend on how many steps they have evolved, and on
-nothing else. Run on a window of ``h + 1`` snapshots from :math:`W_0`, as the authors' code does, it
-is a static graph convolution of the last snapshot with the (h + 1)-fold iterate of the cell: no
-earlier snapshot can change its output, and its gradient with respect to their features is exactly
-0. So none of them is convolved here, which changes no number. In -H the past matters through the
-summaries that feed the weights, and only the last layer's convolutions of the past are left out.
+**Dependence of -O on the past.** The weights of -O depend only on the number of steps. Applied to a
+window of ``h + 1`` snapshots from :math:`W_0`, as in the authors' code, -O is a static graph
+convolution of the last snapshot with the (h + 1)-fold iterate of the cell: earlier snapshots cannot
+change its output, and its gradient with respect to their features is exactly 0. Therefore earlier
+snapshots are not convolved here, which does not change the results. In -H, earlier snapshots affect
+the output through the summaries from which the weights are computed, and only the convolutions of
+earlier snapshots in the last layer are skipped.
 
 Departures from the authors' code: ReLU instead of RReLU, which there draws random slopes in
-evaluation too (``activation="rrelu"`` is here, and deterministic in evaluation); ties among the top
-k are broken by node id; no crash without active nodes; no unused scorer in -O. From the paper: -O
-evolves by a GRU, as in the code that made the published numbers (``cell="lstm"`` is the paper's);
-the last layer is activated too, as in the code (``activate_last=False`` is the paper's). Messages
-go from the source of an edge to its target, as in PyG; in the authors' code, and in the settings of
-benchmarks/configs, from the target to the source (``flow="target_to_source"``). Most of
-their graphs are symmetric, where both are the same.
+evaluation too (``activation="rrelu"`` is available and deterministic in evaluation); ties among the
+top k are broken by node id; no crash without active nodes; no unused scorer in -O. Departures from
+the paper: -O uses a GRU, as in the code that produced the published numbers (``cell="lstm"`` is
+that of the paper); the last layer is activated too, as in the code (``activate_last=False`` is that
+of the paper). Messages are sent from the source of an edge to its target, as in PyG; in the
+authors' code, and in the settings of benchmarks/configs, they are sent from the target to the
+source (``flow="target_to_source"``). Most of their graphs are symmetric, where both are equal.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _ACTIVATIONS = {"relu": nn.ReLU, "rrelu": nn.RReLU, "identity": nn.Identity}
 
 
 class _EvolveGCN(nn.Module):
-    """What -H and -O share: layers, state, output."""
+    """Base class of EvolveGCN-H and EvolveGCN-O: layers, state, output."""
 
     summarize: bool
 
@@ -100,30 +101,31 @@ class _EvolveGCN(nn.Module):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
-        """The model with a classifier of pairs or of nodes, for a task on snapshots.
+        """Create the model with a classifier of pairs or nodes, for a task on snapshots.
 
         Args:
-            task: Read are ``in_channels`` and what
-                :meth:`~graphkit.nn.snapshot.SnapshotPredictor.for_task` reads.
-            classifier_channels: Width of the classifier's hidden layer.
-            pair_history: Snapshots of a :class:`~graphkit.nn.snapshot.PairHistory` for links; 0 for
-                none, which is the paper's model.
-            settings: Arguments of the class (``hidden_channels`` is 100 unless given, ``flow`` that
-                of the task's timeline).
+            task: Task, of which ``in_channels`` and the attributes used by
+                :meth:`~graphkit.nn.snapshot.SnapshotPredictor.for_task` are read.
+            classifier_channels: Width of the hidden layer of the classifier.
+            pair_history: Number of snapshots of a :class:`~graphkit.nn.snapshot.PairHistory` for
+                link prediction; 0 disables it, as in the paper.
+            settings: Arguments of the class (by default ``hidden_channels`` is 100 and ``flow`` is
+                that of the timeline of the task).
         """
         known = {"hidden_channels": 100, "flow": task.timeline.flow}
         encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
+        """Reset all learnable parameters."""
         if self.projection is not None:
             uniform_by_columns(self.projection)
         for layer in self.layers:
             layer.reset_parameters()
 
     def start(self, num_nodes: int | None = None) -> tuple[Any, ...]:
-        """The state before the first snapshot: that of each layer's cell, its weight first."""
+        """Return the state before the first snapshot: the cell state of each layer, whose first
+        entry is the weight."""
         return tuple(layer.start() for layer in self.layers)
 
     def _features(self, snapshot: Any) -> Tensor:
@@ -138,7 +140,8 @@ class _EvolveGCN(nn.Module):
 
 
 def _named_cell(cell: Any, options: dict[str, Any] | None) -> Any:
-    """A name of a sequence encoder as a function that makes one for a weight's columns."""
+    """Convert the name of a sequence encoder to a function that creates one for the columns of a
+    weight."""
     if not isinstance(cell, str) or cell in CELLS:
         if options:
             raise GraphError("cell_options", "they are for sequence encoders by name", got=cell)
@@ -162,37 +165,39 @@ def _check(snapshots: Sequence[Any], outputs: str) -> None:
     tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
 )
 class EvolveGCNO(_EvolveGCN):
-    r"""EvolveGCN-O: weights that evolve by themselves.
+    r"""EvolveGCN-O: graph convolutions with weights that evolve independently of the snapshots.
 
-    What it knows of the past: nothing but its length, see the module's docstring.
+    The output depends on the number of earlier snapshots but not on their content, see the
+    docstring of the module.
 
     Args:
-        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
-        hidden_channels: Size of every layer's output.
-        num_layers: Layers.
+        in_channels: Number of node features; for one-hot degrees, the number of degrees.
+        hidden_channels: Number of output channels of every layer.
+        num_layers: Number of layers.
         cell: ``"gru"`` (the authors' code), ``"lstm"`` (the paper), the name of a causal sequence
-            encoder such as ``"gla"``, which reads a weight's columns as a batch, or a module; see
-            :func:`~graphkit.nn.snapshot.make_cell`.
-        cell_options: Settings of an encoder by name, such as ``{"hidden_channels": 64}``.
+            encoder such as ``"gla"``, which reads the columns of a weight as a batch, or a module;
+            see :func:`~graphkit.nn.snapshot.make_cell`.
+        cell_options: Arguments of a named encoder, such as ``{"hidden_channels": 64}``.
         activation: ``"relu"``, ``"rrelu"`` or ``"identity"``.
-        activate_last: Activate the last layer too.
+        activate_last: Whether to apply the activation to the last layer too.
         projection: Width of a linear map of the features before the first layer, whose cell has 6
-            squares of its input width as parameters; not in the paper.
-        flow: Which way messages go along the edges of ``Data``, see
-            :func:`~graphkit.nn.snapshot.as_snapshot`; a ready
-            :class:`~graphkit.nn.snapshot.Snapshot` must be of the same.
+            times the square of its input width as parameters; not in the paper.
+        flow: Direction of messages along the edges of ``Data``, see
+            :func:`~graphkit.nn.snapshot.as_snapshot`; a
+            :class:`~graphkit.nn.snapshot.Snapshot` must have been created with the same direction.
 
     Shapes:
         - **input:** snapshots, PyG ``Data`` or :class:`~graphkit.nn.snapshot.Snapshot`, oldest
-          first; state, of an earlier call or ``None`` to begin at :math:`W_0`
-        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
-          of all), and the state after it
+          first; state of an earlier call, or ``None`` to start from :math:`W_0`
+        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"``, a list
+          for all snapshots), and the state after it
     """
 
     summarize = False
 
     def weights(self, steps: int, state: Any = None) -> list[tuple[Any, ...]]:
-        """The states after 1, 2, ... ``steps`` snapshots, whatever is in them."""
+        """Return the states after 1, 2, ..., ``steps`` snapshots, which do not depend on the
+        content of the snapshots."""
         state = self.start() if state is None else state
         by_layer = [
             layer.evolve_along(s, steps) for layer, s in zip(self.layers, state, strict=True)
@@ -202,7 +207,7 @@ class EvolveGCNO(_EvolveGCN):
     def forward(
         self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
     ) -> tuple[Any, tuple[Any, ...]]:
-        """See the class."""
+        """See the docstring of the class."""
         _check(snapshots, outputs)
         states = self.weights(len(snapshots), state)
         if outputs == "last":
@@ -224,13 +229,16 @@ class EvolveGCNO(_EvolveGCN):
     tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
 )
 class EvolveGCNH(_EvolveGCN):
-    r"""EvolveGCN-H: weights that evolve by what the most telling nodes of each snapshot are like.
+    r"""EvolveGCN-H: graph convolutions with weights that evolve with a summary of each snapshot.
+
+    The summary is computed from the k nodes with the highest learned scores.
 
     Args:
-        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
-        hidden_channels: Size of every layer's output; also k, the nodes in a summary.
-        num_layers: Layers.
-        cell: As for :class:`EvolveGCNO`; ``"lstm"`` is not in the paper here.
+        in_channels: Number of node features; for one-hot degrees, the number of degrees.
+        hidden_channels: Number of output channels of every layer; also k, the number of nodes in a
+            summary.
+        num_layers: Number of layers.
+        cell: As for :class:`EvolveGCNO`; for -H, ``"lstm"`` is not in the paper.
         cell_options: As for :class:`EvolveGCNO`.
         activation: As for :class:`EvolveGCNO`.
         activate_last: As for :class:`EvolveGCNO`.
@@ -247,7 +255,7 @@ class EvolveGCNH(_EvolveGCN):
     def forward(
         self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
     ) -> tuple[Any, tuple[Any, ...]]:
-        """See the class."""
+        """See the docstring of the class."""
         _check(snapshots, outputs)
         snapshots = [as_snapshot(s, self.flow) for s in snapshots]
         actives = [s.active for s in snapshots]

@@ -1,10 +1,10 @@
-r"""A graph convolution of the last snapshot alone: the baseline without time.
+r"""GCN on the last snapshot: the baseline without time.
 
 .. math:: H^{(l+1)} = \sigma\big(\hat{A}_t H^{(l)} W^{(l)}\big)
 
 Kipf and Welling: "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017,
-arXiv 1609.02907, as the baseline GCN of EvolveGCN (arXiv 1902.10191, section 4.2): one model for
-all snapshots, the same features and classifier.
+arXiv 1609.02907, used as the baseline GCN of EvolveGCN (arXiv 1902.10191, section 4.2): one model
+for all snapshots, with the same features and classifier.
 """
 
 from __future__ import annotations
@@ -36,19 +36,20 @@ __all__ = ["SnapshotGCN"]
     tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
 )
 class SnapshotGCN(OneByOne):
-    """GCN on each snapshot by itself; what came before does not matter.
+    """GCN on each snapshot independently of earlier snapshots.
 
     Args:
-        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
-        hidden_channels: Size of every layer's output.
-        num_layers: Layers.
-        activate_last: Activate the last layer too, as the code of EvolveGCN does.
+        in_channels: Number of node features; for one-hot degrees, the number of degrees.
+        hidden_channels: Number of output channels of every layer.
+        num_layers: Number of layers.
+        activate_last: Whether to apply the activation to the last layer too, as the code of
+            EvolveGCN does.
         flow: As for :class:`~graphkit.models.snapshot.EvolveGCNO`.
 
     Shapes:
         - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`; state, ignored
-        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
-          of all), and the empty state
+        - **output:** ``[n, hidden_channels]`` of the last snapshot (with ``outputs="all"``, a list
+          for all snapshots), and the empty state
     """
 
     def __init__(
@@ -74,18 +75,18 @@ class SnapshotGCN(OneByOne):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
-        """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
+        """Create the model with a classifier; see :meth:`EvolveGCNO.from_task`."""
         known = {"hidden_channels": 100, "flow": task.timeline.flow}
         encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
+        """Reset all learnable parameters."""
         for weight in self.weights:
             uniform_by_columns(weight)
 
     def embed(self, snapshot: Any) -> Tensor:
-        """Graph convolutions, ``[n, hidden_channels]``."""
+        """Compute the embeddings of the nodes of a snapshot, ``[n, hidden_channels]``."""
         snapshot = as_snapshot(snapshot, self.flow)
         h = snapshot.x
         for index, weight in enumerate(self.weights):

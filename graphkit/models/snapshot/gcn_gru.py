@@ -1,11 +1,11 @@
-r"""GCN-GRU: a graph convolution per snapshot, then a recurrent state per node.
+r"""GCN-GRU: graph convolutions per snapshot, followed by a recurrent state per node.
 
 .. math::
     Z_t = \mathrm{GCN}(A_t, X_t), \qquad h_{t,v} = \mathrm{GRU}(Z_{t,v}, h_{t-1,v})
 
 The baseline GCN-GRU of EvolveGCN (Pareja et al., AAAI 2020, arXiv 1902.10191, section 4.2; there
-after Seo et al. 2016 with one GCN for all snapshots). Its state is one row per node, so a node must
-be known over time, which is what EvolveGCN does without.
+after Seo et al. 2016 with one GCN for all snapshots). Its state has one row per node, so nodes must
+be identified over time, which EvolveGCN does not require.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from graphkit.registry import register
 
 __all__ = ["GCNGRU"]
 
-_AT_ONCE = 1024  # steps of idle nodes that the recurrence reads in one call
+_AT_ONCE = 1024  # steps of idle nodes that the recurrence processes in one call
 
 
 @register(
@@ -42,20 +42,20 @@ _AT_ONCE = 1024  # steps of idle nodes that the recurrence reads in one call
     tasks=("snapshot_link_prediction", "edge_classification", "snapshot_node_classification"),
 )
 class GCNGRU(nn.Module):
-    """GCN layers, then a GRU over time for every node.
+    """GCN layers, followed by a GRU over time for every node.
 
     Args:
-        in_channels: Size of each node's features; for one-hot degrees the number of degrees.
-        hidden_channels: Size of every layer's output and of the GRU's state.
-        num_layers: Graph convolutions.
-        num_gru_layers: Layers of the GRU.
+        in_channels: Number of node features; for one-hot degrees, the number of degrees.
+        hidden_channels: Number of output channels of every layer and size of the GRU state.
+        num_layers: Number of graph convolutions.
+        num_gru_layers: Number of layers of the GRU.
         flow: As for :class:`~graphkit.models.snapshot.EvolveGCNO`.
 
     Shapes:
-        - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`, all of one node
-          set; state ``(h,)`` with h ``[num_gru_layers, N, hidden_channels]``
-        - **output:** ``[N, hidden_channels]`` of the last snapshot (with ``outputs="all"`` a list
-          of all), and the state
+        - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`, all with the
+          same node set; state ``(h,)`` with h ``[num_gru_layers, N, hidden_channels]``
+        - **output:** ``[N, hidden_channels]`` of the last snapshot (with ``outputs="all"``, a list
+          for all snapshots), and the state
     """
 
     def __init__(
@@ -82,29 +82,29 @@ class GCNGRU(nn.Module):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 100, pair_history: int = 0, **settings: Any
     ) -> SnapshotPredictor:
-        """The model with a classifier; see :meth:`EvolveGCNO.from_task`."""
+        """Create the model with a classifier; see :meth:`EvolveGCNO.from_task`."""
         known = {"hidden_channels": 100, "flow": task.timeline.flow}
         encoder = cls(task.in_channels, **{**known, **settings})
         return SnapshotPredictor.for_task(task, encoder, classifier_channels, pair_history)
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
+        """Reset all learnable parameters."""
         for weight in self.weights:
             uniform_by_columns(weight)
         self.gru.reset_parameters()
 
     def start(self, num_nodes: int) -> tuple[Tensor]:
-        """The state before the first snapshot: zeros."""
+        """Return the state before the first snapshot, which is zero."""
         like = self.weights[0]
         return (like.new_zeros(self.gru.num_layers, num_nodes, self.out_channels),)
 
     def idle(self, x: Tensor, steps: int) -> tuple[Tensor]:
-        """The state of nodes that had no edge so far: nothing of the others reaches them.
+        """Return the state of nodes without edges so far, which receive no messages.
 
         Args:
-            x: Their features, the same in every step, as in
+            x: Features of the nodes, equal in every step, as in
                 :class:`~graphkit.nn.snapshot.Snapshot`.
-            steps: Steps so far.
+            steps: Number of steps so far.
         """
         (h,) = self.start(len(x))
         nothing = torch.zeros(2, 0, dtype=torch.int64, device=x.device)
@@ -118,7 +118,7 @@ class GCNGRU(nn.Module):
     def forward(
         self, snapshots: Sequence[Any], state: Any = None, outputs: str = "last"
     ) -> tuple[Any, tuple[Tensor]]:
-        """See the class."""
+        """See the docstring of the class."""
         if not len(snapshots):
             raise GraphError("snapshots", "there is none", expected="at least one snapshot")
         snapshots = [as_snapshot(s, self.flow) for s in snapshots]
@@ -139,7 +139,7 @@ class GCNGRU(nn.Module):
         return (out[-1] if outputs == "last" else list(out)), (last,)
 
     def _convolve(self, snapshot: Snapshot, nodes: Tensor | None) -> Tensor:
-        """Embeddings of some nodes, ``[M, C]``, or of all."""
+        """Compute the embeddings of the given nodes, ``[M, C]``, or of all nodes."""
         h = snapshot.x
         for weight in self.weights:
             h = torch.relu(graph_convolution(snapshot, h, weight))
@@ -150,17 +150,17 @@ class GCNGRU(nn.Module):
 
 
 def _told_apart(snapshots: list[Snapshot]) -> tuple[Tensor | None, Tensor | None]:
-    """Nodes that differ, int64 ``[M]``, and which of these each node is like, int64 ``[N]``.
+    """Return distinct nodes, int64 ``[M]``, and the equivalent one for each node, int64 ``[N]``.
 
-    Nodes that shared a row in every snapshot have read the same, and so have equal states. None
-    where snapshots have a row for every node.
+    Nodes that share a row in every snapshot have equal inputs and therefore equal states. Both are
+    ``None`` if the snapshots have a row for every node.
     """
     if all(s.position is None for s in snapshots):
         return None, None
     if len({s.num_nodes for s in snapshots}) > 1:
-        return None, None  # an error, of which the caller knows what to say
+        return None, None  # an error, which the caller raises
     owner = torch.zeros_like(snapshots[-1].rows())
-    for s in snapshots:  # nodes that were alike so far and share the next row
+    for s in snapshots:  # nodes that were equal so far and share the next row
         _, owner = (owner * s.num_rows + s.rows()).unique(return_inverse=True)
     count = int(owner.max()) + 1
     every = torch.arange(owner.numel(), device=owner.device)

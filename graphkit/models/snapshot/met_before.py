@@ -1,9 +1,8 @@
-r"""Pairs that have met, and nothing else: the yardstick of link prediction over snapshots.
+r"""MetBefore: a baseline of link prediction over snapshots that uses only earlier edges of a pair.
 
-What EdgeBank (Poursafaei et al., NeurIPS 2022, arXiv 2207.10128) is to streams: a pair comes back
-if it has met before, here the more likely the later that was, with a learned weight for every
-number of snapshots ago. Nodes have no embeddings. A model that does not beat it has learnt nothing
-that matters.
+The counterpart for snapshots of EdgeBank (Poursafaei et al., NeurIPS 2022, arXiv 2207.10128): a
+pair is predicted to have an edge if it had one before, with a learned weight for each number of
+snapshots since then. Nodes have no embeddings. Other models should outperform this baseline.
 """
 
 from __future__ import annotations
@@ -22,16 +21,17 @@ __all__ = ["MetBefore"]
 
 @register("model", "met_before", view="snapshot", tasks=("snapshot_link_prediction",))
 class MetBefore(OneByOne):
-    """All nodes alike: with a :class:`~graphkit.nn.snapshot.PairHistory`, pairs that have met.
+    """Equal embeddings for all nodes; predicts links with a
+    :class:`~graphkit.nn.snapshot.PairHistory` only.
 
     Args:
-        in_channels: Size of each node's features, which are not read.
-        hidden_channels: Size of the output.
+        in_channels: Number of node features, which are not read.
+        hidden_channels: Number of output channels.
 
     Shapes:
         - **input:** snapshots as for :class:`~graphkit.models.snapshot.EvolveGCNO`; state, ignored
-        - **output:** zeros ``[n, hidden_channels]`` for the last snapshot (with ``outputs="all"`` a
-          list for all), and the empty state
+        - **output:** zeros ``[n, hidden_channels]`` for the last snapshot (with ``outputs="all"``,
+          a list for all snapshots), and the empty state
     """
 
     def __init__(self, in_channels: int, hidden_channels: int = 1) -> None:
@@ -42,10 +42,12 @@ class MetBefore(OneByOne):
     def from_task(
         cls, task: Any, *, classifier_channels: int = 1, pair_history: int | None = None
     ) -> SnapshotPredictor:
-        """The model for a link prediction; looks back at all snapshots shown unless told else.
+        """Create the model for link prediction; ``pair_history`` is by default the number of input
+        snapshots.
 
         Raises:
-            GraphError: Another task, or ``pair_history`` is not positive or more than is shown.
+            GraphError: The task is not link prediction, or ``pair_history`` is not positive or
+                larger than the number of input snapshots.
         """
         steps = task.timeline.reach if pair_history is None else pair_history
         if steps < 1:
@@ -53,9 +55,9 @@ class MetBefore(OneByOne):
         return SnapshotPredictor.for_task(task, cls(task.in_channels), classifier_channels, steps)
 
     def reset_parameters(self) -> None:
-        """There are none."""
+        """Has no effect, because there are no parameters."""
 
     def embed(self, snapshot: Any) -> Tensor:
-        """Zeros, ``[n, hidden_channels]``."""
+        """Return zeros, ``[n, hidden_channels]``."""
         coef = as_snapshot(snapshot).self_coef
         return torch.zeros(len(coef), self.out_channels, dtype=coef.dtype, device=coef.device)

@@ -1,4 +1,4 @@
-"""Models that eat one graph at a time: ``model(x, edge_index, edge_weight=None)``."""
+"""Models that read one graph at a time: ``model(x, edge_index, edge_weight=None)``."""
 
 from __future__ import annotations
 

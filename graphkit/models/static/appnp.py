@@ -1,11 +1,11 @@
-r"""APPNP: an MLP, then personalised PageRank.
+r"""APPNP: an MLP followed by personalised PageRank.
 
 Johannes Gasteiger (Klicpera), Aleksandar Bojchevski, Stephan Günnemann, "Predict then Propagate:
-Graph Neural Networks meet Personalized PageRank", ICLR 2019, arXiv 1810.05997. PyG's layer behind
-an MLP: with :math:`Z = \mathrm{MLP}(X)`,
-:math:`H_{l} = (1 - \alpha) \hat A H_{l-1} + \alpha Z`. The nearest relative of DAGNN: its hops are
-weighted by one number that is set, those of DAGNN by gates that are learned. Departure: edges are
-not dropped.
+Graph Neural Networks meet Personalized PageRank", ICLR 2019, arXiv 1810.05997. An MLP followed by
+the layer of PyG: with :math:`Z = \mathrm{MLP}(X)`,
+:math:`H_{l} = (1 - \alpha) \hat A H_{l-1} + \alpha Z`. APPNP is similar to DAGNN, but its hops are
+weighted by one hyperparameter, while those of DAGNN are weighted by learned gates. Departure: edges
+are not dropped.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["APPNP"]
 
 @register("model", "appnp", view="static", tasks=("node_classification",))
 class APPNP(nn.Module):
-    r"""APPNP (Gasteiger et al. 2019): an MLP, then personalised PageRank (PyG's layer).
+    r"""APPNP (Gasteiger et al. 2019): an MLP followed by personalised PageRank (the PyG layer).
 
     Args:
-        in_channels: Features of a node.
+        in_channels: Number of node features.
         hidden_channels: Width of the MLP.
-        out_channels: Classes.
-        K: Hops.
-        alpha: Probability to return, :math:`\alpha`.
-        dropout: Probability to drop an input and a hidden channel.
+        out_channels: Number of classes.
+        K: Number of hops.
+        alpha: Teleport probability :math:`\alpha`.
+        dropout: Dropout probability of input and hidden channels.
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
@@ -63,16 +63,16 @@ class APPNP(nn.Module):
 
     @classmethod
     def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> APPNP:
-        """A model for the features and classes of ``graph``."""
+        """Create a model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> APPNP:
-        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        """Create a model for the graph of ``task``; ``settings`` as in :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         self.lin1.reset_parameters()
         self.lin2.reset_parameters()
         self.conv.reset_parameters()

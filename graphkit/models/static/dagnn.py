@@ -1,23 +1,23 @@
-r"""DAGNN: transform once, propagate far, and let each node choose how far.
+r"""DAGNN: one transformation, followed by propagation over many hops with a gate per node and hop.
 
 Meng Liu, Hongyang Gao, Shuiwang Ji, "Towards Deeper Graph Neural Networks", KDD 2020, pp. 338-348,
-arXiv 2007.09296. (Not the network for directed acyclic graphs of the same letters.)
+arXiv 2007.09296. (Not the network for directed acyclic graphs with the same abbreviation.)
 
-Deep GCNs get worse with depth mostly because every hop comes with weights and a nonlinearity.
-DAGNN takes the two apart: an MLP gives each node class scores, and these travel K hops without
-weights; a gate per node and hop decides what of them counts:
+Deep GCNs degrade with depth mostly because every hop has weights and a nonlinearity. DAGNN
+separates transformation and propagation: an MLP computes class scores for each node, which are
+propagated over K hops without weights and weighted by a gate per node and hop:
 
 .. math::
     Z = \mathrm{MLP}(X), \quad H_l = \hat A^l Z, \quad
     \mathrm{out} = \sum_{l=0}^{K} \sigma(H_l s + b) \odot H_l
 
-The number of parameters does not depend on K, and a hop moves only as many numbers per node as
-there are classes.
+The number of parameters does not depend on K, and a hop propagates only one value per node and
+class.
 
-Departures from the authors' code, none of which changes a number that theirs gets right: K = 0, one
-node and one class give what the formula says (theirs mixes up the axes); the graph is normalised
-once and not in every forward pass; features may be sparse (then dropout draws for the entries that
-are not zero); logits come out, not their ``log_softmax``.
+Departures from the authors' code, none of which changes its correct results: K = 0, a single node
+and a single class follow the formula (the authors' code confuses the axes); the graph is normalised
+once and not in every forward pass; features may be sparse (dropout is then drawn for nonzero
+entries only); the output is logits, not their ``log_softmax``.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class DAGNN(nn.Module):
     r"""DAGNN (Liu et al. 2020): deep receptive fields by gated propagation of class scores.
 
     Args:
-        in_channels: Features of a node.
+        in_channels: Number of node features.
         hidden_channels: Width of the MLP.
-        out_channels: Classes.
-        K: Hops.
-        dropout: Probability to drop an input and a hidden channel of the MLP.
-        batch_norm: The authors' variant for ogbn-arxiv: batch normalisation of the hidden layer,
-            and no dropout of the input.
+        out_channels: Number of classes.
+        K: Number of hops.
+        dropout: Dropout probability of input and hidden channels of the MLP.
+        batch_norm: Whether to use the authors' variant for ogbn-arxiv: batch normalisation of the
+            hidden layer, and no dropout of the input.
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
@@ -88,16 +88,16 @@ class DAGNN(nn.Module):
 
     @classmethod
     def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> DAGNN:
-        """A model for the features and classes of ``graph``."""
+        """Create a model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> DAGNN:
-        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        """Create a model for the graph of ``task``; ``settings`` as in :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew, as torch draws those of linear layers."""
+        """Reset all learnable parameters, with the initialisation of linear layers in torch."""
         self.lin1.reset_parameters()
         if self.norm is not None:
             self.norm.reset_parameters()
@@ -105,7 +105,7 @@ class DAGNN(nn.Module):
         self.conv.reset_parameters()
 
     def transform(self, x: Tensor) -> Tensor:
-        """The MLP alone: :math:`Z`, ``[n, C']``."""
+        """Compute the output of the MLP, :math:`Z`, ``[n, C']``."""
         h = self.lin1(x)
         if self.norm is not None:
             h = self.norm(h)
@@ -116,7 +116,7 @@ class DAGNN(nn.Module):
 
     @staticmethod
     def stack(models: list[DAGNN], seeds: list[int]) -> StackedDAGNN:
-        """Several models as one, see :class:`StackedDAGNN`."""
+        """Combine several models into one, see :class:`StackedDAGNN`."""
         return StackedDAGNN(models, seeds)
 
     def extra_repr(self) -> str:
@@ -124,19 +124,19 @@ class DAGNN(nn.Module):
 
 
 class StackedDAGNN(nn.Module):
-    """Models of one shape that learn side by side on one graph, each as it would alone.
+    """Models of equal shape that are trained together on one graph with the results of single runs.
 
-    Parameters have a leading axis of models. All go through one propagation together, as a last
-    axis of channels. Each model draws its dropout from a generator of its own, which begins where
-    ``torch.manual_seed(seed)`` begins.
+    Parameters have a leading axis of models. All models share one propagation, in which they form
+    an additional last axis. Each model draws dropout from its own generator, which starts in the
+    state of ``torch.manual_seed(seed)``.
 
     Args:
         models: Models of equal sizes.
-        seeds: One for each.
+        seeds: One seed per model.
 
     Shapes:
         - **input:** as for :class:`DAGNN`
-        - **output:** logits :math:`(r, n, C')` of r models
+        - **output:** logits :math:`(r, n, C')` for r models
 
     Raises:
         GraphError: The models differ in shape, or have batch normalisation.
@@ -155,16 +155,16 @@ class StackedDAGNN(nn.Module):
         self.K, self.dropout = first.K, first.dropout
         self.names = [name for name, _ in first.named_parameters()]
         stacked = [torch.stack([m.get_parameter(n).detach() for m in models]) for n in self.names]
-        stacked[0] = stacked[0].mT.contiguous().mT  # the first product reads it by inputs
+        stacked[0] = stacked[0].mT.contiguous().mT  # memory layout for the first product
         self.values = nn.ParameterList(nn.Parameter(value) for value in stacked)
         self.generators = [
             torch.Generator(self.values[0].device).manual_seed(seed) for seed in seeds
         ]
-        # For what they know of graph and features; in a tuple, so not parts of this module.
+        # Kept for their caches of graph and features; in a tuple, so that they are no submodules.
         self._knowing = (first.conv, first.lin1)
 
     def state_of(self, row: int) -> dict[str, Tensor]:
-        """A state dict for the model of a row (views)."""
+        """Return the state dict of the model in a row, as views."""
         return {name: value.detach()[row] for name, value in zip(self.names, self.values)}
 
     def parameters_of(self, row: int) -> dict[str, Tensor]:
@@ -172,7 +172,7 @@ class StackedDAGNN(nn.Module):
         return {name: value[row] for name, value in zip(self.names, self.values)}
 
     def keep(self, rows: list[int]) -> None:
-        """Go on with some of the models only; parameters are new tensors."""
+        """Keep only the given models; parameters become new tensors."""
         for i, value in enumerate(self.values):
             kept = value.detach()[rows] if i else value.detach().mT[rows].mT
             self.values[i] = nn.Parameter(kept)
@@ -185,7 +185,7 @@ class StackedDAGNN(nn.Module):
         sparse = x.layout == torch.sparse_csr
         entries = lin.entries(x) if sparse else None
         hidden = []
-        # unbind: the gradient of an index would be as large as the whole stack, for each run.
+        # unbind, because the gradient of indexing would be as large as the whole stack per run.
         for w, b, generator in zip(w1.mT.unbind(), b1.unbind(), self.generators):
             if sparse:
                 h = sparse_linear(entries, w.t(), b, p, generator)
@@ -194,7 +194,7 @@ class StackedDAGNN(nn.Module):
             hidden.append(relu_dropout(h, p, generator))
         z = torch.baddbmm(b2.unsqueeze(1), torch.stack(hidden), w2.transpose(1, 2))
         adjacency = conv.adjacency(edge_index, x.shape[0], edge_weight, dtype=z.dtype)
-        # s is [r, 1, c], z [r, n, c]: the runs go last, where a hop reads them in one go.
+        # s is [r, 1, c], z [r, n, c]: the runs become the last axis, contiguous for each hop.
         z, s, gate = z.permute(1, 2, 0), s.squeeze(1).t(), gate.squeeze(1)
         out = gated_propagation(z, s, gate, adjacency, self.K)
         return out.permute(2, 0, 1)

@@ -1,7 +1,8 @@
-r"""GCN: a linear map, one hop and a nonlinearity per layer.
+r"""GCN: a linear map, one propagation step and a nonlinearity per layer.
 
 Thomas Kipf, Max Welling, "Semi-Supervised Classification with Graph Convolutional Networks",
-ICLR 2017, arXiv 1609.02907. PyG's ``GCNConv``; the first layer's linear map takes sparse features.
+ICLR 2017, arXiv 1609.02907. Uses ``GCNConv`` of PyG; the linear map of the first layer accepts
+sparse features.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ __all__ = ["GCN"]
 
 @register("model", "gcn", view="static", tasks=("node_classification",))
 class GCN(nn.Module):
-    """GCN (Kipf and Welling 2017): each layer one hop, with weights (PyG's layer).
+    """GCN (Kipf and Welling 2017): one propagation step with weights per layer (the PyG layer).
 
     Args:
-        in_channels: Features of a node.
-        hidden_channels: Width.
-        out_channels: Classes.
-        num_layers: Layers, 1 or more; also the number of hops.
-        dropout: Probability to drop an input channel of a layer.
+        in_channels: Number of node features.
+        hidden_channels: Width of the hidden layers.
+        out_channels: Number of classes.
+        num_layers: Number of layers, at least 1; also the number of hops.
+        dropout: Dropout probability of the input channels of each layer.
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edge indices
@@ -41,7 +42,7 @@ class GCN(nn.Module):
         - **output:** logits :math:`(n, C')`
 
     Raises:
-        GraphError: There is no layer.
+        GraphError: ``num_layers`` is less than 1.
     """
 
     accepts_sparse = True
@@ -65,16 +66,16 @@ class GCN(nn.Module):
 
     @classmethod
     def from_graph(cls, graph: Any, *, hidden_channels: int = 16, **settings: Any) -> GCN:
-        """A model for the features and classes of ``graph``."""
+        """Create a model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> GCN:
-        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        """Create a model for the graph of ``task``; ``settings`` as in :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew: Glorot's uniform weights, as the paper's; biases are zero."""
+        """Reset all learnable parameters: Glorot-uniform weights, as in the paper, zero biases."""
         for conv in self.convs:
             conv.reset_parameters()
         nn.init.xavier_uniform_(self.convs[0].lin.weight)

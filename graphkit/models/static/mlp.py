@@ -1,4 +1,4 @@
-"""An MLP on node features, blind to edges: what the features alone are worth."""
+"""An MLP on node features: the baseline that does not use the edges."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["MLP"]
 
 @register("model", "mlp", view="static", tasks=("node_classification",))
 class MLP(nn.Module):
-    """A two-layer MLP: the baseline that sees no edges.
+    """A two-layer MLP on node features that ignores the edges.
 
     Args:
-        in_channels: Features of a node.
-        hidden_channels: Width.
-        out_channels: Classes.
-        dropout: Probability to drop an input and a hidden channel.
+        in_channels: Number of node features.
+        hidden_channels: Width of the hidden layer.
+        out_channels: Number of classes.
+        dropout: Dropout probability of input and hidden channels.
 
     Shapes:
         - **input:** node features :math:`(n, C)`, strided or sparse CSR; edges are ignored
@@ -41,16 +41,16 @@ class MLP(nn.Module):
 
     @classmethod
     def from_graph(cls, graph: Any, *, hidden_channels: int = 64, **settings: Any) -> MLP:
-        """A model for the features and classes of ``graph``."""
+        """Create a model for the features and classes of ``graph``."""
         return cls(hidden_channels=hidden_channels, **static_sizes(graph), **settings)
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> MLP:
-        """A model for the graph of ``task``; ``settings`` as for :meth:`from_graph`."""
+        """Create a model for the graph of ``task``; ``settings`` as in :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         self.lin1.reset_parameters()
         self.lin2.reset_parameters()
 

@@ -1,4 +1,4 @@
-"""Models that eat a stream of events: ``score`` before an event, ``observe`` after it."""
+"""Models that read a stream of events: ``score`` before an event, ``observe`` after it."""
 
 from __future__ import annotations
 

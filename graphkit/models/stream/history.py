@@ -1,14 +1,16 @@
-r"""Link prediction from the latest events of both nodes, read by any sequence encoder.
+r"""Link prediction from the latest events of both nodes, with any sequence encoder.
 
 The common form of two published models:
 
 - Cong et al., "Do We Really Need Complicated Model Architectures For Temporal Networks?", ICLR
-  2023, arXiv 2302.11636 (GraphMixer): the last events of a node, each with its features and a
-  fixed cosine code of its age, through an MLP-Mixer; the mean is the node's embedding.
+  2023, arXiv 2302.11636 (GraphMixer): an MLP-Mixer reads the last events of a node, each with its
+  features and a fixed cosine encoding of its age; the mean of the outputs is the embedding of the
+  node.
 - Yu et al., "Towards Better Dynamic Graph Learning: New Architecture and Unified Library", NeurIPS
-  2023, arXiv 2303.13047 (DyGFormer): each event also says how often its neighbour occurs in the
-  histories of both nodes; neighbouring events are joined to patches; the patches of both nodes go
-  through one Transformer, and the mean over a node's own patches is its embedding.
+  2023, arXiv 2303.13047 (DyGFormer): each event also has the numbers of occurrences of its
+  neighbour in the histories of both nodes; consecutive events are joined to patches; one
+  Transformer reads the patches of both nodes, and the mean over the patches of a node is its
+  embedding.
 
 For a query (u, v) at t, with :math:`n_l, t_l, e_l` the neighbour, time and features of event l:
 
@@ -18,38 +20,40 @@ For a query (u, v) at t, with :math:`n_l, t_l, e_l` the neighbour, time and feat
     z_u &= \mathrm{pool}\big(\mathrm{encoder}(\mathrm{patches}(h^u_1, h^u_2, \ldots))\big) \\
     s_{uv} &= w^\top \mathrm{ReLU}\big(W_1 [z_u \| a_u] + W_2 [z_v \| a_v] + p_{uv} + b\big)
 
-:math:`\#_u(n)` is the number of times that n occurs in the history of u, and :math:`a_u` how active
-u has been (events sent and received, fading with the half lives given).
+:math:`\#_u(n)` is the number of occurrences of n in the history of u, and :math:`a_u` is the
+activity of u (events sent and received, decayed with the given half-lives).
 
-**Pairing** says where the two histories meet. ``"head"`` (default): the encoder sees one node at a
-time (without :math:`C_2`), so every node of a batch is encoded once, and the pair's part is
+**Pairing** determines where the two histories are combined. With ``"head"`` (default), the encoder
+reads one node at a time (without :math:`C_2`), so that every node of a batch is encoded once, and
+the term of the pair is
 
 .. math::
     p_{uv} = \sum_{l:\ \#_v(n_l) > 0} S[\text{side},\ n_l = v,\ \mathrm{direction}_l,\ t - t_l]
 
-over the events of both sides whose neighbour the other side knows. ``"tokens"``: the encoder reads
-both histories of every pair, :math:`C_2` included. ``"joint"``: it reads them as one sequence, as
-DyGFormer does. ``"none"``: nothing is compared (GraphMixer).
+over the events of both sides whose neighbour also occurs in the history of the other side. With
+``"tokens"``, the encoder reads both histories of every pair, including :math:`C_2`. With
+``"joint"``, it reads them as one sequence, as in DyGFormer. With ``"none"``, the histories are not
+compared (GraphMixer).
 
-**Walks** (``walk_hops > 0``) add to :math:`p_{uv}` a perceptron of the products of both nodes'
-projected temporal walk matrices (:class:`~graphkit.nn.stream.TemporalWalks`), the pair features of
-TPNet (arXiv 2410.04013): how many temporal walks of up to two times ``walk_hops`` events join the
-two, the more recent the heavier.
+**Walks** (``walk_hops > 0``) add to :math:`p_{uv}` a perceptron of the products of the projected
+temporal walk matrices of both nodes (:class:`~graphkit.nn.stream.TemporalWalks`), the pair features
+of TPNet (arXiv 2410.04013): the number of temporal walks of up to two times ``walk_hops`` events
+between the two nodes, with higher weights for recent ones.
 
-**Earlier events of the batch.** ``score`` may be given the events of the batch that is being scored
-(``earlier``). Histories then hold, for a query at t, every event strictly before t, as in DyGLib,
-where histories are searched by time: what a query sees does not depend on the size of the batch.
-Activity and walks are as of the beginning of the batch.
+**Earlier events of the batch.** The events of the scored batch can be passed to ``score``
+(``earlier``). The history for a query at t then contains every event strictly before t, as in
+DyGLib, where histories are searched by time, and does not depend on the batch size. Activity and
+walks are those at the start of the batch.
 
-Departures from GraphMixer: a trained position for the node itself stands at the end of the
-sequence and takes the place of its node encoder (own features; the mean over the features of
-neighbours is left to the encoder). From DyGFormer: parts of a position are added, not set side by
-side, before the encoder; counts have a table up to ``max_count`` instead of a perceptron of the
-number; the node itself stands last, not first. From both: ages are groups, two to a doubling,
-counted in events of the stream (``clock="events"``), see docs/design.md on NAT for why;
-``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is theirs. Events tell sent from
-received, which neither model knows. The settings that come closest to each
-have names in benchmarks/configs/link_pred/history.json.
+Departures from GraphMixer: a learned position for the node itself is appended to the sequence and
+replaces its node encoder (own features; the mean over the features of neighbours is left to the
+encoder). Departures from DyGFormer: the parts of a position are added, not concatenated, before the
+encoder; counts are embedded by a table up to ``max_count`` instead of a perceptron; the node itself
+is the last position, not the first. Departures from both: ages are groups, two per doubling,
+counted in events of the stream (``clock="events"``), for the reason given for NAT in
+docs/design.md; ``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is their choice. Sent
+and received events are distinguished, which is not the case in either model. The settings closest
+to each model are named in benchmarks/configs/link_pred/history.json.
 """
 
 from __future__ import annotations
@@ -91,52 +95,53 @@ _POOLS = ("last", "mean")
 
 @register("model", "history", view="stream", tasks=("link_prediction",))
 class HistoryLinkPredictor(NodeTables):
-    r"""The last events of both nodes through any sequence encoder (GraphMixer, DyGFormer, ...).
+    r"""Sequence encoder over the last events of both nodes (GraphMixer, DyGFormer, ...).
 
     Args:
         num_nodes: Number of nodes :math:`N`.
         encoder: Name of a sequence encoder, see :mod:`graphkit.encoders.sequence`; a class or
-            function of ``in_channels`` that makes one; or one that is made, which is then taken as
-            it is.
-        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
+            function of ``in_channels`` that returns an encoder; or an encoder module, which is used
+            unchanged.
+        edge_dim: Number of features per event, given as ``edge_attr`` in batches.
         x: ``[N, F_x]`` node features, or ``None``.
-        length: Positions per node: itself and its latest ``length - 1`` events.
+        length: Number of positions per node: the node itself and its latest ``length - 1`` events.
         hidden_channels: Width of positions, of the encoder and of the head.
-        num_layers: Layers of the encoder, if it has such an argument; else so many encoders in a
-            row, of which each has a norm before it, a residual around it and a two-layer
-            perceptron behind it. Likewise the encoder gets ``length``.
-        encoder_settings: Further arguments of the encoder.
-        patch_size: Positions that are joined to one.
-        pairing: ``"head"``, ``"tokens"``, ``"joint"`` or ``"none"``; see above.
-        pool: ``"last"`` output, at the node itself, or the ``"mean"`` over all valid ones.
-        clock: Ages in ``"events"`` of the stream or in ``"time"``.
-        ages: How positions tell their age, see
-            :class:`~graphkit.nn.stream.HistoryTokens`.
+        num_layers: Number of layers of the encoder, if it has such an argument; otherwise the
+            number of stacked encoders, each with a norm before it, a residual connection around it
+            and a two-layer perceptron after it. ``length`` is passed to the encoder in the same
+            way.
+        encoder_settings: Additional arguments of the encoder.
+        patch_size: Number of positions that are joined to a patch.
+        pairing: ``"head"``, ``"tokens"``, ``"joint"`` or ``"none"``, see above.
+        pool: ``"last"`` for the output at the node itself, or ``"mean"`` over all valid outputs.
+        clock: Unit of ages: ``"events"`` of the stream or ``"time"``.
+        ages: Encoding of ages in positions, see :class:`~graphkit.nn.stream.HistoryTokens`.
         time_channels: Number of cosines for ages.
-        max_count: Counts above it are not told apart.
-        half_lives: Of the activity, in events; may be empty.
-        walk_hops: Longest projected walk; 0 for none.
-        walk_half_lives: In events.
+        max_count: Maximum count; larger counts are treated as equal to it.
+        half_lives: Half-lives of the activity, in events; may be empty.
+        walk_hops: Length of the longest projected walk; 0 disables walks.
+        walk_half_lives: Half-lives of walks, in events.
         walk_channels: Width of the projection.
-        dropout: Before the score, and in the perceptrons between encoders.
-        tick: What counts as one step of time, for ``ages="buckets"`` with ``clock="time"``.
-        time_dtype: int64 or float64, what the times of the stream are.
-        seed: Of the walks' codes.
+        dropout: Dropout probability before the score and in the perceptrons between encoders.
+        tick: Number of ticks that count as one step, for ``ages="buckets"`` with ``clock="time"``.
+        time_dtype: Dtype of the times of the stream, int64 or float64.
+        seed: Seed of the random codes of walks.
 
     Shapes:
         - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
           output: logits of the shape of ``dst``.
 
-    State per node: 25 bytes per event kept, 16 more, 8 per half life, and that of the walks; and
-    the features of the events kept.
+    State per node: 25 bytes per stored event, 16 bytes, 8 bytes per half-life, and the state of the
+    walks; in addition, the features of the stored events.
 
     Raises:
-        GraphError: An option is out of range; a node id is, or an event comes too late (looked at
-            on the CPU only); features are missing; or float times reach a model for integer times.
-        UnknownNameError: No option or encoder of that name.
+        GraphError: An option is out of range; a node id is out of range or an event is late (both
+            checked on the CPU only); features are missing; or float times are passed to a model for
+            integer times.
+        UnknownNameError: There is no option or encoder of that name.
     """
 
-    reads_earlier = True  # score takes the events of its batch
+    reads_earlier = True  # score accepts the events of its batch
     accepts_late = False
     _count = staticmethod(co_occurrence)
 
@@ -236,7 +241,7 @@ class HistoryLinkPredictor(NodeTables):
 
     @classmethod
     def from_graph(cls, graph: Any, **settings: Any) -> HistoryLinkPredictor:
-        """A model for a graph: its nodes, features, time type and the length of its ticks."""
+        """Create a model for the nodes, features, time dtype and tick length of a graph."""
         unit = graph.time_unit.nanoseconds
         found = {
             "edge_dim": feature_width(graph.tables.edge_attr),
@@ -248,16 +253,16 @@ class HistoryLinkPredictor(NodeTables):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> HistoryLinkPredictor:
-        """A model for the graph of a task, see :meth:`from_graph`."""
+        """Create a model for the graph of a task, see :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     @property
     def stream_clock(self) -> StreamClock:
-        """How many events have been observed, and until when."""
+        """Number of observed events, and the time of the last one."""
         return self.history.stream_clock
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in (self.tokens, self.patches, self.node_lin, self.score_lin):
             if module is not None:
                 module.reset_parameters()
@@ -268,21 +273,22 @@ class HistoryLinkPredictor(NodeTables):
             nn.init.normal_(self.shared, std=0.1)
 
     def reset_state(self) -> None:
-        """Forgets the stream."""
+        """Reset the stream state."""
         for module in (self.history, self.activity, self.walks, self.features):
             if module is not None:
                 module.reset_state()
 
     # ---------------------------------------------------------------- score
     def score(self, src: Tensor, dst: Tensor, t: Tensor, earlier: Any | None = None) -> Tensor:
-        """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``; writes nothing.
+        """Return the logits of an event from ``src`` to ``dst`` at ``t``, of the shape of ``dst``,
+        without changing the state.
 
         Args:
-            src: int64 ``[B]``.
-            dst: int64 ``[B]`` or ``[B, C]``.
-            t: ``[B]``.
+            src: Sources, int64 ``[B]``.
+            dst: Destinations, int64 ``[B]`` or ``[B, C]``.
+            t: Times, ``[B]``.
             earlier: Events (``src``, ``dst``, ``t``, ``edge_attr``) that the model has not observed
-                yet. A query at t sees those strictly before t.
+                yet. A query at t uses those strictly before t.
         """
         check_pairs(src, dst, t)
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
@@ -297,12 +303,12 @@ class HistoryLinkPredictor(NodeTables):
         return self.score_lin(self.dropout(hidden.relu())).view(dst.shape)
 
     def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
-        """The encodings of nodes, ``[Q, C]``, as a score reads them; writes nothing.
+        """Return the encodings of nodes used by ``score``, ``[Q, C]``, without changing the state.
 
         Args:
-            nodes: int64 ``[Q]``.
-            t: ``[Q]``, times of the queries; that of the latest event if it is left out. Without
-                effect with ``clock="events"``.
+            nodes: Ids of the nodes, int64 ``[Q]``.
+            t: Times of the queries, ``[Q]``; by default the time of the latest event. No effect
+                with ``clock="events"``.
 
         Raises:
             GraphError: The encoder reads pairs of nodes (``pairing="tokens"`` or ``"joint"``).
@@ -319,7 +325,7 @@ class HistoryLinkPredictor(NodeTables):
         return self._encode_nodes(rows, keys(rows)).index_select(0, rows.row_of)
 
     def _rows(self, nodes: Tensor, t: Tensor, earlier: Any | None = None) -> HistoryRows:
-        """Histories with the features of their events, those of ``earlier`` among them."""
+        """Return histories with the features of their events, including those of ``earlier``."""
         if earlier is not None:
             earlier = EventColumns.of(earlier, self.edge_dim)
         rows = self.history(nodes, t, earlier)
@@ -331,7 +337,7 @@ class HistoryLinkPredictor(NodeTables):
         return rows._replace(features=functools.partial(self.features, ahead=ahead))
 
     def _referred(self) -> Tensor:
-        """Numbers of the events whose features may still be read."""
+        """Return the numbers of the events whose features may still be read."""
         return self.history.recent.numbers()
 
     def _score_hidden(self, rows: HistoryRows, u: Tensor, v: Tensor) -> Tensor:
@@ -362,7 +368,7 @@ class HistoryLinkPredictor(NodeTables):
         return torch.addmm(hidden, torch.cat([z_v, of[v]], 1), weight_v.t())
 
     def _of_node(self, node: Tensor) -> list[Tensor]:
-        """Activity ``[R, 2 H]`` of the rows' nodes, if it is kept."""
+        """Return the activity ``[R, 2 H]`` of the nodes of rows, if it is used."""
         if self.activity is None:
             return []
         return [self.activity(node, self.stream_clock.num_events).flatten(1).log1p()]
@@ -372,7 +378,7 @@ class HistoryLinkPredictor(NodeTables):
         return self.walk_lin(products.relu().log1p())
 
     def _of_shared(self, rows: HistoryRows, key: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """The sum over events whose neighbour the other node knows, ``[P, hidden_channels]``."""
+        """Sum over the events whose neighbour is in the other history, ``[P, hidden_channels]``."""
         size = rows.age.size(1)
         counts = torch.cat([count[:, :size] for count in self._count(key, u, v)], 1)
         group = self.tokens.group(rows)  # direction * num_ages + age
@@ -389,7 +395,7 @@ class HistoryLinkPredictor(NodeTables):
         return joint_bag(self.shared, counts > 0, index)
 
     def _read(self, rows: HistoryRows, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Positions ``[R, L, C]``, which are valid, and their times (0 is now)."""
+        """Return positions ``[R, L, C]``, the mask of valid ones, and their times (0 is now)."""
         every = torch.arange(len(key), device=key.device)
         count = self._count(key, every, every)[0]
         edge_attr = None if rows.features is None else rows.features(rows.recent.event_id)
@@ -398,7 +404,7 @@ class HistoryLinkPredictor(NodeTables):
         return tokens, mask, -torch.nn.functional.pad(rows.age, (0, 1)).double()
 
     def _encode_nodes(self, rows: HistoryRows, key: Tensor) -> Tensor:
-        """``[R, C]``. Nodes that nothing has happened to are alike: one row stands for them all."""
+        """Encode nodes to ``[R, C]``. Nodes without events share one row."""
         seen = rows.recent.mask[:, -1]
         if self.x is not None or seen.device.type != "cpu" or bool(seen.all()):
             return self._encode(*self._read(rows, key))
@@ -408,7 +414,7 @@ class HistoryLinkPredictor(NodeTables):
         return z.index_select(0, torch.where(seen, seen.cumsum(0) - 1, some.numel()))
 
     def _encode(self, tokens: Tensor, mask: Tensor, time: Tensor) -> Tensor:
-        """``[R, C]``."""
+        """Encode and pool positions to ``[R, C]``."""
         tokens, mask, time = self._patched(tokens, mask, time)
         if self.pool == "last":
             return self.encoder.last(tokens, mask=mask, time=time)
@@ -417,7 +423,7 @@ class HistoryLinkPredictor(NodeTables):
     def _encode_pairs(
         self, a: Tensor, b: Tensor, mask_a: Tensor, mask_b: Tensor, time_a: Tensor, time_b: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """``[P, C]`` for each side."""
+        """Encode pairs to ``[P, C]`` for each side."""
         if self.pairing == "tokens":
             z = self._encode(
                 torch.cat([a, b]), torch.cat([mask_a, mask_b]), torch.cat([time_a, time_b])
@@ -436,7 +442,7 @@ class HistoryLinkPredictor(NodeTables):
     # ---------------------------------------------------------------- observe
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
-        """Writes a batch (``src``, ``dst``, ``t``, ``edge_attr``) that has been scored."""
+        """Add a scored batch (``src``, ``dst``, ``t``, ``edge_attr``) to the state."""
         events = EventColumns.of(batch, self.edge_dim)
         if len(events) == 0:
             return
@@ -492,12 +498,12 @@ def _stack(
 
 
 def _reset(module: nn.Module) -> None:
-    """Draws the parameters of a module and of all modules in it anew."""
+    """Reset the parameters of a module and of all its submodules."""
     for part in module.modules():
         if hasattr(part, "reset_parameters"):
             part.reset_parameters()
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
-    """``[R, C]``, the mean over the valid positions; outputs elsewhere are 0."""
+    """Mean over the valid positions, ``[R, C]``; values at other positions must be 0."""
     return values.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

@@ -1,10 +1,10 @@
-r"""NAT: link prediction from joint neighbourhoods kept in per-node caches.
+r"""NAT: link prediction from joint neighbourhoods stored in per-node caches.
 
 Yuhong Luo and Pan Li, "Neighborhood-aware Scalable Temporal Network Representation Learning",
-LoG 2022, arXiv 2209.01084. Models that keep one vector per node cannot tell that two nodes share a
-recent neighbour. NAT keeps, per node, a few small dictionaries from neighbour to vector (the
-N-cache, :class:`~graphkit.nn.stream.NCache`) and joins the dictionaries of both ends of a queried
-pair.
+LoG 2022, arXiv 2209.01084. Models with one vector per node cannot detect that two nodes share a
+recent neighbour. NAT stores, per node, a few small dictionaries from neighbour to vector (the
+N-cache, :class:`~graphkit.nn.stream.NCache`) and joins the dictionaries of both endpoints of a
+queried pair.
 
 For a query (u, v):
 
@@ -17,40 +17,43 @@ For a query (u, v):
     \mathrm{score} &= w^\top \mathrm{ReLU}\big(z_{uv} + W_1 \tilde s_u + W_2 \tilde s_v + b\big)
 
 :math:`s` are self vectors, :math:`e` the features of the pending event, :math:`\tau` its time.
-``score`` computes these and writes nothing; ``observe`` makes them permanent for the ends of real
-events (negatives are never written).
+``score`` computes these without changing the state; ``observe`` stores them for the endpoints of
+real events (negatives are never stored).
 
-**Time.** The authors give the GRUs the absolute time of an event, and never use the time of the
-query (``clock="absolute"``: one encoder for both GRUs, and time 0 for a node without an event, as
-in their code). ``clock="time"`` gives them the age of the event in seconds, and
-``clock="events"`` (default) the number of events of the stream since then. Activity in a network
-rises and falls; an age in events keeps its meaning when it does, an age in seconds does not. The
-readouts that use ages count them in events, except with ``clock="time"``. docs/design.md gives the
+**Time.** In the authors' code the GRUs read the absolute time of an event, and the time of the
+query is not used (``clock="absolute"``: one encoder for both GRUs, and time 0 for a node without an
+event, as in their code). With ``clock="time"`` they read the age of the event in seconds, and with
+``clock="events"`` (default) the number of events of the stream since then. The activity of a
+network varies; an age in events keeps its meaning when it does, an age in seconds does not. The
+readouts with ages count them in events, except with ``clock="time"``. See docs/design.md for the
 measured differences.
 
-**Readouts.** ``readout="recency"`` (default, :class:`~graphkit.nn.stream.RecencyReadout`) tells
-entries by code and age; ``"code"`` is the authors' sum over keys with one embedding per
-distance-encoding code; ``"attention"`` weights the keys of a pair by a softmax, which the authors'
-text names and their code leaves out.
+**Readouts.** ``readout="recency"`` (default, :class:`~graphkit.nn.stream.RecencyReadout`)
+distinguishes entries by code and age; ``"code"`` is the authors' sum over keys with one embedding
+per distance-encoding code; ``"attention"`` weights the keys of a pair by a softmax, which is
+described in the paper but missing in the authors' code.
 
-Deliberate departures from the authors' code, each of which it gets wrong or leaves open:
+Deliberate departures from the authors' code, where it is wrong or unspecified:
 
 - Ids and times are integers, and validity is explicit: an event at time 0 or of id 0 is history.
-- The hash uses every slot for every seed (for even seeds theirs uses a quarter of them).
-- Of several events of one node in a batch the latest wins, as a whole row, on every device.
-- A rejected write changes nothing (theirs writes it to row 0); with ``replace_prob=0`` empty slots
-  are still filled.
-- Hop-2 entries carry vectors whose event has been applied, so it is not applied again
-  (``hop2_pending=True`` for theirs), and no node enters its own hop 2 (``allow_self=True``).
-- The GRUs project their input once, not through a second, narrower matrix. Likewise the readout's
-  linear map and the first layer of the score head, which follow each other, are one map.
-- Node features are taken once per entry; the readout has a width of its own.
-- All state is in buffers; empty slots hold zeros, not noise.
-- Hop-1 entries count their events and nodes remember how active they were (``counts=False``,
-  ``half_lives=()`` for theirs).
+- The hash uses every slot for every seed (in the authors' code, only a quarter of the slots for
+  even seeds).
+- If a node has several events in a batch, the latest one is stored, as a whole row, on every
+  device.
+- A rejected write changes nothing (in the authors' code it is written to row 0); with
+  ``replace_prob=0`` empty slots are still filled.
+- The vectors of hop-2 entries already include their event, so it is not applied again
+  (``hop2_pending=True`` for the authors' code), and no node is in its own hop 2
+  (``allow_self=True`` for the authors' code).
+- The GRUs project their input once, not through a second, narrower matrix. Similarly, the linear
+  map of the readout and the first layer of the score head, which are consecutive, are one map.
+- Node features are used once per entry; the readout has its own width.
+- All state is in buffers; empty slots contain zeros, not noise.
+- Hop-1 entries count their events, and nodes have an activity (``counts=False``,
+  ``half_lives=()`` for the authors' code).
 
-``directed=True`` also tells entries whose event the owner sent from those whose event it received;
-measured, it did not help.
+``directed=True`` also distinguishes entries whose event was sent by the owner from those whose
+event was received; this did not improve the measured results.
 """
 
 from __future__ import annotations
@@ -98,22 +101,22 @@ _CLOCKS = ("events", "time", "absolute")
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """The caches of some nodes with pending events applied. ``R`` rows, ``W`` columns."""
+    """Caches of nodes with pending events applied: ``R`` rows, ``W`` columns."""
 
     rows: CacheRows
     group: Tensor  # int64 [R, W], age groups
     vector_sum: Tensor  # [F, R]
     self_vector: Tensor  # [R, S]
-    row_of: Tensor  # int64, the row of each node that was asked for
-    now: Tensor | None = None  # the time of each row's query; None: one row per node, for all
-    valid: Tensor | None = None  # [R, W], 1 in slots that hold something, else 0
-    vector: Tensor | None = None  # [F, R, W]; or listed, as
+    row_of: Tensor  # int64, the row of each queried node
+    now: Tensor | None = None  # query time of each row; None: one row per node for all times
+    valid: Tensor | None = None  # [R, W], 1 in occupied slots, otherwise 0
+    vector: Tensor | None = None  # [F, R, W]; or in list form, as
     cell: Tensor | None = None  # int64 [n], row * W + column, and
     entry: Tensor | None = None  # [F, n]
     places: tuple[Tensor, Tensor] | None = None  # see JointView
 
     def updated(self, channels: int) -> Tensor:
-        """``[F, R, W]``, the updated vectors for writing."""
+        """Return the updated vectors for writing, ``[F, R, W]``."""
         if self.vector is not None:
             return self.vector[:channels]
         dense = self.entry.new_zeros(channels, self.group.numel())
@@ -127,34 +130,37 @@ class NAT(NodeTables):
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
+        edge_dim: Number of features per event, given as ``edge_attr`` in batches.
         x: ``[N, D_n]`` node features, or ``None``.
-        num_slots: Slots of hop 1 and hop 2; hop 2 may have 0.
+        num_slots: Numbers of slots of hop 1 and hop 2; hop 2 may have 0.
         neighbor_channels: Size of the cached vectors, ``F``.
         self_channels: Size of the self vectors, ``S``.
         time_channels: Size of the time encoding, with ``clock="absolute"``.
-        hidden_channels: Size of the readout and of the score head's hidden layer.
-        clock: ``"events"``, ``"time"`` or ``"absolute"``; see above.
+        hidden_channels: Size of the readout and of the hidden layer of the score head.
+        clock: ``"events"``, ``"time"`` or ``"absolute"``, see above.
         readout: ``"recency"``, ``"code"`` or ``"attention"``.
-        replace_prob: Chance that a new key evicts another one.
-        dropout: On the readout.
-        directed: Tell entries whose event the owner sent from those whose event it received.
-        hop2_pending: Apply events to hop-2 entries when they are read.
-        allow_self: Let a node enter its own hop 2.
-        counts: Count how often a node met each key of its hop 1 (used by the recency readout).
-        half_lives: Half lives, in events, of the activity of a node: how many events it sent and
-            received lately. Empty for none.
-        tick: How many ticks of time count as one step of the age scale, with ``clock="time"``.
+        replace_prob: Probability that a new key replaces another one.
+        dropout: Dropout probability of the readout.
+        directed: Whether to distinguish entries whose event was sent by the owner from those whose
+            event was received.
+        hop2_pending: Whether to apply events to hop-2 entries when they are read.
+        allow_self: Whether a node can be in its own hop 2.
+        counts: Whether to count the events of a node with each key of its hop 1 (used by the
+            recency readout).
+        half_lives: Half-lives, in events, of the activity of a node, which is the decayed number of
+            events sent and received. Empty for no activity.
+        tick: Number of ticks per step of the age scale, with ``clock="time"``.
         time_dtype: ``torch.int64`` or ``torch.float64``.
-        seed: Seed of the hash and of the coins (not of the parameters).
+        seed: Seed of the hash and of the random replacements (not of the parameters).
 
     Raises:
-        GraphError: An option is out of range; a node id is, or an event comes too late (checked on
-            the CPU only, elsewhere the host would have to wait); features are missing; or float
-            times reach a model for integer times.
+        GraphError: An option is out of range; a node id is out of range or an event is late (both
+            checked on the CPU only, because the host would have to wait for other devices);
+            features are missing; or float times are passed to a model for integer times.
 
     Shapes:
-        - **score:** ``src [B]``, ``dst [B]`` or ``[B, C]``, ``t [B]``; logits shaped as ``dst``
+        - **score:** ``src [B]``, ``dst [B]`` or ``[B, C]``, ``t [B]``; logits of the shape of
+          ``dst``
         - **observe:** an event batch with ``src``, ``dst``, ``t``, each ``[B]``, and ``edge_attr``
     """
 
@@ -239,7 +245,7 @@ class NAT(NodeTables):
 
     @classmethod
     def from_graph(cls, graph: Any, **settings: Any) -> NAT:
-        """A model for a graph: its nodes, features, time type and the length of its ticks."""
+        """Create a model for the nodes, features, time dtype and tick length of a graph."""
         unit = graph.time_unit.nanoseconds
         found = {
             "edge_dim": feature_width(graph.tables.edge_attr),
@@ -251,11 +257,11 @@ class NAT(NodeTables):
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> NAT:
-        """A model for the graph of a task, see :meth:`from_graph`."""
+        """Create a model for the graph of a task, see :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in self.children():
             if module is not self.cache and hasattr(module, "reset_parameters"):
                 module.reset_parameters()
@@ -263,7 +269,7 @@ class NAT(NodeTables):
             nn.init.xavier_normal_(module.weight)
 
     def reset_state(self) -> None:
-        """Forgets every event."""
+        """Reset the stream state."""
         self.cache.reset_state()
         self.stream_clock.reset_state()
         if self.features is not None:
@@ -277,7 +283,8 @@ class NAT(NodeTables):
 
     # ---------------------------------------------------------------- score
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
-        """Logits that ``src`` interacts with ``dst`` at ``t``; reads the state, never writes."""
+        """Return the logits of an event from ``src`` to ``dst`` at ``t``, without changing the
+        state."""
         check_pairs(src, dst, t)
         candidates = dst.unsqueeze(1) if dst.dim() == 1 else dst
         num_events, num_candidates = candidates.shape
@@ -285,7 +292,7 @@ class NAT(NodeTables):
         reading = self._read(nodes, lambda: torch.cat([t, t.repeat_interleave(num_candidates)]))
         self._memo = None
         block = unchanged_block()
-        if block is not None:  # elsewhere a write to the state or a weight may leave no trace
+        if block is not None:  # without it, writes to the state or a weight may go unnoticed
             self._memo = (num_candidates, reading, block, self._versions())
         u, v = reading.row_of[:num_events], reading.row_of[num_events:]
         if num_candidates != 1:
@@ -300,13 +307,13 @@ class NAT(NodeTables):
         return self.score_lin(hidden.relu_()).view(dst.shape)
 
     def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
-        """Self vectors with each node's last event applied, ``[Q, self_channels]``, as a score
-        reads them; writes nothing.
+        """Return the self vectors of nodes with their last event applied, as used by ``score``,
+        ``[Q, self_channels]``, without changing the state.
 
         Args:
-            nodes: int64 ``[Q]``.
-            t: ``[Q]``, times of the queries; that of the latest event if it is left out. It has an
-                effect with ``clock="time"`` only.
+            nodes: Ids of the nodes, int64 ``[Q]``.
+            t: Times of the queries, ``[Q]``; by default the time of the latest event. Used only
+                with ``clock="time"``.
         """
         reading = self._read(nodes, lambda: self.stream_clock.times(nodes, t))
         return reading.self_vector.index_select(0, reading.row_of)
@@ -332,7 +339,7 @@ class NAT(NodeTables):
     # ---------------------------------------------------------------- observe
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
-        """Enters events that have been scored; the only method that writes state."""
+        """Add scored events to the state; the only method that writes the state."""
         events = EventColumns.of(batch, self.edge_dim)
         if len(events) == 0:
             return
@@ -356,14 +363,14 @@ class NAT(NodeTables):
         self._memo = None
 
     def _recall(self, batch: EventColumns) -> tuple[Tensor, Tensor, _Reading]:
-        """The reading of this batch's nodes: the one that scored them, if nothing has changed."""
+        """Return the reading of the nodes of a batch, reusing that of ``score`` if it is valid."""
         size = len(batch)
         if self._memo is not None and batch.src.device.type == "cpu":
             stride, reading, *made = self._memo
             row, node = reading.row_of, reading.rows.node
             same = made == [unchanged_block(), self._versions()]
             if stride and row.numel() == size * (1 + stride) and same:
-                # Contiguous, so that the compiled loop meets one layout only.
+                # Contiguous, so that the compiled loop is called with one layout only.
                 src_row, dst_row = row[:size], row[size::stride].contiguous()
                 if (
                     (reading.now is None or torch.equal(reading.now[:size], batch.t))
@@ -375,23 +382,23 @@ class NAT(NodeTables):
         return reading.row_of[:size], reading.row_of[size:], reading
 
     def _versions(self) -> tuple[int, ...]:
-        """Changes whenever what a reading is computed from changes."""
+        """Version numbers that change whenever the inputs of a reading change."""
         cells = (self.neighbor_cell.in_weight, self.neighbor_cell.age, self.self_cell.in_weight)
         state = (self.cache.key, self.cache.stamp, self.cache.vector, self.self_vector)
         return tuple(tensor._version for tensor in (*cells, *state))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_memo": None}  # copies and pickles hold no autograd graph
+        return {**self.__dict__, "_memo": None}  # copies and pickles contain no autograd graph
 
     # ---------------------------------------------------------------- read
     def _read(self, nodes: Tensor, now: Callable[[], Tensor]) -> _Reading:
-        """The caches of ``nodes [Q]``; ``now`` gives the times ``[Q]``, where they matter."""
+        """Read the caches of ``nodes [Q]``; ``now`` returns the times ``[Q]`` if they are used."""
         shared = self.clock != "time" and nodes.device.type == "cpu"
         if not shared:
             check_node_ids(nodes, self.num_nodes)
             row_of = torch.arange(nodes.numel(), device=nodes.device)
             return self._read_dense(nodes, row_of, now())
-        # What a node's cache says does not depend on the query: read every node once.
+        # The cache of a node does not depend on the query, so every node is read once.
         node, row_of = torch.unique(nodes, return_inverse=True)
         check_node_ids(node[:: max(1, len(node) - 1)], self.num_nodes)  # node is sorted
         listed = (
@@ -405,7 +412,7 @@ class NAT(NodeTables):
         return self._read_dense(node, row_of, None)
 
     def _read_listed(self, node: Tensor, row_of: Tensor) -> _Reading:
-        """Looks at occupied slots only."""
+        """Read occupied slots only."""
         cache, channels = self.cache, self.neighbor_channels
         width = cache.key.shape[1]
         found = read_rows(
@@ -440,7 +447,7 @@ class NAT(NodeTables):
         )
 
     def _read_dense(self, node: Tensor, row_of: Tensor, now: Tensor | None) -> _Reading:
-        """Looks at all slots: static shapes, and no wait for the device."""
+        """Read all slots, with static shapes and without waiting for the device."""
         rows = self.cache.read(node)
         channels, width = self.neighbor_channels, rows.key.shape[1]
         valid = (rows.key >= 0).to(rows.vector.dtype)
@@ -487,13 +494,13 @@ class NAT(NodeTables):
         stamp: Tensor | None,
         time: Tensor | None,
     ) -> Tensor:
-        """``[F, E]``: the GRU step on entries with a pending event."""
+        """Apply the GRU step to entries with a pending event, ``[F, E]``."""
         return self.neighbor_cell.look_up(
             self.self_vector, key, group, state, valid, self._features(stamp), self._encoded(time)
         )
 
     def _self_vectors(self, rows: CacheRows, group: Tensor) -> Tensor:
-        """``[R, S]``: self vectors with the node's last event applied."""
+        """Return the self vectors with the last event of each node applied, ``[R, S]``."""
         state = self.self_vector.index_select(0, rows.node).t().contiguous()
         known = rows.partner >= 0
         partner = self.self_vector.index_select(0, rows.partner.clamp(min=0)) * known.unsqueeze(1)
@@ -503,15 +510,15 @@ class NAT(NodeTables):
         return self.self_cell(partner, age, state, known, feature, self._encoded(time)).t()
 
     def _features(self, stamp: Tensor | None) -> Tensor | None:
-        """``[E, D_e]``, features of the events that the stamps name, where the model reads some."""
+        """Return the features of the stamped events, ``[E, D_e]``, if the model reads features."""
         return None if self.features is None else self.features(stamp >> 1)
 
     def _encoded(self, time: Tensor | None) -> Tensor | None:
-        """``[E, T]``, encodings of absolute times, one encoder for both GRUs."""
+        """Return the encodings of absolute times, ``[E, T]``, with one encoder for both GRUs."""
         return None if self.time_encoder is None else self.time_encoder(time)
 
     def _referred(self) -> Tensor:
-        """Numbers of the events whose features may still be read."""
+        """Return the numbers of the events whose features may still be read."""
         pending = self.cache.key.shape[1] if self.hop2_pending else 1 + self.cache.num_slots[0]
         number = self.cache.stamp[:, :pending] >> 1
         return number.masked_fill(self.cache.key[:, :pending] < 0, -1)

@@ -1,12 +1,13 @@
-r"""TGN: a memory per node, and attention over the latest neighbours.
+r"""TGN: a memory per node and attention over the latest neighbours.
 
 Emanuele Rossi, Ben Chamberlain, Fabrizio Frasca, Davide Eynard, Federico Monti, Michael Bronstein,
-"Temporal Graph Networks for Deep Learning on Dynamic Graphs", arXiv 2006.10637. Built from PyG's
-parts as in PyG's ``examples/tgn.py`` (``TransformerConv`` embedding, identity messages, link
-predictor).
+"Temporal Graph Networks for Deep Learning on Dynamic Graphs", arXiv 2006.10637. Built from the
+components of PyG as in its ``examples/tgn.py`` (``TransformerConv`` embedding, identity messages,
+link predictor).
 
-An event :math:`(i, j, t, e_{ij})` sends each end a message; the latest (or the mean) of a node's
-messages updates its memory :math:`s`; the memory of the neighbours makes the embedding :math:`z`:
+An event :math:`(i, j, t, e_{ij})` sends a message to each endpoint; the latest message (or the
+mean) of a node updates its memory :math:`s`; the embedding :math:`z` is computed from the memory of
+the neighbours:
 
 .. math::
     m_i &= s_i \,\|\, s_j \,\|\, e_{ij} \,\|\, \phi(t - t_i^-)            && \text{message} \\
@@ -17,31 +18,33 @@ messages updates its memory :math:`s`; the memory of the neighbours makes the em
            \phi(\Delta t_{ij})\}_{j \in \text{last } k}\big)               && \text{embedding} \\
     \hat y_{ij} &= w^\top \mathrm{relu}(W_s z_i + W_d z_j + b)             && \text{logit}
 
-with :math:`t_i^-` the time of the last event in :math:`s_i`. Messages of a batch wait in a store
-and enter the memory with the next batch, so that the loss of the next batch trains the time
-encoding and the memory cell. Scoring computes the updated memory on the fly and writes nothing;
-only ``observe`` makes it permanent, for the nodes of its batch.
+with :math:`t_i^-` the time of the last event in :math:`s_i`. Messages of a batch are stored and
+enter the memory with the next batch, so that the loss of the next batch trains the time encoding
+and the memory cell. ``score`` computes the updated memory without changing the state; only
+``observe`` stores it, for the nodes of its batch.
 
 Departures from the paper and from PyG:
 
-- A message reads the other node's memory when it is used, not when the event happened (as PyG; the
-  paper stores a copy). The two differ only for a node whose partner met others in between.
-- ``time_gap="query"`` (default) is the paper's :math:`\Delta t_{ij} = t - t_{ij}`, the age of a
+- A message reads the memory of the other node when it is used, not at the time of the event (as in
+  PyG; the paper stores a copy). The two differ only if the other node has had events with further
+  nodes in between.
+- ``time_gap="query"`` (default) is :math:`\Delta t_{ij} = t - t_{ij}` as in the paper, the age of a
   neighbour at the time of the query; a node is embedded once per query time. ``"last_update"`` is
-  PyG's: the neighbour's last update minus :math:`t_{ij}`. It does not depend on the query, so a
-  node is embedded once per batch, which is faster and predicts less well.
-- A node without pending messages keeps its memory. (PyG 2.8 runs its memory cell on a zero message,
-  or without torch-scatter on some other node's message, and sets the time of its last update back
-  to 0.) A node's first gap counts from the start of the
-  stream. (PyG counts from time 0, which for Unix times swamps every later gap.)
-- Messages are dropped once they are in the memory. (PyG's store may apply one again when the node
-  has since been only at the other end of events.) Evaluation is as lazy as training: there is no
-  moment at which all nodes are updated at once. A self loop is one message and one neighbour.
-- The mean is over the latest ``message_slots`` messages of the node's last batch.
-- The message store and the last-k neighbours lie in buffers and are exact in any case; see
+  the choice of PyG: the last update of the neighbour minus :math:`t_{ij}`. It does not depend on
+  the query, so a node is embedded once per batch, which is faster but less accurate.
+- A node without pending messages keeps its memory. (PyG 2.8 runs the memory cell on a zero message,
+  or without torch-scatter on the message of another node, and resets the time of the last update to
+  0.) The first time gap of a node is counted from the start of the stream. (PyG counts from time 0,
+  which for Unix times dominates every later gap.)
+- Messages are dropped once they are in the memory. (The store of PyG may apply a message again if
+  the node has only been at the other endpoint of events since then.) Evaluation is as lazy as
+  training: there is no point at which all nodes are updated at once. A self loop is one message
+  and one neighbour.
+- The mean is over the latest ``message_slots`` messages of the last batch of the node.
+- The message store and the last-k neighbours are stored in buffers and are always exact; see
   :class:`~graphkit.nn.stream.message_store.MessageStore` and
-  :class:`~graphkit.nn.stream.recent_neighbors.RecentNeighbors` for the two faults of PyG's that
-  they mend.
+  :class:`~graphkit.nn.stream.recent_neighbors.RecentNeighbors` for the two errors of PyG that they
+  fix.
 """
 
 from __future__ import annotations
@@ -84,33 +87,34 @@ class TGN(NodeTables):
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        edge_dim: Number of features per event; batches bring them as ``edge_attr``.
+        edge_dim: Number of features per event, given as ``edge_attr`` in batches.
         x: ``[N, F_x]`` node features, or ``None``.
         memory_channels: Width of the memory.
         time_channels: Width of the time encoding.
         embedding_channels: Width of the embedding; a multiple of ``heads``.
-        num_neighbors: Latest neighbours that a node attends to.
-        heads: Attention heads.
-        dropout: Dropout of the attention weights while training.
-        aggregator: ``"last"`` or ``"mean"`` of a node's messages.
-        message_slots: Messages kept per node for ``"mean"``.
+        num_neighbors: Number of latest neighbours that a node attends to.
+        heads: Number of attention heads.
+        dropout: Dropout probability of the attention weights.
+        aggregator: Aggregation of the messages of a node, ``"last"`` or ``"mean"``.
+        message_slots: Number of messages stored per node for ``"mean"``.
         memory_cell: ``"gru"`` or ``"rnn"``.
-        time_gap: ``"query"`` or ``"last_update"``, see the module's text.
-        time_init: First frequencies of the time encoding, see
+        time_gap: ``"query"`` or ``"last_update"``, see the docstring of the module.
+        time_init: Initial frequencies of the time encoding, see
             :class:`~graphkit.nn.stream.time_encoding.TimeEncoder`.
-        time_dtype: int64 or float64, what the times of the stream are.
+        time_dtype: Dtype of the times of the stream, int64 or float64.
 
     Shapes:
         - **score:** ``src`` :math:`(B)`, ``dst`` :math:`(B)` or :math:`(B, C)`, ``t`` :math:`(B)`;
-          output: logits of the shape of ``dst``. A node that occurs often is computed once.
+          output: logits of the shape of ``dst``. A node that occurs several times is computed once.
 
-    State per node: the memory, and :math:`24 k + 49` bytes; and the features of the events that are
-    still referred to. The cost of a batch depends on the nodes in it and their neighbours, not on
-    :math:`N`.
+    State per node: the memory and :math:`24 k + 49` bytes; in addition, the features of the events
+    that are still referred to. The cost of a batch depends on its nodes and their neighbours, not
+    on :math:`N`.
 
     Raises:
-        GraphError: An option is out of range; a node id is, or an event comes too late (looked at
-            on the CPU only); features are missing; or float times reach a model for integer times.
+        GraphError: An option is out of range; a node id is out of range or an event is late (both
+            checked on the CPU only); features are missing; or float times are passed to a model for
+            integer times.
     """
 
     memory: Tensor
@@ -188,24 +192,24 @@ class TGN(NodeTables):
 
     @classmethod
     def from_graph(cls, graph: Any, **settings: Any) -> TGN:
-        """A model for the nodes, width of features and kind of time of ``graph``."""
+        """Create a model for the nodes, number of features and time dtype of ``graph``."""
         width = feature_width(graph.tables.edge_attr)
         found = {"edge_dim": width, "x": graph.x, "time_dtype": graph.t.dtype}
         return cls(graph.num_nodes, **{**found, **settings})
 
     @classmethod
     def from_task(cls, task: Any, **settings: Any) -> TGN:
-        """A model for the graph of a task, see :meth:`from_graph`."""
+        """Create a model for the graph of a task, see :meth:`from_graph`."""
         return cls.from_graph(task.graph, **settings)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters."""
         for module in self.children():
             if any(True for _ in module.parameters()):
                 module.reset_parameters()
 
     def reset_state(self) -> None:
-        """Forgets the stream."""
+        """Reset the stream state."""
         for module in (self.messages, self.neighbors, self.stream_clock, self.features):
             if module is not None:
                 module.reset_state()
@@ -213,12 +217,13 @@ class TGN(NodeTables):
         self.start.zero_()
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
-        """Logits that ``src`` meets ``dst`` at ``t``, of the shape of ``dst``."""
+        """Return the logits of an event from ``src`` to ``dst`` at ``t``, of the shape of
+        ``dst``."""
         check_pairs(src, dst, t)
         nodes, row = torch.unique(torch.cat([src, dst.flatten()]), return_inverse=True)
         check_node_ids(nodes, self.num_nodes)
         if self.time_gap == "query":
-            # One row per (node, query time): the memories are still computed once per node.
+            # One row per (node, query time), while memories are still computed once per node.
             times, column = torch.unique(t, return_inverse=True)
             if dst.dim() == 2:
                 column = torch.cat([column, column.repeat_interleave(dst.size(1))])
@@ -236,10 +241,10 @@ class TGN(NodeTables):
 
     @torch.no_grad()
     def observe(self, batch: Any) -> None:
-        """Writes a batch (``src``, ``dst``, ``t``, ``edge_attr``) that has been scored.
+        """Add a scored batch (``src``, ``dst``, ``t``, ``edge_attr``) to the state.
 
-        Messages of earlier batches enter the memory of the batch's nodes; the batch's own events
-        become their pending messages and latest neighbours.
+        Pending messages of earlier batches enter the memory of the nodes in the batch; the events
+        of the batch become their pending messages and latest neighbours.
         """
         events = EventColumns.of(batch, self.edge_dim)
         if len(events) == 0:
@@ -261,12 +266,13 @@ class TGN(NodeTables):
             self.features.append(number, events.edge_attr)
 
     def embed(self, nodes: Tensor, t: Tensor | None = None) -> Tensor:
-        """Embeddings :math:`z`, ``[Q, embedding_channels]``, as a score reads them; writes nothing.
+        """Return the embeddings :math:`z` used by ``score``, ``[Q, embedding_channels]``, without
+        changing the state.
 
         Args:
-            nodes: int64 ``[Q]``.
-            t: ``[Q]``, times of the queries; that of the latest event if it is left out. Without
-                effect with ``time_gap="last_update"``.
+            nodes: Ids of the nodes, int64 ``[Q]``.
+            t: Times of the queries, ``[Q]``; by default the time of the latest event. No effect
+                with ``time_gap="last_update"``.
         """
         check_node_ids(nodes, self.num_nodes)
         every, row = torch.unique(nodes, return_inverse=True)
@@ -275,12 +281,13 @@ class TGN(NodeTables):
         return self._embed(every)[row]
 
     def _referred(self) -> Tensor:
-        """Numbers of the events whose features may still be read."""
+        """Return the numbers of the events whose features may still be read."""
         of_messages = self.messages.numbers().flatten()
         return torch.cat([of_messages, self.neighbors.numbers().flatten()])
 
     def _updated_memory(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """Memory ``[U, M]`` and time of last update ``[U]`` with pending messages applied."""
+        """Return the memory ``[U, M]`` and the times of the last update ``[U]`` with pending
+        messages applied."""
         memory = self.memory[nodes]
         last_update = torch.where(self.updated[nodes], self.last_update[nodes], self.start)
         last_update = unpack_time(last_update, self.time_dtype)
@@ -303,7 +310,7 @@ class TGN(NodeTables):
         return memory, torch.where(waiting, pending.time[:, 0], last_update)
 
     def _embed(self, nodes: Tensor, which: Tensor | None = None, t: Tensor | None = None) -> Tensor:
-        """Embeddings of ``nodes`` ``[U]``, or of ``nodes[which]`` at times ``t``, both ``[P]``."""
+        """Embed ``nodes`` ``[U]``, or ``nodes[which]`` at times ``t``, both ``[P]``."""
         recent = self.neighbors(nodes)
         if which is None:
             target, slot = recent.mask.nonzero(as_tuple=True)
@@ -312,7 +319,7 @@ class TGN(NodeTables):
             target, slot = recent.mask[which].nonzero(as_tuple=True)
             source = which[target]
         event_time = recent.time[source, slot]
-        # Padding stands for the node itself: the shape stays dense and nobody else is computed.
+        # Padding refers to the node itself, so that shapes are dense and no other node is computed.
         around = torch.where(recent.mask, recent.node, nodes.unsqueeze(1))
         everyone, row = torch.unique(
             torch.cat([nodes.unsqueeze(1), around], dim=1), return_inverse=True

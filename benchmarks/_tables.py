@@ -182,7 +182,12 @@ def brief(results: list[Result]) -> list[str]:
             published = None
         rate = _mean([r.timing.get("eval_events_per_s") for r in mine], ",.0f")
         rows.append(
-            [model, spread([r.metrics["test"].get("ap") for r in mine]), _published(published), rate]
+            [
+                model,
+                spread([r.metrics["test"].get("ap") for r in mine]),
+                _published(published),
+                rate,
+            ]
         )
     return markdown(head, rows)
 

@@ -24,6 +24,10 @@ class SignalGRU(PerNodeForecaster):
     :class:`LastValue` does. It can be stepped: :meth:`step` takes one reading at a time, and
     ``T'`` steps from no state give what :meth:`forward` gives.
 
+    When to use:
+        As a baseline for sensor forecasts that does not use the graph: one GRU with shared
+        weights is applied to every node. It can also be advanced one reading at a time.
+
     Args:
         in_channels: Channels of the readings.
         hidden_channels: Width of the state.

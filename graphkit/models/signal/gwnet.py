@@ -124,6 +124,11 @@ class _Dense:
 class GraphWaveNet(nn.Module):
     r"""Graph WaveNet, a forecaster that learns who depends on whom besides the given graph.
 
+    When to use:
+        For sensor forecasts with a given graph, a learned graph, or both. It is the most common
+        reference in the literature. `transposed=False` selects the form of the paper instead of
+        the authors' code.
+
     Args:
         in_channels: Channels of the readings.
         num_nodes: ``N``.

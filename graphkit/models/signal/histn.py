@@ -79,6 +79,11 @@ _SHORT = 5  # taps of the convolutions after the first
 class HiSTN(nn.Module):
     r"""HiSTN (Kuang et al. 2024): electrodes, regions and head of an EEG in about 1,000 weights.
 
+    When to use:
+        For classification of EEG windows with few training data: about 1,000 parameters,
+        organised by the regions of the electrodes, which are derived from the electrode names
+        of any montage.
+
     Args:
         out_channels: Classes.
         hierarchy: Regions and their graphs; the paper's four over the 14 DREAMER electrodes by

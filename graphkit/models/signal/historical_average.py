@@ -25,6 +25,9 @@ class HistoricalAverage(nn.Module):
 
     The averages are taken by :meth:`fit`, which :meth:`from_task` calls.
 
+    When to use:
+        As a baseline for sensor forecasts that depends only on the time of day.
+
     Args:
         num_nodes: ``N``.
         horizon: Steps ahead, ``T``.

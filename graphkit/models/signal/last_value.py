@@ -17,6 +17,9 @@ __all__ = ["LastValue"]
 class LastValue(nn.Module):
     """The last valid reading of each node, repeated; 0 (in scaled units) where there is none.
 
+    When to use:
+        As a baseline for sensor forecasts: the last reading is repeated.
+
     Args:
         horizon: Steps ahead, ``T``.
         target_channels: Channels that are forecast; all of them if ``None``.

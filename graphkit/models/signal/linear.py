@@ -29,6 +29,9 @@ __all__ = ["DLinear"]
 class DLinear(nn.Module):
     r"""DLinear, blind to the graph.
 
+    When to use:
+        As a linear baseline for sensor forecasts that does not use the graph.
+
     Args:
         in_steps: Rows of a window, ``T'``.
         horizon: Steps ahead, ``T``.

@@ -28,6 +28,10 @@ class SequenceForecaster(PerNodeForecaster):
     at a time, and ``T'`` steps from no state give what :meth:`forward` gives, where the encoder is
     causal.
 
+    When to use:
+        To compare sequence encoders on sensor forecasts (`encoder=`), without a graph. It can
+        be advanced one reading at a time if the encoder can.
+
     Args:
         in_channels: Channels of the readings.
         hidden_channels: Width of the encoder.

@@ -166,6 +166,11 @@ class EvolveGCNO(_EvolveGCN):
 
     What it knows of the past: nothing but its length, see the module's docstring.
 
+    When to use:
+        For snapshots whose nodes change over time, if node features carry little information:
+        the weights evolve independently of the features. In windows, the prediction does not
+        depend on the earlier snapshots.
+
     Args:
         in_channels: Size of each node's features; for one-hot degrees the number of degrees.
         hidden_channels: Size of every layer's output.
@@ -225,6 +230,12 @@ class EvolveGCNO(_EvolveGCN):
 )
 class EvolveGCNH(_EvolveGCN):
     r"""EvolveGCN-H: weights that evolve by what the most telling nodes of each snapshot are like.
+
+    When to use:
+        For snapshots whose nodes change over time, if node features are informative or earlier
+        snapshots matter: the weights are updated from the highest-scoring nodes of each
+        snapshot. Set `projection` for many input features, since the cell has 6 times the
+        square of the feature width as parameters.
 
     Args:
         in_channels: Size of each node's features; for one-hot degrees the number of degrees.

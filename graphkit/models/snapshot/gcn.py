@@ -38,6 +38,10 @@ __all__ = ["SnapshotGCN"]
 class SnapshotGCN(OneByOne):
     """GCN on each snapshot by itself; what came before does not matter.
 
+    When to use:
+        As a baseline for snapshots: only the last snapshot is used. `pair_history` adds the
+        times at which a pair was linked before.
+
     Args:
         in_channels: Size of each node's features; for one-hot degrees the number of degrees.
         hidden_channels: Size of every layer's output.

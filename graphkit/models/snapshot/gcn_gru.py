@@ -44,6 +44,9 @@ _AT_ONCE = 1024  # steps of idle nodes that the recurrence reads in one call
 class GCNGRU(nn.Module):
     """GCN layers, then a GRU over time for every node.
 
+    When to use:
+        As a baseline for snapshots with a fixed set of nodes: each node has a recurrent state.
+
     Args:
         in_channels: Size of each node's features; for one-hot degrees the number of degrees.
         hidden_channels: Size of every layer's output and of the GRU's state.

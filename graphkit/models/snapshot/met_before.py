@@ -24,6 +24,10 @@ __all__ = ["MetBefore"]
 class MetBefore(OneByOne):
     """All nodes alike: with a :class:`~graphkit.nn.snapshot.PairHistory`, pairs that have met.
 
+    When to use:
+        As a baseline for link prediction on snapshots: the score depends only on when a pair
+        was linked before.
+
     Args:
         in_channels: Size of each node's features, which are not read.
         hidden_channels: Size of the output.

@@ -25,6 +25,9 @@ __all__ = ["GCN"]
 class GCN(nn.Module):
     """GCN (Kipf and Welling 2017): each layer one hop, with weights (PyG's layer).
 
+    When to use:
+        As a baseline for static graphs. Use two layers: accuracy drops with more layers.
+
     Args:
         in_channels: Features of a node.
         hidden_channels: Width.

@@ -17,6 +17,10 @@ __all__ = ["MLP"]
 class MLP(nn.Module):
     """A two-layer MLP: the baseline that sees no edges.
 
+    When to use:
+        As a baseline that ignores the edges. If it is as accurate as a graph model, the edges
+        do not help.
+
     Args:
         in_channels: Features of a node.
         hidden_channels: Width.

@@ -64,6 +64,7 @@ FIRST = {
     "recording_classification": ("accuracy", "balanced acc.", "train ev/s", "s/epoch", "peak MiB"),
 }
 COLUMNS = 6  # of a table on a page: more are wider than the text at 1280 pixels
+_TEXT = ("note", "forms")  # columns of words
 
 # In a source: the published figure is a mean over batches, which is another protocol than the
 # figures of a whole split that stand here.
@@ -138,8 +139,8 @@ def _names(models: list[str]) -> str:
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
-    """The table in Markdown."""
-    align = ["---", *["---:"] * (len(head) - 1)]
+    """The table in Markdown: numbers to the right; names and notes, which may wrap, to the left."""
+    align = ["---", *["---" if name in _TEXT else "---:" for name in head[1:]]]
     return [f"| {' | '.join(cells)} |" for cells in [head, align, *rows]]
 
 

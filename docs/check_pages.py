@@ -15,6 +15,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ PAGES = (
     "benchmarks/link_pred.html",
 )
 WIDTHS = {1280: 900, 390: 844}  # pixels: width and height of a laptop and of a phone
+TIMEOUT = 120  # seconds without an answer of the browser
 NARROW = 800  # below this width a table may scroll by itself
 SCREENS = ("index.html", "benchmarks/link_pred.html")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -112,9 +114,10 @@ class Chromium:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            data = os.read(self._read, 1 << 16)
+            ready, _, _ = select.select([self._read], [], [], TIMEOUT)
+            data = os.read(self._read, 1 << 16) if ready else b""
             if not data:
-                raise RuntimeError("Chromium has ended")
+                raise RuntimeError("Chromium has ended, or has not answered in time")
             self._buffer += data
         text, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(text)

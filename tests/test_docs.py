@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -84,3 +85,38 @@ def test_without_a_browser_the_check_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert load(DOCS / "check_pages.py").main([str(tmp_path)]) == 0
     assert "skipped: the pages were not opened" in capsys.readouterr().out
+
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+main {{ width: 90%; }} .box {{ overflow-x: auto; }} td {{ white-space: nowrap; }}
+</style><main><article>{}</article></main>{}"""
+
+
+def table(words: int) -> str:
+    return f"<table><tr><td>{'wide ' * words}</td></tr></table>"
+
+
+@pytest.mark.parametrize(
+    ("body", "script", "fails"),
+    [
+        (table(5), "", []),
+        # Wider than 1280 pixels: a box that scrolls helps on the narrow screen only.
+        (f"<div class=box>{table(90)}</div>", "", [1280]),
+        (table(90), "", [1280, 390]),
+        (f"<details><div class=box>{table(90)}</div></details>", "", [1280]),
+        ("<p>text</p>", "<script>nothing.there</script>", [1280, 390]),
+        ("<p>text</p>", "<img src='missing.png'>", [1280, 390]),
+    ],
+    ids=["fits", "scrolls", "overflows", "folded", "error", "missing"],
+)
+def test_pages_that_fail(
+    body: str, script: str, fails: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = load(DOCS / "check_pages.py")
+    if not any(map(shutil.which, check.NAMES)):
+        pytest.skip("no Chromium is on PATH")
+    (tmp_path / "page.html").write_text(PAGE.format(body, script), encoding="utf-8")
+    assert check.main([str(tmp_path), "page.html"]) == bool(fails)
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line for line in lines if line.startswith("FAILED")]
+    assert failed == [f"FAILED page.html at {width} px" for width in fails]

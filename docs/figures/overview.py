@@ -131,8 +131,8 @@ def static(axes: plt.Axes, x: float, y: float) -> None:
 
 
 def views(axes: plt.Axes) -> None:
-    """The four views with the models that read them."""
-    write(axes, 60, 54, "Four views, published models", 10.4, fontweight="bold")
+    """The four views with the models that read it."""
+    write(axes, 60, 54, "Four views", 10.4, fontweight="bold")
     kinds = (
         ("stream", stream, "NAT · TGN · EdgeBank"),
         ("snapshots", snapshots, "EvolveGCN · GCN-GRU"),
@@ -150,7 +150,7 @@ def views(axes: plt.Axes) -> None:
 
 def outputs(axes: plt.Axes) -> None:
     """What a fitted model gives: the next links, forecasts, classes, all by name."""
-    write(axes, 97, 54, "Predictions by name", 10.4, fontweight="bold")
+    write(axes, 97, 54, "Predictions", 10.4, fontweight="bold")
     card(axes, 97, 35.5, 20, 15.5)
     write(axes, 98.5, 48.8, "next links", fontweight="bold")
     table(
@@ -175,7 +175,7 @@ def outputs(axes: plt.Axes) -> None:
 
 def overview() -> plt.Figure:
     """The whole picture."""
-    figure = plt.figure(figsize=(10, 10 * HEIGHT / WIDTH))
+    figure = plt.figure(figsize=(8.7, 8.7 * HEIGHT / WIDTH))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.axis("off")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 
 FOLDER = Path(__file__).parent
 # An opaque, nearly white card: it reads the same on light and on dark pages.
@@ -17,7 +18,6 @@ CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, "#7a7f87", "#444b54", "#8c564b"
 
 def use() -> None:
     """Make these the settings of matplotlib, and its SVG files the same at every run."""
-    mpl.use("svg")
     mpl.rcParams.update(
         {
             "figure.facecolor": PAPER,
@@ -43,6 +43,7 @@ def use() -> None:
             "figure.constrained_layout.h_pad": 0.12,
             "font.family": "DejaVu Sans",
             "font.size": 9,
+            "figure.dpi": 72,
             "svg.hashsalt": "graphkit",
             "svg.fonttype": "path",
         }
@@ -50,5 +51,6 @@ def use() -> None:
 
 
 def write(figure, name: str, folder: Path = FOLDER) -> None:
-    """Write a figure as SVG, without the date."""
+    """Write a figure as SVG, without the date, and close it."""
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)

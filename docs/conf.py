@@ -55,6 +55,7 @@ mathjax_path = "mathjax/tex-chtml.js"  # in _static: formulas need no net
 html_theme = "furo"
 html_title = "graphkit"
 html_show_sourcelink = False
+html_domain_indices = False  # the pages of the reference list the modules
 
 # Fields of small classes are called alike (src, dst, edge_weight): a type in a signature that could
 # link to several of them links to the first.

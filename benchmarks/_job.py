@@ -156,13 +156,14 @@ class Job:
 
 def _arguments(path: Path) -> dict[str, Any]:
     """What a run was asked to do, from its ``run.json``."""
-    record = opened(read_json(path), path)
+    read = read_json(path)
+    record = opened(read, path)
     if "schema" not in record and "arguments" not in record:  # of an older version
         arguments = record
-    elif record.get("schema") == SCHEMA:
+    elif record.get("schema") == SCHEMA and "sha256" in read:
         arguments = record.get("arguments")
     else:
-        raise damaged(path, f"it is no {SCHEMA}")
+        raise damaged(path, f"it is no {SCHEMA}, or has no checksum")
     plain = (str, int, float, bool, list, type(None))
     if not isinstance(arguments, dict) or not all(isinstance(v, plain) for v in arguments.values()):
         raise damaged(path, "it does not list arguments")

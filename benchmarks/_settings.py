@@ -53,8 +53,13 @@ class Settings:
     task: dict[str, Any] = field(default_factory=dict)
     published: dict[str, Any] = field(default_factory=dict)
 
+    def update(self, other: Settings) -> None:
+        """Put the settings of another file over these; ``published`` stays."""
+        for part in _PARTS:
+            getattr(self, part).update(getattr(other, part))
 
-def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
+
+def read(model: str, dataset: str, folder: Path) -> Settings:
     """The settings of a model on a data set: its section ``default``, then the data set's own.
 
     A model without a file, or a data set without a section, has the defaults of the code.
@@ -83,7 +88,7 @@ def read(model: str, dataset: str, folder: Path = CONFIGS) -> Settings:
     return settings
 
 
-def named(model: str, folder: Path = CONFIGS) -> dict[str, dict[str, Any]]:
+def named(model: str, folder: Path) -> dict[str, dict[str, Any]]:
     """Settings of the model that have a name, from the section ``named`` of its file."""
     path = folder / f"{model}.json"
     sections = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

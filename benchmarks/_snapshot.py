@@ -1,4 +1,4 @@
-"""What the commands for tasks on snapshots share: arguments, training, table."""
+"""What the commands for tasks on snapshots share: arguments, settings, tasks."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import argparse
 import functools
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import _command
+from benchmarks._train import Trained, Training
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from benchmarks._plans import Plans
+    from benchmarks._settings import Settings
+    from graphkit.engine import Result
 
-_DEFAULTS = {
-    "model": "evolvegcn_o,evolvegcn_h,gcn,gcn_gru",
-    "seeds": "0",
-    "settings": "published",
-    "set": [],
-}
+__all__ = ["SnapshotTraining", "add_arguments", "defaults"]
+
 _ALIASES = {"gcn": "gcn_snapshot"}  # "gcn" alone is the model of static graphs
 
 
-def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
-    """Arguments of a command; ``data`` is the default data set."""
-    defaults = {**_DEFAULTS, "data": data}
+def defaults(data: str) -> dict[str, Any]:
+    """Defaults of a command whose data set is ``data``."""
+    return {
+        "model": "evolvegcn_o,evolvegcn_h,gcn,gcn_gru",
+        "data": data,
+        "seeds": "0",
+        "settings": "published",
+        "set": [],
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> None:
+    """Arguments of a command."""
     add = parser.add_argument
     add_shared = functools.partial(_command.add_shared, parser, defaults)
     add_shared(["model", "data", "epochs", "seeds"])
@@ -40,76 +50,44 @@ def add_arguments(parser: argparse.ArgumentParser, data: str) -> None:
     )
 
 
-def run(args: argparse.Namespace, data: str, task_class: Any, folder: Path) -> int:
-    """Train every model with every seed and print the table.
+class SnapshotTraining(Training):
+    """What the commands for snapshots share; each says its data set, its task and its folder."""
 
-    Args:
-        args: From :func:`add_arguments`.
-        data: The default data set.
-        task_class: Makes the task of ``(graph, **settings)``.
-        folder: Where the settings of the models are.
-    """
-    from graphkit import load
+    lacks = "does not do this over snapshots"
 
-    job = _command.open_job(args, args.data or data)
-    options = {**_DEFAULTS, "data": data, **job.arguments}
-    if options["settings"] != "published":
-        folder = folder / "tuned"
-    models = [_ALIASES.get(name, name) for name in _command.names(options["model"], "--model")]
-    seeds = _command.seeds(options["seeds"])
-    plans = {m: _settings(m, options, task_class, folder, models) for m in models}
-    graph = load(options["data"])
-    results = (
-        _train(model, seed, graph, settings, task_class, job)
-        for model, settings in plans.items()
-        for seed in job.waiting(model, seeds)
-    )
-    report = functools.partial(_command.print_results, job, args.json)
-    return _command.train(args, job, results, report, len(plans) * len(seeds))
+    def models(self) -> list[str]:
+        """Names of the models, those of static graphs read as those of snapshots."""
+        return [_ALIASES.get(name, name) for name in super().models()]
 
+    @property
+    def settings_folder(self) -> Path:
+        """The folder of the task, or ``tuned`` in it."""
+        published = self.options["settings"] == "published"
+        return super().settings_folder / ("" if published else "tuned")
 
-def _settings(
-    model: str, options: dict[str, Any], task_class: Any, folder: Path, models: list[str]
-) -> Any:
-    """Settings of a model from its file, then from the command line; checks every name."""
-    from benchmarks import _plans, _settings
+    def read(self, model: str) -> Settings:
+        """From the model's file, and over it those of ``--settings pair_history``."""
+        from benchmarks import _settings
 
-    makers = _plans.models_that(models, "does not do this over snapshots", tasks=task_class.name)
-    known = {name: _settings.known_settings(make) for name, make in makers.items()}
-    found = _settings.read(model, options["data"], folder)
-    if options["settings"] == "pair_history":
-        more = _settings.read("_pair_history", options["data"], folder)
-        for part in ("model", "fit", "task"):
-            getattr(found, part).update(getattr(more, part))
-    values = _settings.parse(options["set"])
-    _plans.complete(found, model, values, options, known, task_class)
-    if options.get("mode") is not None:
-        found.task["mode"] = options["mode"]
-    return found
+        found = super().read(model)
+        if self.options["settings"] == "pair_history":
+            found.update(_settings.read("_pair_history", self.dataset, self.settings_folder))
+        return found
 
+    def plan(self) -> Plans:
+        """As in every command; ``--mode`` has the last word."""
+        plans = super().plan()
+        if self.options.get("mode") is not None:
+            for _, settings in plans.values():
+                settings.task["mode"] = self.options["mode"]
+        return plans
 
-def _train(model: str, seed: int, graph: Any, settings: Any, task_class: Any, job: Any) -> Any:
-    from benchmarks._job import sign
-    from graphkit import fit, registry, seed_everything
+    def make_task(self, graph: Any, seed: int, settings: Settings) -> Any:
+        """A task that draws nothing takes no seed."""
+        if "seed" in inspect.signature(self.task).parameters:
+            return super().make_task(graph, seed, settings)
+        return self.task(graph, **settings.task)
 
-    task = task_class(
-        graph, **{"seed": seed, **settings.task} if _draws(task_class) else settings.task
-    )
-    seed_everything(seed)
-    result = fit(
-        registry.get("model", model).from_task(task, **settings.model),
-        task,
-        **{"threads": 1, **settings.fit},
-        seed=seed,
-        checkpoint_dir=job.checkpoints(model, seed),
-        resume=True,
-        name=model,
-    )
-    sign(result, settings)
-    result.published = settings.published.get("transductive", {})
-    return result
-
-
-def _draws(task_class: Any) -> bool:
-    """Whether the task draws anything, and so takes a seed."""
-    return "seed" in inspect.signature(task_class).parameters
+    def finish(self, result: Result, trained: Trained) -> None:
+        """What others report."""
+        result.published = trained.settings.published.get("transductive", {})

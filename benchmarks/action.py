@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmarks import _command
+from benchmarks._train import Trained, Training
 
 if TYPE_CHECKING:
-    from graphkit import TemporalGraph
+    from benchmarks._plans import Plans
+    from benchmarks._settings import Settings
     from graphkit.engine import Result
 
 _DEFAULTS = {
@@ -37,61 +38,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Training(Training):
+    defaults = _DEFAULTS
+    folder = "action"
+    task_class = "graphkit.tasks.RecordingClassification"
+    without = frozenset({"split", "seed"})
+    checkpoints = False
+    fitting: ClassVar[dict[str, Any]] = {"threads": 1, "progress": False}
+
+    def plan(self) -> Plans:
+        """A row for each encoder: settings of the classifier, then the encoder's. Checks names."""
+        names = _command.names(self.options["encoder"], "--encoder")
+        return {name: (_MODEL, self._settings_of(name, names)) for name in names}
+
+    def _settings_of(self, encoder: str, names: list[str]) -> Settings:
+        from benchmarks import _plans, _settings
+        from graphkit import registry
+        from graphkit.typed import check_values
+
+        found = self.read(_MODEL)
+        found.update(self.read(encoder))
+        inner = dict(found.model.get("encoder_settings") or {})
+        known = {n: _options(registry.get("sequence_encoder", n)) for n in names}
+        values = _settings.parse(self.options["set"])
+        for key in [k for k in values if k.partition(".")[0] in known and "." in k]:
+            owner, _, name = key.partition(".")
+            _settings.apply(
+                _settings.Settings(), owner, {key: values[key]},
+                model_names=known[owner], fit_names=set(), task_names=set(), others=known,
+            )  # fmt: skip
+            value = values.pop(key)
+            if owner == encoder:
+                inner[name] = value
+        model_names = _options(registry.get("model", _MODEL)) - {"encoder", "encoder_settings"}
+        _plans.complete(
+            found,
+            _MODEL,
+            values,
+            self.options,
+            {_MODEL: model_names},
+            self.task,
+            without=set(self.without),
+            fit_settings=_plans.fit_names(checkpoints=False),
+        )
+        inner = check_values(inner, [registry.get("sequence_encoder", encoder)], text=True)
+        found.model |= {"encoder": encoder, "encoder_settings": inner}
+        return found
+
+    def finish(self, result: Result, trained: Trained) -> None:
+        """Say how it went; the encoder is the row's name."""
+        model = result.settings["model"]
+        result.settings["model"] = {key: model[key] for key in model if key != "encoder"}
+        accuracy = result.metrics["test"]["accuracy"]
+        said = f"{trained.label}, seed {result.seed}: test accuracy {accuracy:.4f}"
+        print(said, file=sys.stderr, flush=True)
+
+
 def run(args: argparse.Namespace) -> int:
     """Train with every encoder and seed, print the table, say where the files are."""
-    from graphkit import load
-
-    job = _command.open_job(args, args.data or _DEFAULTS["data"])
-    options = {**_DEFAULTS, **job.arguments}
-    names, seeds = _command.names(options["encoder"], "--encoder"), _command.seeds(options["seeds"])
-    plans = {name: _settings_of(name, names, options) for name in names}
-    graph = load(options["data"])
-    results = (
-        _train(name, seed, graph, settings)
-        for name, settings in plans.items()
-        for seed in job.waiting(name, seeds)
-    )
-    report = functools.partial(_command.print_results, job, args.json)
-    return _command.train(args, job, results, report, len(plans) * len(seeds))
-
-
-def _settings_of(encoder: str, names: list[str], options: dict[str, Any]) -> Any:
-    """Settings for one encoder: those of the classifier, then the encoder's own. Checks names."""
-    from benchmarks import _plans, _settings
-    from graphkit import registry
-    from graphkit.tasks import RecordingClassification
-    from graphkit.typed import check_values
-
-    found = _settings.read(_MODEL, options["data"])
-    own = _settings.read(f"action/{encoder}", options["data"])
-    for part in ("model", "fit", "task"):
-        getattr(found, part).update(getattr(own, part))
-    inner = dict(found.model.get("encoder_settings") or {})
-    known = {n: _options(registry.get("sequence_encoder", n)) for n in names}
-    values = _settings.parse(options["set"])
-    for key in [k for k in values if k.partition(".")[0] in known and "." in k]:
-        owner, _, name = key.partition(".")
-        _settings.apply(
-            _settings.Settings(), owner, {key: values[key]},
-            model_names=known[owner], fit_names=set(), task_names=set(), others=known,
-        )  # fmt: skip
-        value = values.pop(key)
-        if owner == encoder:
-            inner[name] = value
-    model_names = _options(registry.get("model", _MODEL)) - {"encoder", "encoder_settings"}
-    _plans.complete(
-        found,
-        _MODEL,
-        values,
-        options,
-        {_MODEL: model_names},
-        RecordingClassification,
-        without={"split", "seed"},
-        fit_settings=_plans.fit_names(checkpoints=False),
-    )
-    inner = check_values(inner, [registry.get("sequence_encoder", encoder)], text=True)
-    found.model["encoder_settings"] = inner
-    return found
+    return _Training(args).run()
 
 
 def _options(make: Any) -> set[str] | None:
@@ -100,21 +105,3 @@ def _options(make: Any) -> set[str] | None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
     return {p.name for p in parameters if p.default is not p.empty} - {"out_channels"}
-
-
-def _train(encoder: str, seed: int, graph: TemporalGraph, settings: Any) -> Result:
-    from benchmarks._job import sign
-    from graphkit import registry, seed_everything
-    from graphkit.engine import fit
-    from graphkit.tasks import RecordingClassification
-
-    task = RecordingClassification(graph, seed=seed, **settings.task)
-    seed_everything(seed)
-    kind = registry.get("model", _MODEL)
-    model = kind.from_task(task, encoder=encoder, **settings.model)
-    fitting = {"threads": 1, "progress": False, **settings.fit}
-    result = fit(model, task, seed=seed, name=encoder, **fitting)
-    sign(result, settings)
-    accuracy = result.metrics["test"]["accuracy"]
-    print(f"{encoder}, seed {seed}: test accuracy {accuracy:.4f}", file=sys.stderr, flush=True)
-    return result

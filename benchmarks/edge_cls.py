@@ -6,17 +6,18 @@ import argparse
 
 from benchmarks import _snapshot
 
-_DATA = "bitcoin_otc"
+
+class _Training(_snapshot.SnapshotTraining):
+    defaults = _snapshot.defaults("bitcoin_otc")
+    folder = "edge_cls"
+    task_class = "graphkit.tasks.edge_classification.EdgeClassification"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py edge_cls``."""
-    _snapshot.add_arguments(parser, _DATA)
+    _snapshot.add_arguments(parser, _Training.defaults)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, classify, print the table."""
-    from benchmarks._settings import CONFIGS
-    from graphkit.tasks.edge_classification import EdgeClassification
-
-    return _snapshot.run(args, _DATA, EdgeClassification, CONFIGS / "edge_cls")
+    return _Training(args).run()

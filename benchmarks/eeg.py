@@ -6,16 +6,14 @@ import argparse
 import functools
 import json
 import statistics
-import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import _command
+from benchmarks._train import Training
 
 if TYPE_CHECKING:
-    from benchmarks._job import Job
-    from benchmarks._plans import Plans
     from benchmarks._settings import Settings
     from graphkit import TemporalGraph
     from graphkit.engine import Result
@@ -28,7 +26,6 @@ _DEFAULTS = {
     "set": [],
     "sweep": [],
 }
-_FOLDER = Path(__file__).parent / "configs" / "eeg"
 _SHOWN = ("balanced_accuracy", "vote_balanced_accuracy")
 
 
@@ -46,30 +43,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Training(Training):
+    defaults = _DEFAULTS
+    folder = "eeg"
+    task_class = "graphkit.tasks.WindowClassification"
+    lacks = "does not classify windows"
+    without = frozenset({"split", "seed"})
+    checkpoints = False
+    announces = True
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        super().__init__(args)
+        self.data, self.splits = _data(self.settings_folder, self.dataset, self.options["split"])
+
+    def load(self) -> TemporalGraph:
+        """The graph, with the options of its data set."""
+        from graphkit import load
+
+        return load(self.dataset, **self.data["load"])
+
+    def read(self, model: str) -> Settings:
+        """What is asked about the data set, then the settings of the model."""
+        found = super().read(model)
+        found.task = {**self.data["task"], **found.task}
+        return found
+
+    def key_for(self, model: str, owner: str, name: str) -> str:
+        """A model that has no such setting gets one row to compare with."""
+        taken = (self.known[model] or set()) | self.fit_names | self.task_names
+        if owner not in ("", model) or name not in taken:
+            return ""
+        return f"{owner}.{name}" if owner else name
+
+    def results(
+        self, label: str, model: str, seeds: list[int], graph: Any, settings: Settings
+    ) -> Iterator[Result]:
+        """Train all folds with all seeds, as one stack if the model can."""
+        from graphkit import seed_everything
+
+        if not seeds:
+            return
+        splits, options = self.splits(graph), settings.task
+        jobs = [(seed, split) for seed in seeds for split in splits]
+        tasks = [self.task(graph, split=s, seed=seed, **options) for seed, s in jobs]
+        if "windows_per_epoch" not in options:  # as many for every fold, so that they can stack
+            options = {**options, "windows_per_epoch": min(len(task.index[0]) for task in tasks)}
+            tasks = [self.task(graph, split=s, seed=seed, **options) for seed, s in jobs]
+        models = []
+        for (seed, _), task in zip(jobs, tasks):
+            seed_everything(seed)
+            models.append(self.build(model, task, settings))
+        every = [seed for seed, _ in jobs]
+        results, seconds = self.together(label, models, tasks, every, settings)
+        for at in range(0, len(jobs), len(splits)):
+            folds = slice(at, at + len(splits))
+            yield _over_folds(results[folds], models[folds], tasks[folds], settings, seconds)
+
+    def report(self, graph: Any, labels: list[str]) -> None:
+        """The table, and the regions on the scalp."""
+        if not _command.print_results(self.job, self.args.json):
+            return
+        with _command.plotting():
+            path = Path(self.args.plot or self.job.folder / "scalp.png")
+            if _plot(self.job.done, graph, path):
+                print(f"scalp: {path}")
+
+
 def run(args: argparse.Namespace) -> int:
     """Train every model on every fold with every seed, print the table, plot the scalp."""
-    job = _command.open_job(args, args.data or _DEFAULTS["data"])
-    options = {**_DEFAULTS, **job.arguments}
-    data, splits = _data(options["data"], options["split"])
-    seeds = _command.seeds(options["seeds"])
-    plans = _plan(_command.names(options["model"], "--model"), options, data["task"])
-    graph = _load(options["data"], data["load"])
-    results = (
-        result
-        for label, (model, settings) in plans.items()
-        if (waiting := job.waiting(label, seeds))
-        for result in _train(model, label, waiting, graph, splits(graph), settings)
-    )
-    report = functools.partial(_report, job, args, graph)
-    return _command.train(args, job, results, report, len(plans) * len(seeds))
+    return _Training(args).run()
 
 
-def _data(name: str, split: str | None) -> tuple[dict[str, Any], Any]:
+def _data(folder: Path, name: str, split: str | None) -> tuple[dict[str, Any], Any]:
     """How a data set is loaded and asked about, and a function that makes its folds."""
-    from graphkit.data.window_splits import block_folds, leave_one_out
+    from graphkit.data.recording_splits import leave_one_out
+    from graphkit.data.window_splits import block_folds
     from graphkit.errors import UnknownNameError
 
-    known = json.loads((_FOLDER / "_data.json").read_text(encoding="utf-8"))
+    known = json.loads((folder / "_data.json").read_text(encoding="utf-8"))
     section = {"load": {}, "task": {}, "splits": {"blocks": {"blocks": 5}}, **known.get(name, {})}
     kinds = section["splits"]
     split = split or next(iter(kinds))
@@ -81,99 +132,6 @@ def _data(name: str, split: str | None) -> tuple[dict[str, Any], Any]:
         return section, lambda graph: leave_one_out(graph, chosen["leave_out"])
     within = chosen.get("within", "recording")
     return section, lambda graph: block_folds(chosen["blocks"], within)
-
-
-def _load(name: str, options: dict[str, Any]) -> TemporalGraph:
-    from graphkit import load
-
-    return load(name, **options)
-
-
-def _plan(models: list[str], options: dict[str, Any], task: dict[str, Any]) -> Plans:
-    """For each row of the table its model and its settings. Checks every name."""
-    from benchmarks import _plans, _settings
-    from graphkit.tasks import WindowClassification
-
-    makers = _plans.models_that(models, "does not classify windows", tasks="window_classification")
-    known = {name: _settings.known_settings(make) or set() for name, make in makers.items()}
-    fit_names = _plans.fit_names(checkpoints=False)
-    without = {"split", "seed"}
-    task_names = _settings.task_settings(WindowClassification) - without
-    values = _settings.parse(options["set"])
-
-    def settings(model: str, changes: dict[str, Any]) -> Settings:
-        found = _settings.read(model, options["data"], _FOLDER)
-        found.task = {**task, **found.task}
-        return _plans.complete(
-            found,
-            model,
-            {**values, **changes},
-            options,
-            known,
-            WindowClassification,
-            without=without,
-            fit_settings=fit_names,
-        )
-
-    def key_for(model: str, owner: str, name: str) -> str:
-        if owner not in ("", model) or name not in known[model] | fit_names | task_names:
-            return ""
-        return f"{owner}.{name}" if owner else name
-
-    rows = _plans.sweep_rows(models, options["sweep"], key_for)
-    return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
-
-
-def _train(
-    model: str,
-    label: str,
-    seeds: list[int],
-    graph: TemporalGraph,
-    splits: list[Any],
-    settings: Any,
-) -> list[Result]:
-    """All folds with all seeds: as one stack if the model can, else one after the other."""
-    from benchmarks._plans import can_stack
-    from graphkit import registry, seed_everything
-    from graphkit.engine import fit, fit_many
-    from graphkit.tasks import WindowClassification
-
-    kind = registry.get("model", model)
-    jobs = [(seed, split) for seed in seeds for split in splits]
-    tasks = [WindowClassification(graph, split=s, seed=seed, **settings.task) for seed, s in jobs]
-    if "windows_per_epoch" not in settings.task:  # as many for every fold, so that they can stack
-        fewest = min(len(task.index[0]) for task in tasks)
-        options = {**settings.task, "windows_per_epoch": fewest}
-        tasks = [WindowClassification(graph, split=s, seed=seed, **options) for seed, s in jobs]
-
-    def build(seed: int, task: Any) -> Any:
-        seed_everything(seed)
-        return kind.from_task(task, **settings.model)
-
-    models = [build(seed, task) for (seed, _), task in zip(jobs, tasks)]
-    fitting = {"threads": 1, **settings.fit}
-    began = time.perf_counter()
-    if can_stack(kind, settings) and len(jobs) > 1:
-        results = fit_many(
-            models, tasks, seeds=[seed for seed, _ in jobs], name=label, progress=True, **fitting
-        )
-    else:
-        results = []
-        for m, task, (seed, _) in zip(models, tasks, jobs):
-            results.append(fit(m, task, seed=seed, name=label, progress=False, **fitting))
-            print(f"{label}: {len(results)} of {len(jobs)} done", file=sys.stderr, flush=True)
-    seconds = (time.perf_counter() - began) / len(jobs)
-    folds = len(splits)
-    return [
-        _over_folds(
-            results[i * folds : (i + 1) * folds],
-            models[i * folds : (i + 1) * folds],
-            tasks[i * folds : (i + 1) * folds],
-            settings,
-            seconds,
-        )
-        for i in range(len(seeds))
-    ]
 
 
 def _over_folds(
@@ -215,7 +173,7 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
     hierarchy = getattr(models[0], "hierarchy", None)
     if hierarchy is None:
         return {}
-    from graphkit.engine.importance import node_importance
+    from graphkit.analysis.importance import node_importance
 
     each = [
         node_importance(m, t, hierarchy.partition, metric="log_likelihood")
@@ -225,18 +183,9 @@ def _importance(models: list[Any], tasks: list[Any]) -> dict[str, Any]:
     return {"regions": dict(zip(hierarchy.names, mean)), "region_of": hierarchy.region_of.tolist()}
 
 
-def _report(job: Job, args: argparse.Namespace, graph: TemporalGraph) -> None:
-    if not _command.print_results(job, args.json):
-        return
-    with _command.plotting():
-        path = _plot(job.done, graph, Path(args.plot or job.folder / "scalp.png"))
-        if path:
-            print(f"scalp: {path}")
-
-
 def _plot(results: list[Result], graph: TemporalGraph, path: Path) -> Path | None:
     """The regions of the first model that has some, coloured by importance."""
-    from graphkit.engine.scalp_plot import scalp_plot
+    from graphkit.analysis.scalp import scalp_plot
 
     found = [r for r in results if r.curves.get("importance")]
     found = [r for r in found if r.model == found[0].model]

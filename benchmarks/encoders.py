@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphkit.encoders.sequence import SequenceEncoder
 
 SCHEMA = "graphkit.encoders/1"
-_SETTINGS = Path(__file__).parent / "configs" / "encoders" / "settings.json"
+_SETTINGS = Path(__file__).parent / "configs" / "encoders"
 # CPU time of the process: with one thread it does not depend on what else the machine does.
 _TOO_SLOW = 1.0  # seconds: a form that takes longer is not tried at twice the length
 _LR = 3e-3  # of tasks, where the settings name no other
@@ -137,7 +137,8 @@ def make(name: str, channels: int, **changes: Any) -> SequenceEncoder:
 
 
 def _settings(name: str) -> dict[str, Any]:
-    return json.loads(_SETTINGS.read_text(encoding="utf-8")).get(name, {})
+    path = _SETTINGS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 # ------------------------------------------------------------------ size, forms, speed, memory

@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import _command
+from benchmarks._train import Trained, Training
 
 if TYPE_CHECKING:
-    from benchmarks._job import Job
     from benchmarks._plans import Row
+    from benchmarks._settings import Settings
     from graphkit import TemporalGraph
     from graphkit.engine import Result
 
@@ -60,67 +61,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(["json", "plot", "resume"], plot="write the curves here")
 
 
+class _Training(Training):
+    defaults = _DEFAULTS
+    folder = "link_pred"
+    task_class = "graphkit.LinkPrediction"
+    lacks = "does not read a stream of events"
+    note: str | None = None
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        super().__init__(args)
+        self.dataset = self.options.get("data") or _PREFERRED
+
+    def load(self) -> TemporalGraph:
+        """The graph that was asked for, or one that is at hand; settings are those of its set."""
+        graph, self.note = _graph(self.options.get("data"), self.job.arguments.get("resolved"))
+        self.job.arguments["resolved"] = graph.name  # a run that goes on stays with its data
+        self.dataset = graph.name
+        return graph
+
+    def rows(self, models: list[str]) -> dict[str, Row]:
+        """A row for each model, encoder, named setting and value of ``--sweep``."""
+        from benchmarks import _settings
+        from graphkit.errors import UnknownNameError
+
+        rows: dict[str, Row] = {model: (model, {}) for model in models}
+        if self.options.get("encoder"):
+            encoders = _command.names(self.options["encoder"], "--encoder")
+            rows = _encoder_rows(models, self.known, encoders)
+        asked = self.options.get("named")
+        for name in _command.names(asked, "--named") if asked else ():
+            found = {model: _settings.named(model, self.settings_folder) for model in models}
+            if not any(name in settings for settings in found.values()):
+                every = [n for settings in found.values() for n in settings]
+                raise UnknownNameError("named settings", name, every)
+            for model in models:
+                if name in found[model]:
+                    changes = {f"{model}.{key}": value for key, value in found[model][name].items()}
+                    rows[f"{model} {name}"] = (model, changes)
+        return rows | super().rows(models) if self.options["sweep"] else rows
+
+    def key_for(self, model: str, owner: str, name: str) -> str | None:
+        """A model that has no such setting gets no row."""
+        known = self.known[model]
+        takes = known is None or name in known | self.fit_names
+        return f"{model}.{name}" if owner in ("", model) and takes else None
+
+    def make_task(self, graph: Any, seed: int, settings: Settings) -> Any:
+        """Negatives are those of the task's own seed: the same for every model and seed."""
+        options = {key: self.options[key] for key in ("negatives", "candidates", "inductive")}
+        kinds = ("random", "historical", "inductive")
+        return self.task(graph, **{**options, "eval_negatives": kinds, **settings.task})
+
+    def build(self, model: str, task: Any, settings: Settings) -> Any:
+        """A model for the nodes of the whole graph."""
+        from graphkit import registry
+
+        return registry.get("model", model).from_graph(task.graph, **settings.model)
+
+    def finish(self, result: Result, trained: Trained) -> None:
+        """What others report, where their protocol is the same."""
+        kind = "inductive" if self.options["inductive"] else "transductive"
+        protocol = result.protocol
+        as_published = protocol["negatives"]["test"] == "random" and protocol["split"].startswith(
+            "70%/15%/15%"
+        )
+        if as_published and trained.label == trained.model:
+            result.published = trained.settings.published.get(kind, {})
+
+    def report(self, graph: Any, labels: list[str]) -> None:
+        """The table, the files, and where they are."""
+        from graphkit.engine.plot import plot_curves
+
+        job = self.job
+        if not _command.print_results(job, self.args.json, self.note):
+            return
+        with _command.plotting():
+            print(f"plot: {plot_curves(job.done, self.args.plot or job.folder / 'curves.png')}")
+
+
 def run(args: argparse.Namespace) -> int:
     """Train every model with every seed, print the table, say where the files are."""
-    job = _command.open_job(args, args.data or "default")
-    options = {**_DEFAULTS, **job.arguments}
-    models, seeds = _command.names(options["model"], "--model"), _command.seeds(options["seeds"])
-    plans = _plan(models, options)
-    graph, note = _graph(options.get("data"), job.arguments.get("resolved"))
-    job.arguments["resolved"] = graph.name  # a run that goes on stays with its data
-    results = (
-        _train(model, label, seed, graph, plan(graph.name), options, job)
-        for label, (model, plan) in plans.items()
-        for seed in job.waiting(label, seeds)
-    )
-    report = functools.partial(_report, job, note, args)
-    code = _command.train(args, job, results, report, len(plans) * len(seeds))
+    code = _Training(args).run()
     if code == 0:
         _leave()
     return code
-
-
-def _plan(models: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    """For each row of the table its model, and its settings as a function of the data set's name.
-
-    Checks every name.
-    """
-    from benchmarks import _plans, _settings
-    from graphkit import LinkPrediction
-    from graphkit.errors import UnknownNameError
-
-    makers = _plans.models_that(models, "does not read a stream of events", tasks="link_prediction")
-    known = {name: _settings.known_settings(make) for name, make in makers.items()}
-    values = _settings.parse(options["set"])
-    fit_names = _plans.fit_names()
-
-    def settings(model: str, changes: dict[str, Any], dataset: str) -> _settings.Settings:
-        found = _settings.read(model, dataset)
-        return _plans.complete(found, model, {**values, **changes}, options, known, LinkPrediction)
-
-    def key_for(model: str, owner: str, name: str) -> str | None:
-        takes = known[model] is None or name in known[model] | fit_names
-        return f"{model}.{name}" if owner in ("", model) and takes else None
-
-    rows: dict[str, Row] = {model: (model, {}) for model in models}
-    if options.get("encoder"):
-        rows = _encoder_rows(models, known, _command.names(options["encoder"], "--encoder"))
-    for name in _command.names(options["named"], "--named") if options.get("named") else ():
-        found = {model: _settings.named(model) for model in models}
-        if not any(name in settings for settings in found.values()):
-            every = [n for settings in found.values() for n in settings]
-            raise UnknownNameError("named settings", name, every)
-        for model in models:
-            if name in found[model]:
-                changes = {f"{model}.{key}": value for key, value in found[model][name].items()}
-                rows[f"{model} {name}"] = (model, changes)
-    if options["sweep"]:
-        rows |= _plans.sweep_rows(models, options["sweep"], key_for)
-    plans = {}
-    for label, (model, changes) in rows.items():
-        settings(model, changes, options.get("data") or _PREFERRED)  # wrong: an error now
-        plans[label] = (model, functools.partial(settings, model, changes))
-    return plans
 
 
 def _encoder_rows(
@@ -149,51 +173,6 @@ def _encoder_rows(
     return found
 
 
-def _train(
-    model: str,
-    label: str,
-    seed: int,
-    graph: TemporalGraph,
-    settings: Any,
-    options: dict[str, Any],
-    job: Job,
-) -> Result:
-    from benchmarks._job import sign
-    from graphkit import LinkPrediction, fit, registry, seed_everything
-
-    task = LinkPrediction(
-        graph,
-        **{
-            "negatives": options["negatives"],
-            "eval_negatives": ("random", "historical", "inductive"),
-            "candidates": options["candidates"],
-            "inductive": options["inductive"],
-            **settings.task,
-        },
-    )
-    seed_everything(seed)
-    built = registry.get("model", model).from_graph(graph, **settings.model)
-    threads = 1  # a batch is small: more threads wait for each other more than they compute
-    result = fit(
-        built,
-        task,
-        **{"threads": threads, **settings.fit},
-        seed=seed,
-        checkpoint_dir=job.checkpoints(label, seed),
-        resume=True,
-        name=label,
-    )
-    sign(result, settings)
-    kind = "inductive" if options["inductive"] else "transductive"
-    protocol = result.protocol
-    as_published = protocol["negatives"]["test"] == "random" and protocol["split"].startswith(
-        "70%/15%/15%"
-    )
-    if as_published and label == model:
-        result.published = settings.published.get(kind, {})
-    return result
-
-
 def _graph(name: str | None, resolved: str | None) -> tuple[TemporalGraph, str | None]:
     """The data set; without a name the preferred one, or a generated one and a note about it.
 
@@ -215,16 +194,6 @@ def _graph(name: str | None, resolved: str | None) -> tuple[TemporalGraph, str |
         f"GENERATED DATA ({_FALLBACK}): {_PREFERRED} is neither at hand nor downloadable, so "
         "these numbers say nothing about real data and stand beside no published ones."
     )
-
-
-def _report(job: Job, note: str | None, args: argparse.Namespace) -> None:
-    """The table, the files, and where they are."""
-    from graphkit.engine.plot import plot_curves
-
-    if not _command.print_results(job, args.json, note):
-        return
-    with _command.plotting():
-        print(f"plot: {plot_curves(job.done, args.plot or job.folder / 'curves.png')}")
 
 
 def _leave() -> None:

@@ -7,15 +7,14 @@ import functools
 import inspect
 import statistics
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import _command
+from benchmarks._train import Training
 
 if TYPE_CHECKING:
-    from benchmarks._job import Job
-    from benchmarks._plans import Plans
     from benchmarks._settings import Settings
     from graphkit import TemporalGraph
     from graphkit.engine import Result
@@ -49,106 +48,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train every model as often as asked, print the table, say where the files are."""
-    from graphkit import load, registry
+class _Training(Training):
+    defaults = _DEFAULTS
+    folder = "node_cls"
+    task_class = "graphkit.tasks.NodeClassification"
+    lacks = "does not classify the nodes of a static graph"
+    without = frozenset({"seed", "split"})
+    checkpoints = False  # nothing is done by halves: a run takes seconds
+    unfit = frozenset({"batch_size"})  # a batch is the whole graph
 
-    job = _command.open_job(args, args.data or _DEFAULTS["data"])
-    options = {**_DEFAULTS, **job.arguments}
-    plans = _plan(_command.names(options["model"], "--model"), options)
-    graph = load(options["data"])
-    if options["split"] is None:
-        public = hasattr(registry.get("dataset", options["data"]), "public_split")
-        options["split"] = "public" if public else "random"
-    group = options["group"]
-    results = (
-        result
-        for label, (model, settings) in plans.items()
-        for waiting in [job.waiting(label, range(options["runs"]))]
-        for at in range(0, len(waiting), group)
-        for result in _train(model, label, waiting[at : at + group], graph, settings, options)
-    )
-    report = functools.partial(_report, job, args, options)
-    return _command.train(args, job, results, report, len(plans) * options["runs"])
+    def seeds(self) -> list[int]:
+        """One for each run."""
+        return list(range(self.options["runs"]))
 
+    def load(self) -> TemporalGraph:
+        """The graph, and the split that its data set has."""
+        from graphkit import registry
 
-def _plan(models: list[str], options: dict[str, Any]) -> Plans:
-    """For each row of the table its model and its settings. Checks every name."""
-    from benchmarks import _plans, _settings
-    from graphkit.tasks import NodeClassification
+        graph = super().load()
+        if self.options["split"] is None:
+            public = hasattr(registry.get("dataset", self.dataset), "public_split")
+            self.options["split"] = "public" if public else "random"
+        return graph
 
-    makers = _plans.models_that(
-        models, "does not classify the nodes of a static graph", tasks="node_classification"
-    )
-    known = {name: _settings.known_settings(make) for name, make in makers.items()}
-    values = _settings.parse(options["set"])
-    # Nothing is done by halves (a run takes seconds), and a batch is the whole graph.
-    fit_names = _plans.fit_names(checkpoints=False) - {"batch_size"}
-
-    def settings(model: str, changes: dict[str, Any]) -> Settings:
-        found = _settings.read(model, options["data"])
-        return _plans.complete(
-            found,
-            model,
-            {**values, **changes},
-            options,
-            known,
-            NodeClassification,
-            without={"seed", "split"},
-            fit_settings=fit_names,
-        )
-
-    def key_for(model: str, owner: str, name: str) -> str | None:
+    def key_for(self, model: str, owner: str, name: str) -> str | None:
+        """A depth is that of the model; a model that has none gets one row to compare with."""
         if owner not in ("", model):
             return None
         names = _DEPTHS if name in _DEPTHS else (name,)
-        own = next((n for n in names if n in known[model] | fit_names), None)
+        own = next((n for n in names if n in self.known[model] | self.fit_names), None)
         return f"{model}.{own}" if own else ""
 
-    rows = _plans.sweep_rows(models, options["sweep"], key_for)
-    return {label: (model, settings(model, changes)) for label, (model, changes) in rows.items()}
+    def results(
+        self, label: str, model: str, seeds: list[int], graph: Any, settings: Settings
+    ) -> Iterator[Result]:
+        """Train groups of runs, each as one stack if the model can."""
+        from benchmarks._job import sign
+        from graphkit import registry, seed_everything
+
+        kind, split, group = (
+            registry.get("model", model),
+            self.options["split"],
+            self.options["group"],
+        )
+        for at in range(0, len(seeds), group):
+            part, models = seeds[at : at + group], []
+            tasks = _tasks(self.task, graph, part, settings.task, split)
+            for seed in part:
+                seed_everything(seed)
+                models.append(kind.from_graph(graph, **settings.model))
+            done, seconds = self.together(label, models, tasks, part, settings)
+            for result in done:
+                sign(result, settings)
+                result.timing["run_s"] = seconds
+                _shorten(result)
+                if label == model:
+                    result.published = settings.published.get(split, {})
+            print(f"{label}: seeds {part[0]} to {part[-1]} done", file=sys.stderr, flush=True)
+            yield from done
+
+    def report(self, graph: Any, labels: list[str]) -> None:
+        """The table; of a sweep a plot too."""
+        if not _command.print_results(self.job, self.args.json):
+            return
+        if self.options["sweep"]:
+            path = Path(self.args.plot or self.job.folder / "sweep.png")
+            with _command.plotting():
+                print(f"plot: {_plot(self.job.done, path)}")
 
 
-def _train(
-    model: str,
-    label: str,
-    seeds: list[int],
-    graph: TemporalGraph,
-    settings: Any,
-    options: dict[str, Any],
-) -> list[Result]:
-    """A group of runs: as one stack if the model can, else one after the other."""
-    from benchmarks._job import sign
-    from benchmarks._plans import can_stack
-    from graphkit import registry, seed_everything
-    from graphkit.engine import fit, fit_many
-    from graphkit.tasks import NodeClassification
-
-    kind = registry.get("model", model)
-    tasks = _tasks(NodeClassification, graph, seeds, settings.task, options["split"])
-    fitting = {"threads": 1, "progress": True, "name": label, **settings.fit}
-
-    def build(seed: int) -> Any:
-        seed_everything(seed)
-        return kind.from_graph(graph, **settings.model)
-
-    began = time.perf_counter()
-    if can_stack(kind, settings) and len(seeds) > 1:
-        results = fit_many([build(s) for s in seeds], tasks, seeds=seeds, **fitting)
-    else:
-        fitting["progress"] = False
-        results = []
-        for seed, task in zip(seeds, tasks):
-            results.append(fit(build(seed), task, seed=seed, **fitting))
-    seconds = (time.perf_counter() - began) / len(seeds)
-    for result in results:
-        sign(result, settings)
-        result.timing["run_s"] = seconds
-        _shorten(result)
-        if label == model:
-            result.published = settings.published.get(options["split"], {})
-    print(f"{label}: seeds {seeds[0]} to {seeds[-1]} done", file=sys.stderr, flush=True)
-    return results
+def run(args: argparse.Namespace) -> int:
+    """Train every model as often as asked, print the table, say where the files are."""
+    return _Training(args).run()
 
 
 def _shorten(result: Result) -> None:
@@ -164,14 +135,6 @@ def _tasks(make: Any, graph: Any, seeds: list[int], options: dict[str, Any], spl
         rest = {k: v for k, v in options.items() if k in inspect.signature(make).parameters}
         return [make(graph, split=split, **rest)] * len(seeds)
     return [make(graph, split=split, seed=seed, **options) for seed in seeds]
-
-
-def _report(job: Job, args: argparse.Namespace, options: dict[str, Any]) -> None:
-    if not _command.print_results(job, args.json):
-        return
-    if options["sweep"]:
-        with _command.plotting():
-            print(f"plot: {_plot(job.done, Path(args.plot or job.folder / 'sweep.png'))}")
 
 
 def _plot(results: list[Result], path: Path) -> Path:

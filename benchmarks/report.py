@@ -8,7 +8,10 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphkit.engine import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -117,12 +120,29 @@ def _results(path: Path) -> list[str]:
     from graphkit.engine import load_results
 
     results = load_results(path)
+    if results[0].task == "reliability":
+        return _reliability(results)
     head, rows, notes = comparison(results)
     versions = results[0].versions
     table = fold(head, rows, FIRST.get(results[0].task, ()))
     lines = [f"*{'. '.join(line for line in title(results) if line)}.*", "", *table]
     made = ", ".join(f"{k} {versions[k]}" for k in ("graphkit", "torch") if k in versions)
     return [*lines, "", *[f"{note}.  " for note in notes], f"Made with {made}."]
+
+
+def _reliability(results: list[Result]) -> list[str]:
+    from benchmarks._tables import markdown
+    from benchmarks.reliability import HEAD, rows
+
+    minutes = sum(result.timing["run_s"] for result in results) / 60
+    versions = results[0].versions
+    return [
+        f"*Seed {results[0].seed}, {minutes:.1f} minutes on one thread.*",
+        "",
+        *markdown(HEAD, rows(results)),
+        "",
+        f"Made with graphkit {versions['graphkit']}, torch {versions['torch']}.",
+    ]
 
 
 def _encoders(record: dict[str, Any]) -> list[str]:

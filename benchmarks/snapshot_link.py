@@ -6,17 +6,18 @@ import argparse
 
 from benchmarks import _snapshot
 
-_DATA = "bitcoin_otc"
+
+class _Training(_snapshot.SnapshotTraining):
+    defaults = _snapshot.defaults("bitcoin_otc")
+    folder = "snapshot_link"
+    task_class = "graphkit.tasks.snapshot_link_prediction.SnapshotLinkPrediction"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py snapshot_link``."""
-    _snapshot.add_arguments(parser, _DATA)
+    _snapshot.add_arguments(parser, _Training.defaults)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, rank, print the table."""
-    from benchmarks._settings import CONFIGS
-    from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
-
-    return _snapshot.run(args, _DATA, SnapshotLinkPrediction, CONFIGS)
+    return _Training(args).run()

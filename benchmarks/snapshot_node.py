@@ -6,17 +6,18 @@ import argparse
 
 from benchmarks import _snapshot
 
-_DATA = "sbm"
+
+class _Training(_snapshot.SnapshotTraining):
+    defaults = _snapshot.defaults("sbm")
+    folder = "snapshot_node"
+    task_class = "graphkit.tasks.snapshot_node_classification.SnapshotNodeClassification"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``run.py snapshot_node``."""
-    _snapshot.add_arguments(parser, _DATA)
+    _snapshot.add_arguments(parser, _Training.defaults)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, classify, print the table."""
-    from benchmarks._settings import CONFIGS
-    from graphkit.tasks.snapshot_node_classification import SnapshotNodeClassification
-
-    return _snapshot.run(args, _DATA, SnapshotNodeClassification, CONFIGS / "snapshot_node")
+    return _Training(args).run()

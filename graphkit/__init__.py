@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphkit import renamed as renamed  # finds modules by their old names
 from graphkit.errors import GraphError
 from graphkit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from graphkit import (
+        analysis,
         data,
         datasets,
         encoders,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from graphkit.encoders import list_encoders
     from graphkit.engine import Predictor, Result, evaluate, fit, fit_many, seed_everything
     from graphkit.models import list_models
+    from graphkit.protocols import Hook
     from graphkit.tasks import (
         EdgeClassification,
         Forecast,
@@ -64,6 +67,7 @@ __all__ = [
     "SnapshotNodeClassification",
     "WindowClassification",
     # training and use
+    "Hook",
     "Predictor",
     "Result",
     "evaluate",
@@ -76,6 +80,7 @@ __all__ = [
     "list_models",
     "list_tasks",
     # rooms
+    "analysis",
     "data",
     "datasets",
     "encoders",

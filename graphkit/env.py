@@ -45,6 +45,9 @@ _OPTIONAL = (
     ("h5py", "h5py", "h5", "METR-LA and PEMS-BAY"),
     ("biotite", "biotite", "protein", "structures"),
     ("obonet", "obonet", "protein", "ontologies"),
+    ("tensorboard", "tensorboard", "loggers", "logs of training"),
+    ("wandb", "wandb", "loggers", "logs of training"),
+    ("mlflow", "mlflow-skinny", "loggers", "logs of training"),
     ("triton", "triton", None, "torch.compile on GPUs"),
 )
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")

@@ -13,6 +13,7 @@ __all__ = [
     "DISTRIBUTION",
     "DatasetNotFoundError",
     "GraphError",
+    "GraphWarning",
     "MissingFileError",
     "MissingPackageError",
     "UnknownNameError",
@@ -117,6 +118,10 @@ def _says_absent(cause: BaseException, package: str) -> bool:
     if not isinstance(cause, ModuleNotFoundError):
         return False
     return cause.name is None or package == cause.name or package.startswith(f"{cause.name}.")
+
+
+class GraphWarning(UserWarning):
+    """Data is used in another way than its caller may expect."""
 
 
 class MissingFileError(GraphError, FileNotFoundError):

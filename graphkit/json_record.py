@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from graphkit.errors import GraphError, MissingFileError
 __all__ = ["opened", "read_json", "sealed"]
 
 _KEY = "sha256"
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
 def read_json(path: str | Path) -> Any:
@@ -48,6 +50,8 @@ def opened(record: Any, path: str | Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise damaged(path, f"it holds a {type(record).__name__}, not a record")
     values = {key: value for key, value in record.items() if key != _KEY}
+    if _KEY not in record and any(map(_is_checksum, values.values())):
+        raise damaged(path, "its checksum has another name")
     if _KEY in record and record[_KEY] != _digest(values):
         raise damaged(path, "its content is not what was written")
     return values
@@ -58,6 +62,10 @@ def damaged(path: str | Path, problem: str) -> GraphError:
     return GraphError(
         Path(path).name, f"{path} is damaged ({problem})", fix="Delete it, or put a copy back."
     )
+
+
+def _is_checksum(value: Any) -> bool:
+    return isinstance(value, str) and _CHECKSUM.fullmatch(value) is not None
 
 
 def _digest(values: dict[str, Any]) -> str:

@@ -6,16 +6,27 @@ encoder of your own needs no class of graphkit's. :mod:`graphkit.testing` has a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from graphkit.engine.hooks import Training
+    from graphkit.engine.result import Result
     from graphkit.tasks.answer import Answer
 
-__all__ = ["SignalModel", "SnapshotModel", "StaticModel", "Stream", "StreamModel", "Task"]
+__all__ = [
+    "Hook",
+    "Logger",
+    "SignalModel",
+    "SnapshotModel",
+    "StaticModel",
+    "Stream",
+    "StreamModel",
+    "Task",
+]
 
 
 @runtime_checkable
@@ -195,4 +206,118 @@ class Task(Protocol):
 
     def protocol(self) -> dict[str, Any]:
         """How the numbers come about, as plain values; ``summary`` is one line for a table."""
+        ...
+
+
+class Hook(Protocol):
+    """Code that runs at fixed points of a training; see :func:`graphkit.fit`.
+
+    Inherit from it and override what is needed, or write a class with some of these methods. A
+    hook may read metrics and losses, add a term to the loss, change parameters in place after a
+    step (masks of pruning) and stop the training. It must not call the model's ``observe``, run
+    the optimiser or replace parameters: score, loss, backward, observe and step belong to the
+    engine. Except for :meth:`on_loss`, methods run under :func:`torch.no_grad`.
+
+    In data-parallel runs every process calls its hooks. A hook that changes parameters or the loss
+    does the same in each; a hook that writes files or talks to a service does so only where
+    ``training.leads`` is true.
+
+    Attributes:
+        only_reads: Whether the numbers of a run do not depend on the hook. Others are part of the
+            settings of a result and of the identity of a checkpoint, with their plain public
+            attributes.
+    """
+
+    only_reads: bool = False
+
+    def on_fit_start(self, training: Training) -> None:
+        """Before the first epoch, or after a checkpoint was loaded to resume from."""
+
+    def on_epoch_start(self, training: Training) -> None:
+        """Before the first batch of an epoch; not called again when an epoch is resumed."""
+
+    def on_loss(self, training: Training, query: Any, answer: Answer) -> Tensor | None:
+        """A term that is added to the loss before the backward pass, or ``None``.
+
+        The term is trained on and not reported. In data-parallel runs a process has a shard of the
+        batch, and the terms are averaged with the numbers of rows as weights.
+
+        Args:
+            training: The training.
+            query: The batch (or shard) that the task has scored.
+            answer: The task's answer to it, with gradients.
+
+        Returns:
+            A tensor without axes that depends on the parameters: a mean over the rows of ``query``,
+            or a function of the parameters alone.
+        """
+
+    def on_step(self, training: Training, loss: Tensor) -> None:
+        """After an optimiser step.
+
+        Args:
+            training: The training; ``training.step`` counts this step.
+            loss: Mean loss of the whole batch, without axes, on the device. Reading its value waits
+                for the device.
+        """
+
+    def on_evaluation(self, training: Training, split: str, metrics: dict[str, float]) -> None:
+        """After ``"val"`` (every epoch) or ``"test"`` (once) has been scored, with its metrics."""
+
+    def on_epoch_end(self, training: Training, metrics: dict[str, float]) -> None:
+        """After validation and the choice of the best epoch, before the checkpoint.
+
+        Args:
+            training: The training; ``training.epoch`` is the epoch that ends.
+            metrics: ``train_loss`` and ``val_<metric>``, where there are such.
+        """
+
+    def on_fit_end(self, training: Training, result: Result | None) -> None:
+        """After the test, with the result; after an error or an interruption with ``None``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: numbers, text, tensors, and lists and dicts of them.
+
+        In data-parallel runs that of process 0 is kept, and given to all."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state_dict` gave, before :meth:`on_fit_start`."""
+
+
+class Logger(Protocol):
+    """A place for the numbers of a training, used by :class:`graphkit.engine.LogMetrics`.
+
+    Only process 0 of a data-parallel run calls a logger.
+    """
+
+    def start(self, run: Mapping[str, Any], state: dict[str, Any] | None, overwrite: bool) -> None:
+        """Begin a log, or go on with one.
+
+        Args:
+            run: Plain facts: ``name``, ``task``, ``dataset``, ``seed`` and ``settings``.
+            state: ``None`` for a new log; otherwise what :meth:`state_dict` gave when the
+                checkpoint was written. Rows that were logged later come again and must not be
+                stored twice.
+            overwrite: For a new log: whether one that is there may be replaced. It is true for a
+                run with ``resume`` that was interrupted before its first checkpoint.
+        """
+        ...
+
+    def log(self, values: Mapping[str, float], *, step: int, epoch: int) -> None:
+        """Store values by name; a name comes at most once for a step.
+
+        Args:
+            values: Plain numbers; they may be NaN or infinite.
+            step: Optimiser steps so far.
+            epoch: The epoch, counted from 0.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Make everything so far durable, and say where the log stands, as plain values."""
+        ...
+
+    def finish(self, failed: bool) -> None:
+        """Close the log; ``failed`` if the training ended with an error or an interruption."""
         ...

@@ -75,7 +75,8 @@ def make(recipe: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     except TypeError as error:
         raise GraphError(
             name,
-            f"this version of {cls.__name__} takes other arguments ({error})",
+            f"this version of {cls.__name__} takes other arguments "
+            f"({str(error).partition(chr(10))[0]})",
             fix="Open the folder with the version of graphkit that wrote it.",
         ) from error
 

@@ -64,7 +64,8 @@ class Renamed:
             qualified name of a function or class, an argument, a scope of settings (``"fit"``,
             ``"task"``, ``"model"`` or the name of a model), or what has the method.
         old: The name as it was.
-        new: The name now; of an attribute of a module, with the module where it is another one.
+        new: The name now; with its module or package, where that is another one: of an attribute
+            of a module in full, of a module from ``place`` on, or in full where that is left.
         refused: Why the old name is an error; ``None`` where it is forwarded.
     """
 
@@ -90,6 +91,23 @@ _IDENTITY = {
     "mean over the part's nodes, natural logarithm":
         "mean over the subset's nodes, natural logarithm",
 }  # fmt: skip
+_LAYERS = {
+    "channel_norm": "norm.channel_norm",
+    "class_ids": "inputs.class_ids",
+    "max_norm": "norm.max_norm",
+    "model_inputs": "inputs.number_types",
+    "ordinal_smooth": "losses",
+    "reversible_norm": "norm.reversible_norm",
+    "sparse_linear": "sparse",
+    "static_sizes": "inputs.graph_sizes",
+    "tensor_cache": "caching",
+}
+_STREAM = {
+    "growing_rows": "table_rows",
+    "node_ids": "queries",
+    "pair_shapes": "queries",
+    "recency": "time_encoding",
+}
 TABLE: tuple[Renamed, ...] = (
     Renamed("attribute", "graphkit.tasks", "PartClassification", "RecordingClassification"),
     Renamed("attribute", "graphkit.tasks", "GraphClassification", "WindowClassification", _FREE),
@@ -100,8 +118,16 @@ TABLE: tuple[Renamed, ...] = (
     Renamed("attribute", "graphkit.data.whole_recordings", "WholeParts", "WholeRecordings"),
     Renamed("attribute", "graphkit.data.whole_recordings", "GivenSplit",
             "graphkit.data.given_split.GivenSplit"),
-    Renamed("attribute", "graphkit.data.window_splits", "PartSplit", "RecordingSplit"),
-    Renamed("attribute", "graphkit.data.window_splits", "part_values", "recording_values"),
+    Renamed("attribute", "graphkit.data.window_splits", "PartSplit",
+            "graphkit.data.recording_splits.RecordingSplit"),
+    Renamed("attribute", "graphkit.data.window_splits", "part_values",
+            "graphkit.data.recording_splits.recording_values"),
+    Renamed("attribute", "graphkit.data.window_splits", "RecordingSplit",
+            "graphkit.data.recording_splits.RecordingSplit"),
+    Renamed("attribute", "graphkit.data.window_splits", "leave_one_out",
+            "graphkit.data.recording_splits.leave_one_out"),
+    Renamed("attribute", "graphkit.data.window_splits", "recording_values",
+            "graphkit.data.recording_splits.recording_values"),
     Renamed("attribute", "TemporalGraph", "signal_part", "signal_recording"),
     Renamed("attribute", "TemporalGraph", "parts", "recordings"),
     Renamed("attribute", "TemporalGraph", "num_parts", "num_recordings"),
@@ -111,11 +137,16 @@ TABLE: tuple[Renamed, ...] = (
     Renamed("attribute", "RecordingClassification", "parts", "recordings"),
     Renamed("module", "graphkit.data", "parts", "recordings"),
     Renamed("module", "graphkit.data", "whole_parts", "whole_recordings"),
+    *(Renamed("module", "graphkit.nn", old, new) for old, new in _LAYERS.items()),
+    *(Renamed("module", "graphkit.nn.stream", old, new) for old, new in _STREAM.items()),
+    Renamed("module", "graphkit.engine", "importance", "graphkit.analysis.importance"),
+    Renamed("module", "graphkit.engine", "scalp_plot", "graphkit.analysis.scalp"),
     Renamed("argument", "TemporalGraph", "signal_part", "signal_recording"),
     Renamed("argument", "TemporalGraph", "parts", "recordings"),
     Renamed("argument", "TemporalGraph.to_pandas", "part", "table"),
     Renamed("argument", "Scaler", "part", "recording"),
     Renamed("value", "class_names", "parts", "recordings"),
+    Renamed("value", "gaps", "restart", "split"),
     Renamed("value", "per", "part", "recording"),
     Renamed("value", "scale_per", "part", "recording"),
     Renamed("value", "within", "part", "recording"),
@@ -315,7 +346,8 @@ class _OldModules(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         place, _, old = module.__name__.rpartition(".")
-        new = importlib.import_module(f"{place}.{_forwarded(_find('module', place, old), -1)}")
+        name = _forwarded(_find("module", place, old), -1)
+        new = importlib.import_module(name if name.startswith("graphkit.") else f"{place}.{name}")
         module.__getattr__ = functools.partial(getattr, new)  # type: ignore[method-assign]
 
 

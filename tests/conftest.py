@@ -20,6 +20,8 @@ import torch.utils._device
 from hypothesis import HealthCheck, settings
 from torch import Tensor
 
+from graphkit.ops import compiled as loops
+
 settings.register_profile(
     "graphkit",
     derandomize=True,  # the same examples on every run
@@ -32,14 +34,76 @@ settings.load_profile("graphkit")
 torch.set_num_threads(1)
 
 
+_LOOPS = "graphkit/loops"  # in pytest's cache: the tests that reach a compiled loop
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--loops",
+        action="store_true",
+        help="only tests that asked for a compiled loop when they ran last, for a run with "
+        "GRAPHKIT_COMPILED=0",
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave nightly tests out, unless ``-m`` names them or ``CI_FULL=1`` takes everything."""
+    """Leave nightly tests out, unless ``-m`` names them or ``CI_FULL=1`` takes everything; with
+    ``--loops``, also those that need no compiled loop."""
+    if config.option.loops:
+        known = config.cache.get(_LOOPS, None)
+        if known is None:
+            raise pytest.UsageError("--loops: run the tests once without it")
+        keep_only(config, items, [item for item in items if item.nodeid in set(known)])
     if "nightly" in config.option.markexpr or os.environ.get("CI_FULL") == "1":
         return
-    nightly = [item for item in items if item.get_closest_marker("nightly")]
-    if nightly:
-        config.hook.pytest_deselected(items=nightly)
-        items[:] = [item for item in items if item not in nightly]
+    keep_only(config, items, [item for item in items if not item.get_closest_marker("nightly")])
+
+
+def keep_only(config: pytest.Config, items: list[pytest.Item], kept: list[pytest.Item]) -> None:
+    """Deselect the others."""
+    chosen = set(kept)
+    if left := [item for item in items if item not in chosen]:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+class LoopDiary:
+    """Notes which tests ask :func:`graphkit.ops.use_compiled`, and keeps their names for later."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.found: dict[str, bool] = {}
+        self._plain = loops._numba
+
+    def numba(self) -> Any:
+        self.asked += 1
+        return self._plain()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        before = self.asked
+        result = yield
+        self.found[item.nodeid] = self.asked > before
+        return result
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        cache = session.config.cache
+        others = [name for name in cache.get(_LOOPS, None) or [] if name not in self.found]
+        asking = [name for name, asked in self.found.items() if asked]
+        cache.set(_LOOPS, sorted([*others, *asking]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if loops._numba() is None or config.option.loops:
+        return  # no loops, nothing to learn
+    diary = LoopDiary()
+
+    def numba() -> Any:
+        return diary.numba()
+
+    numba.cache_clear = loops._numba.cache_clear  # as the function that it stands for
+    loops._numba = numba
+    config.pluginmanager.register(diary, "loop-diary")
 
 
 _ALLOCATORS = [

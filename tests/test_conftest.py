@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,6 +49,43 @@ def test_nightly_tests_are_taken_by_name_or_in_a_full_run(
     monkeypatch.setattr(request.config.hook, "pytest_deselected", lambda items: None)
     conftest.pytest_collection_modifyitems(request.config, items)
     assert items == [plain, nightly][:left]
+
+
+def test_tests_that_ask_for_loops_are_noted_and_chosen(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = request.config.pluginmanager
+    conftest = manager.get_plugin(str(Path(__file__).parent / "conftest.py"))
+    kept = {"graphkit/loops": ["elsewhere", "::plain"]}
+    cache = SimpleNamespace(get=kept.get, set=kept.__setitem__)
+    diary = conftest.LoopDiary()
+    for name, asks in (("::plain", False), ("::looping", True)):
+        around = diary.pytest_runtest_protocol(SimpleNamespace(nodeid=name))
+        next(around)
+        if asks:
+            diary.numba()
+        with pytest.raises(StopIteration):
+            around.send(None)
+    config = SimpleNamespace(
+        cache=cache,
+        option=SimpleNamespace(loops=True, markexpr=""),
+        hook=SimpleNamespace(pytest_deselected=lambda items: None),
+    )
+    diary.pytest_sessionfinish(SimpleNamespace(config=config))
+    assert kept["graphkit/loops"] == ["::looping", "elsewhere"]
+
+    class Item(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    items = [
+        Item(nodeid=name, get_closest_marker=lambda marker: None)
+        for name in ("::plain", "::looping")
+    ]
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [one.nodeid for one in items] == ["::looping"]
+    kept.clear()
+    with pytest.raises(pytest.UsageError, match="run the tests once without it"):
+        conftest.pytest_collection_modifyitems(config, items)
 
 
 def test_parameters_and_gradients_still_work() -> None:

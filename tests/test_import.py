@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,9 @@ UNWANTED = [
     "biotite",
     "obonet",
     "matplotlib",
+    "tensorboard",
+    "wandb",
+    "mlflow",
     "numba",
 ]
 
@@ -115,6 +120,37 @@ def test_lists_of_names() -> None:
     assert {"forecast", "link_prediction"} <= set(graphkit.list_tasks())
     for entry in graphkit.registry.entries("task"):  # all tasks are top level
         assert getattr(graphkit, entry.make.__name__) is entry.make
+
+
+def imports_of(path: Path, known: set[str]) -> set[str]:
+    """The known modules that a file imports when it is imported itself, read from its source."""
+    found: set[str] = set()
+
+    def look(body: list[ast.stmt]) -> None:
+        for line in body:
+            if isinstance(line, ast.ImportFrom):
+                for alias in line.names:
+                    name = f"{line.module}.{alias.name}"
+                    found.add(name if name in known else str(line.module))
+            elif isinstance(line, ast.If) and "TYPE_CHECKING" not in ast.unparse(line.test):
+                look(line.body + line.orelse)
+            elif isinstance(line, ast.Try):
+                look(line.body)
+
+    look(ast.parse(path.read_text()).body)
+    return found & known
+
+
+def test_modules_of_data_are_imported_in_no_circle() -> None:
+    """The container's methods import what they need when they are called, and nothing sooner."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (Path(ROOT) / "graphkit" / "data").rglob("*.py")
+    }
+    edges = {name: imports_of(path, set(files)) for name, path in files.items()}
+    assert "graphkit.data.temporal_graph" in edges["graphkit.data"]
+    order = list(graphlib.TopologicalSorter(edges).static_order())  # CycleError names a circle
+    assert order.index("graphkit.data.columns") < order.index("graphkit.data.temporal_graph")
 
 
 def test_building_and_slicing_is_light() -> None:

@@ -34,6 +34,13 @@ def test_a_changed_value_is_noticed(a, b):
             opened(whole, "r.json")
 
 
+def test_a_checksum_under_another_name_is_noticed():
+    """One damage to the name of the checksum and one to a value would pass together."""
+    whole = sealed({"value": 1})
+    with pytest.raises(GraphError, match="its checksum has another name"):
+        opened({"value": 2, "sha25s": whole["sha256"]}, "r.json")
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": 1}}'])
 def test_what_is_not_json_is_named(tmp_path, text):
     path = tmp_path / "r.json"

@@ -28,6 +28,9 @@ OPTIONAL = [
     "biotite",
     "obonet",
     "matplotlib",
+    "tensorboard",
+    "wandb",
+    "mlflow",
     "triton",
     "numba",
 ]

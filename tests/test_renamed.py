@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -12,9 +13,10 @@ import torch
 
 import graphkit.tasks
 from graphkit import TemporalGraph, registry, renamed
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.scalers import MaxAbsScaler, make_scaler
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, TimeSplit
+from graphkit.data.window_splits import BlockSplit, TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.renamed import Renamed
@@ -70,7 +72,8 @@ def test_every_entry_leads_somewhere():
         if entry.kind == "attribute" and entry.place in CLASSES:
             assert not hasattr(CLASSES[entry.place], entry.old)
         if entry.kind == "module":
-            importlib.import_module(f"{entry.place}.{entry.new}")
+            elsewhere = entry.new.startswith("graphkit.")
+            importlib.import_module(entry.new if elsewhere else f"{entry.place}.{entry.new}")
             folder = Path(graphkit.__file__).parents[1] / entry.place.replace(".", "/")
             assert not (folder / f"{entry.old}.py").exists()
         if entry.kind == "registry":
@@ -154,6 +157,25 @@ def test_modules_of_recordings_had_other_names(module, old, home, new):
         getattr(importlib.import_module(f"graphkit.data.{module}"), "no_such_name")  # noqa: B009
     with pytest.raises(ModuleNotFoundError, match=r"graphkit\.data\.pats"):
         importlib.import_module("graphkit.data.pats")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("nn.max_norm", "nn.norm", "MaxNorm"),
+        ("nn.model_inputs", "nn.inputs", "model_dtype"),
+        ("nn.tensor_cache", "nn.caching", "tensors_unchanged"),
+        ("nn.ordinal_smooth", "nn.losses", "earth_mover_loss"),
+        ("nn.stream.growing_rows", "nn.stream", "grow_rows"),
+        ("engine.importance", "analysis", "node_importance"),
+        ("engine.scalp_plot", "analysis", "scalp_plot"),
+    ],
+)
+def test_modules_that_moved_into_rooms(old, new, name):
+    sys.modules.pop(f"graphkit.{old}", None)
+    with pytest.warns(DeprecationWarning, match=rf"{old.rpartition('.')[2]} \(module of graphkit"):
+        found = getattr(importlib.import_module(f"graphkit.{old}"), name)
+    assert found is getattr(importlib.import_module(f"graphkit.{new}"), name)
 
 
 def test_the_line_that_imports_an_old_module_is_told():
@@ -294,3 +316,12 @@ def test_methods_of_what_users_write(table):
     assert renamed.method("task", Old()).new == "past"
     assert renamed.method("task", Both()) is None
     assert renamed.method("model", Old()) is None
+
+
+def test_an_old_module_is_found_first_of_all():
+    """In a new process, before anything else of graphkit is imported."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import graphkit.nn.max_norm as old; print(old.MaxNorm.__module__)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout == "graphkit.nn.norm.max_norm\n"

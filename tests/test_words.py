@@ -11,11 +11,10 @@ import graphkit
 
 ROOT = Path(graphkit.__file__).parent
 
-# Where a part is a part in plain English: of a width of time, of a download, of a body.
+# Where a part is a part in plain English: of a width of time, of a download.
 OTHER = {
     "datasets/elliptic.py": {"PARTS"},
     "datasets/planetoid.py": {"PARTS"},
-    "nn/signal/skeleton.py": {"BodyPartNet"},
     "tasks/snapshot_input.py": {"SnapshotInput.__init__(parts)"},
     "tasks/snapshot_steps.py": {"StepBorders.parts"},
 }

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from graphkit.models.stream.history import HistoryLinkPredictor
 from graphkit.nn.stream.event_history import HistoryRows
-from graphkit.nn.stream.feature_table import feature_table
 from graphkit.nn.stream.recent_neighbors import RecentRows
+from graphkit.nn.stream.table_rows import feature_table
 
 __all__ = ["PlainHistory", "PlainSampler"]
 

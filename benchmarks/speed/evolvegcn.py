@@ -108,7 +108,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
 
 def _run(quick: bool) -> list[dict[str, Any]]:
     graph = stream()
-    settings = _settings.read("evolvegcn_o", "collegemsg")
+    settings = _settings.read("evolvegcn_o", "collegemsg", _settings.CONFIGS / "snapshot_link")
     sizes = {"hidden_channels": 8, "classifier_channels": 8} if quick else settings.model
     task = SnapshotLinkPrediction(graph, seed=0, **(_QUICK if quick else settings.task))
     ours, other = (Ours(task, name, **sizes) for name in ("evolvegcn_o", "evolvegcn_h"))

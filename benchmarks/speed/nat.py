@@ -27,7 +27,7 @@ from graphkit import TemporalGraph, load
 from graphkit.engine.optimizers import make_optimizer
 from graphkit.errors import DatasetNotFoundError
 from graphkit.models.stream.nat import NAT
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 
 __all__ = ["Ours", "Plain", "run", "stream"]
 

@@ -59,7 +59,7 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 
 def add_gaps(parser: argparse.ArgumentParser) -> None:
     """What becomes of readings that are missing between two rows."""
-    parser.add_argument("--gaps", choices=["raise", "missing", "restart", "join"], help="of "
+    parser.add_argument("--gaps", choices=["raise", "missing", "split", "join"], help="of "
         "readings: what becomes of a row that is missing (default: raise)")  # fmt: skip
 
 

@@ -263,5 +263,5 @@ def _tree(function: Any) -> ast.AST:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or of too many digits or brackets
         return {"True": True, "False": False, "None": None}.get(text, text)

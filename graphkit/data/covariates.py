@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphkit.checks import check_choice
+from graphkit.data.local_clock import local_ticks
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
 
@@ -29,6 +30,7 @@ def time_covariates(
     start: Any = None,
     names: Sequence[str] = COVARIATES,
     holidays: Sequence[Any] = (),
+    time_zone: str | None = None,
 ) -> Tensor:
     """Time of day in ``[0, 1)`` and day of week ``0..6`` (Monday is 0) of every time.
 
@@ -36,12 +38,14 @@ def time_covariates(
     them beside it.
 
     Args:
-        t: int64 or float64 ``[...]``, ticks since 1970-01-01 00:00 on the clock that counts as the
-            local one (no time zone is applied), or since ``start``.
+        t: int64 or float64 ``[...]``, ticks since 1970-01-01 00:00, or since ``start``: of the
+            local clock, or with ``time_zone`` of UTC.
         time_unit: What one tick is.
         start: The date and time of tick 0, such as ``"2012-03-01"`` or a ``datetime``.
         names: Which of the two, in which order.
         holidays: Dates that count as Sundays: ISO dates such as ``"2024-01-01"``, or date objects.
+        time_zone: Zone whose local clock tells day and time, such as ``"Europe/Berlin"``; changes
+            between summer and winter time included.
 
     Returns:
         float32 ``[..., len(names)]``.
@@ -57,7 +61,7 @@ def time_covariates(
     """
     for name in names:
         check_choice(name, "covariate", COVARIATES)
-    day, rest, ticks = _date_and_rest(t, time_unit, start)
+    day, rest, ticks = _date_and_rest(t, time_unit, start, time_zone)
     weekday = (day + _THURSDAY).remainder(7)
     if len(holidays):
         free = torch.tensor([_date(h) for h in holidays], device=day.device)
@@ -70,18 +74,21 @@ def time_covariates(
     return torch.stack([columns[name] for name in names], dim=-1)
 
 
-def calendar_days(t: Tensor, time_unit: TimeUnit | str, *, start: Any = None) -> Tensor:
+def calendar_days(
+    t: Tensor, time_unit: TimeUnit | str, *, start: Any = None, time_zone: str | None = None
+) -> Tensor:
     """The day of every time, int64 ``[...]``, counted from 1970-01-01.
 
     Args:
         t: As for :func:`time_covariates`.
         time_unit: What one tick is.
         start: The date and time of tick 0.
+        time_zone: Zone whose local clock tells the day.
 
     Raises:
         GraphError: The clock only orders events (``"step"``), or ``start`` is no date.
     """
-    return _date_and_rest(t, time_unit, start)[0].long()
+    return _date_and_rest(t, time_unit, start, time_zone)[0].long()
 
 
 def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
@@ -100,9 +107,13 @@ def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
     return Fraction(_DAY, unit.nanoseconds)
 
 
-def _date_and_rest(t: Tensor, time_unit: TimeUnit | str, start: Any) -> tuple[Tensor, Tensor, int]:
-    """Days from 1970-01-01, ticks since midnight, and ticks of a day."""
+def _date_and_rest(
+    t: Tensor, time_unit: TimeUnit | str, start: Any, time_zone: str | None
+) -> tuple[Tensor, Tensor, int]:
+    """Days from 1970-01-01, ticks since midnight, and ticks of a day, on the local clock."""
     unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
+    if time_zone is not None and unit.nanoseconds is not None:
+        t, unit = local_ticks(t, unit, time_zone)
     day = ticks_per_day(unit)
     offset = _ticks_of(start, unit)
     if day.denominator != 1:  # a tick is longer than a day

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from graphkit.data.recording_splits import recording_values
 from graphkit.data.splits import as_fraction
-from graphkit.data.window_splits import WindowIndex, recording_values
+from graphkit.data.window_index import WindowIndex
 from graphkit.errors import GraphError
 
 __all__ = ["GivenSplit"]

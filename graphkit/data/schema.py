@@ -204,7 +204,7 @@ class EventSchema:
         return EventTable(
             torch.from_numpy(src),
             torch.from_numpy(dst),
-            None if t is None else torch.from_numpy(np.ascontiguousarray(t[rows])),
+            None if t is None else torch.from_numpy(np.require(t[rows], requirements=["C", "W"])),
             order,
             new=tuple(labels.labels(range(before, len(labels)))),
             ignored=source.ignored(),
@@ -257,7 +257,7 @@ class EventSchema:
 
 def as_dtype(value: np.ndarray, dtype: torch.dtype, name: str) -> Tensor:
     """Numbers of a column in the type that the graph has; only floats may be rounded."""
-    given = torch.from_numpy(np.ascontiguousarray(value))
+    given = torch.from_numpy(np.require(value, requirements=["C", "W"]))
     out = given.to(dtype)
     if dtype.is_floating_point:
         check_finite(out, name)  # a number may also be too large for the type

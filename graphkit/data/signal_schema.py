@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,25 +12,12 @@ from torch import Tensor
 
 from graphkit.data.convert.node_tables import wide_table
 from graphkit.data.labels import Labels, labels_from_json, labels_to_json
+from graphkit.data.readings import Readings
 from graphkit.data.schema_times import Clock
 from graphkit.data.temporal_graph import TemporalGraph
 from graphkit.errors import GraphError
 
 __all__ = ["Readings", "SignalSchema"]
-
-
-class Readings(NamedTuple):
-    """Readings of all nodes, rows in order of time.
-
-    Attributes:
-        t: ``[T]`` increasing times in ticks of the schema.
-        values: ``[T, N, C]``; 0 where a reading is missing.
-        mask: bool ``[T, N, C]``, true where a reading is there.
-    """
-
-    t: Tensor
-    values: Tensor
-    mask: Tensor
 
 
 @dataclass(frozen=True, eq=False)

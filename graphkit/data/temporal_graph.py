@@ -487,6 +487,7 @@ class TemporalGraph:
         *,
         delay: int = 0,
         target_channels: int | slice | Sequence[int] | None = None,
+        gaps: str | None = None,
     ) -> Windows:
         """The window view of the signal; see :func:`graphkit.data.windows.windows`."""
         given = _arguments(locals())

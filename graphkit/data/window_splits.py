@@ -1,4 +1,4 @@
-"""Splits of windows into training, validation and test, as objects that a result can name.
+"""Splits of windows by time, as objects that a result can name.
 
 A split is asked with ``split.split(windows)`` and answers with the numbers of the windows of each
 subset. A window belongs to a subset only if all of its rows do: none crosses a border.
@@ -7,11 +7,9 @@ subset. A window belongs to a subset only if all of its rows do: none crosses a 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,44 +17,15 @@ from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data.recordings import recording_bounds
 from graphkit.data.splits import as_fraction
+from graphkit.data.window_index import WindowIndex, WindowSplit, subsets
 from graphkit.data.windows import Windows
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError
 
 __all__ = [
     "BlockSplit",
-    "RecordingSplit",
     "TimeSplit",
-    "WindowIndex",
-    "WindowSplit",
     "block_folds",
-    "leave_one_out",
 ]
-
-
-class WindowIndex(NamedTuple):
-    """Numbers of windows, int64, increasing."""
-
-    train: Tensor
-    val: Tensor
-    test: Tensor
-
-
-class WindowSplit(Protocol):
-    """A way to split windows. ``name`` says which in results."""
-
-    name: str
-
-    def split(self, windows: Windows) -> WindowIndex:
-        """The windows of each subset.
-
-        Raises:
-            GraphError: The signal lacks what the split needs, or a subset has no window.
-        """
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """The split as plain values."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -163,123 +132,9 @@ class BlockSplit:
         }
 
 
-@dataclass(frozen=True)
-class RecordingSplit:
-    """By a column of the recordings: some subjects, recordings or clips are left out of training.
-
-    Args:
-        column: A column of ``graph.recordings``, such as ``"subject"``, or ``"number"`` for
-            the recordings themselves, by their numbers.
-        test: The values that test, or the share of the distinct values, drawn by ``seed``.
-        val: The values that validate, or their share.
-        seed: Of shares.
-    """
-
-    column: str
-    test: Any = 0.2
-    val: Any = 0.2
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        """``"leave_<column>_out"``."""
-        return f"leave_{self.column}_out"
-
-    def split(self, windows: Windows) -> WindowIndex:
-        """The windows of the recordings with the values of each kind."""
-        values = recording_values(windows.graph, self.column)
-        known = list(dict.fromkeys(values))
-        test, val = self._chosen(known)
-        for name, chosen in (("test", test), ("val", val)):
-            for value in chosen:
-                if value not in known:
-                    raise GraphError(
-                        name,
-                        f"no recording has this {self.column}",
-                        expected=f"one of {', '.join(map(repr, known[:8]))}"
-                        + (", ..." if len(known) > 8 else ""),
-                        got=repr(value),
-                    )
-        both = [value for value in test if value in val]
-        if both:
-            raise GraphError("val", "it tests and validates", got=repr(both[0]))
-        role = torch.tensor([2 if v in test else 1 if v in val else 0 for v in values])
-        found = role[windows.recording]
-        return _subsets([(found == r).nonzero().flatten() for r in range(3)], self)
-
-    def describe(self) -> dict[str, Any]:
-        """The split as plain values."""
-        shares = any(_is_share(v) for v in (self.test, self.val))
-        return {
-            "name": self.name,
-            "column": self.column,
-            "test": _plain(self.test),
-            "val": _plain(self.val),
-            **({"seed": self.seed} if shares else {}),
-        }
-
-    def _chosen(self, known: list[Any]) -> tuple[list[Any], list[Any]]:
-        """The values that test and that validate; shares are drawn from those not named."""
-        named = [_plain(v) for v in (self.test, self.val) if not _is_share(v)]
-        order = np.random.default_rng(self.seed).permutation(len(known)).tolist()
-        free = [known[i] for i in order if not any(known[i] in values for values in named)]
-        found = []
-        for name, value in (("test", self.test), ("val", self.val)):
-            if _is_share(value):
-                count = max(1, round(as_fraction(value, name) * len(known)))
-                found.append(free[:count])
-                free = free[count:]
-            else:
-                found.append(_plain(value))
-        return found[0], found[1]
-
-
 def block_folds(num_blocks: int = 10, within: str = "recording") -> list[BlockSplit]:
     """All folds of :class:`BlockSplit`: together they test every block once."""
     return [BlockSplit(num_blocks, fold, within) for fold in range(num_blocks)]
-
-
-def leave_one_out(graph: Any, column: str) -> list[RecordingSplit]:
-    """One :class:`RecordingSplit` per value: it tests, the one before it (cyclically) validates.
-
-    Args:
-        graph: A graph with recordings.
-        column: A column of ``graph.recordings``, or ``"number"``.
-
-    Raises:
-        GraphError: There are fewer than three values.
-    """
-    known = list(dict.fromkeys(recording_values(graph, column)))
-    if len(known) < 3:
-        raise GraphError(
-            column, "too few values to leave one out", expected="at least 3", got=len(known)
-        )
-    return [RecordingSplit(column, test=[v], val=[known[i - 1]]) for i, v in enumerate(known)]
-
-
-def recording_values(graph: Any, column: str) -> list[Any]:
-    """The value of every recording in a column of recordings, as plain Python values.
-
-    Raises:
-        UnknownNameError: No such column.
-        GraphError: The graph has no recordings, or the column has several values per recording.
-    """
-    if graph.signal_recording is None:
-        raise GraphError(
-            "signal_recording",
-            "the signal has no recordings",
-            fix="Build the graph with signal_recording=[T].",
-        )
-    if column not in graph.recordings:
-        if renamed.value("column", column) == "number":
-            return list(range(graph.num_recordings))
-        raise UnknownNameError("column of recordings", column, [*graph.recordings, "number"])
-    found = graph.recordings[column]
-    if found.ndim != 1:
-        raise GraphError(
-            f"recordings.{column}", "one value per recording is needed", got=list(found.shape)
-        )
-    return found.tolist()
 
 
 def _bounds(windows: Windows) -> list[int]:
@@ -300,31 +155,7 @@ def _by_row(windows: Windows, role: Tensor, split: WindowSplit) -> WindowIndex:
         torch.cumsum(role == value, 0, out=before[1:])
         inside = before[start + windows.rows] - before[start] == windows.rows
         found.append(inside.nonzero().flatten())
-    return _subsets(found, split)
-
-
-def _subsets(found: Sequence[Tensor], split: WindowSplit) -> WindowIndex:
-    index = WindowIndex(*found)
-    for name, subset in zip(index._fields, index):
-        if subset.numel() == 0:
-            raise GraphError(
-                name,
-                f"no window is left for it ({split.name})",
-                fix="Use shorter windows, larger shares or longer recordings.",
-            )
-    return index
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, float)
-
-
-def _plain(value: Any) -> Any:
-    if _is_share(value):
-        return value
-    if isinstance(value, str) or not hasattr(value, "__len__"):
-        value = [value]
-    return value.tolist() if hasattr(value, "tolist") else list(value)
+    return subsets(found, split)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,9 +11,12 @@ import torch
 from torch import Tensor
 
 from graphkit import renamed
-from graphkit.checks import check_count
+from graphkit.checks import check_choice, check_count
+from graphkit.data.cadence import GAPS, signal_breaks
+from graphkit.data.fill_gaps import fill_gaps, signal_mask
 from graphkit.data.recordings import recording_bounds
-from graphkit.errors import GraphError
+from graphkit.data.schema_times import Clock
+from graphkit.errors import GraphError, GraphWarning
 
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
@@ -53,21 +57,23 @@ class Windows(Sequence[Window]):
     """All windows of a signal, as a sequence. Made by :meth:`TemporalGraph.windows`.
 
     ``w[i]`` is one window and ``w[a:b]`` a batch of them ``[B, ...]``; both are views of the
-    signal, the batch if its windows lie in one recording. ``w[index]`` with a tensor, an array or a
+    signal, the batch if its windows lie in one stretch. ``w[index]`` with a tensor, an array or a
     list gathers a batch: only that batch is copied. The sequence itself costs no memory beside
-    the signal but a few numbers per recording.
+    the signal but a few numbers per stretch.
 
-    No window crosses the border of two recordings (``signal_recording``): windows are counted in
-    each recording from its first row, and numbered recording after recording.
+    No window crosses the border of two recordings (``signal_recording``), nor of two stretches of
+    a recording between which rows are missing: windows are counted in each stretch from its first
+    row, and numbered stretch after stretch.
 
     Attributes:
         graph: The graph that the windows look at.
         history: Rows of ``x``.
         horizon: Rows of ``y``; 0 where there is nothing to forecast.
-        stride: Rows between the starts of two windows of a recording.
+        stride: Rows between the starts of two windows of a stretch.
         delay: Rows left out between ``x`` and ``y``.
         target_channels: The channels of ``y``, as numbers.
         rows: Rows of a window, ``history + delay + horizon``.
+        num_gaps: Places within recordings where the rows are not one step apart.
     """
 
     def __init__(
@@ -77,25 +83,44 @@ class Windows(Sequence[Window]):
         horizon: int,
         stride: int,
         delay: int,
-        signal: Tensor,
-        target: Tensor,
-        mask: tuple[Tensor, Tensor],
-        times: Tensor,
-        recordings: tuple[Tensor, Tensor],
-        target_channels: tuple[int, ...],
+        stretches: tuple[Tensor, Tensor],
+        target_channels: slice | list[int],
+        num_gaps: int = 0,
     ) -> None:
-        self.graph = graph
-        self.target_channels = target_channels
+        self.graph, self.num_gaps = graph, num_gaps
         self.history, self.horizon = history, horizon
         self.stride, self.delay = stride, delay
         self.rows = history + delay + horizon
-        # Of each recording: its number, its borders, and the number of its first window.
-        self._recordings, self._bounds = recordings
+        # Of each stretch: the number of its recording, its borders, the number of its first window.
+        self._recordings, self._bounds = stretches
         counts = ((self._bounds.diff() - self.rows) // stride + 1).clamp(min=0)
         self._first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         self._num = int(self._first[-1])
-        self._signal, self._target, self._times = signal, target, times
-        self._signal_mask, self._target_mask = mask
+        self._channels = target_channels
+        every = range(graph.signal.size(-1))
+        chosen = target_channels
+        self.target_channels: tuple[int, ...] = (
+            tuple(every[chosen]) if isinstance(chosen, slice) else tuple(chosen)
+        )
+        self._signal, self._signal_mask = graph.signal, signal_mask(graph)
+        self._times = graph.signal_t
+        if self._times is None:
+            self._times = torch.arange(self._signal.size(0), device=self._signal.device)
+        self._target = self._signal[..., target_channels]
+        self._target_mask = self._signal_mask[..., target_channels]
+
+    def to(self, device: torch.device | str) -> Windows:
+        """The same windows on another device."""
+        return Windows(
+            self.graph.to(device),
+            self.history,
+            self.horizon,
+            self.stride,
+            self.delay,
+            (self._recordings, self._bounds),
+            self._channels,
+            self.num_gaps,
+        )
 
     def __len__(self) -> int:
         return self._num
@@ -132,6 +157,11 @@ class Windows(Sequence[Window]):
     def recording(self) -> Tensor:
         """int64 ``[num_windows]``, the recording of each window (0 without recordings)."""
         return self._recordings.repeat_interleave(self._first.diff())
+
+    def stretch_start(self, row: int) -> int:
+        """The first row of the stretch that a row of the signal lies in; 0 for row -1."""
+        place = int(torch.searchsorted(self._bounds, max(row, 0), right=True)) - 1
+        return int(self._bounds[min(place, len(self._bounds) - 2)])
 
     def covered(self, index: Any) -> Tensor:
         """bool ``[T]``, the rows of the signal that any of some windows looks at."""
@@ -183,7 +213,7 @@ class Windows(Sequence[Window]):
         return (self._gather(chosen[a : min(a + size, stop)]) for a in range(0, stop, size))
 
     def _slice(self, index: range) -> Window:
-        """Windows of a slice: views of the signal if they lie in one recording."""
+        """Windows of a slice: views of the signal if they lie in one stretch."""
         if len(index) == 0:
             return self._cut(0, slice(0, 0))
         place = int(torch.searchsorted(self._first, index[0], right=True)) - 1
@@ -193,7 +223,7 @@ class Windows(Sequence[Window]):
         return self._gather(torch.as_tensor(list(index)))
 
     def _cut(self, place: int, index: slice) -> Window:
-        """Windows of one recording, as views of the signal."""
+        """Windows of one stretch, as views of the signal."""
         low, high = self._bounds[place].item(), self._bounds[place + 1].item()
         if high - low < self.rows:  # no window, of the right shape
             return self._gather(torch.zeros(0, dtype=torch.int64))
@@ -268,81 +298,107 @@ def windows(
     *,
     delay: int = 0,
     target_channels: int | slice | Sequence[int] | None = None,
+    gaps: str | None = None,
 ) -> Windows:
     """Cut the signal of a graph into windows; see :meth:`TemporalGraph.windows`.
 
+    The rows of a window are one step apart, the median distance of the rows of their recording.
+
     Args:
         graph: A graph with a signal ``[T, N, C]``.
-        history: Rows that a model sees.
-        horizon: Rows that it forecasts; 0 for windows that are only looked at, as where whole
-            windows are classified.
+        history: Rows of ``x``.
+        horizon: Rows of ``y``; 0 for windows without a forecast, as where whole windows are
+            classified.
         stride: Rows between the starts of two windows.
-        delay: Rows between the last one seen and the first one forecast.
+        delay: Rows between the last one of ``x`` and the first one of ``y``.
         target_channels: Channels of ``y``; all of them if ``None``. A slice, or evenly spaced
             channels, stay a view; any other choice copies those channels of the signal once.
+        gaps: What to do where rows of a recording are not one step apart. ``"split"``: a recording
+            is cut there into stretches. ``None``: the same, with a
+            :class:`~graphkit.errors.GraphWarning`. ``"missing"``: rows without readings are filled
+            in; the windows then look at a copy of the signal. ``"raise"``: an error. ``"join"``:
+            rows follow one another whatever their times.
 
     Returns:
-        ``(T - history - delay - horizon) // stride + 1`` windows of each recording of ``T`` rows; a
-        recording that is too short has none.
+        ``(T - history - delay - horizon) // stride + 1`` windows of each stretch of ``T`` rows; a
+        stretch that is too short has none.
 
     Raises:
-        GraphError: The graph has no signal, every recording of it is too short for one window, a
-            length is not a positive whole number, or there is a delay and no horizon.
+        GraphError: The graph has no signal, every stretch of it is too short for one window, a
+            length is not a positive whole number, there is a delay and no horizon, or rows are
+            missing and cannot be filled in or shall not be missing.
+        UnknownNameError: No such ``gaps``.
     """
-    signal = graph.signal
-    if signal is None:
+    if graph.signal is None:
         raise GraphError(
             "signal",
             "this graph has no signal to cut into windows",
             fix="Build it with TemporalGraph(..., signal=[T, N, C] array, signal_t=[T] times).",
         )
-    history, horizon = (
-        check_count(history, "history", "not a number of rows"),
-        check_count(horizon, "horizon", "not a number of rows", at_least=0),
-    )
-    stride, delay = (
-        check_count(stride, "stride", "not a number of rows"),
-        check_count(delay, "delay", "not a number of rows", at_least=0),
-    )
+    history = check_count(history, "history", "not a number of rows")
+    horizon = check_count(horizon, "horizon", "not a number of rows", at_least=0)
+    stride = check_count(stride, "stride", "not a number of rows")
+    delay = check_count(delay, "delay", "not a number of rows", at_least=0)
+    if gaps is not None:
+        gaps = check_choice(renamed.value("gaps", gaps), "gaps", GAPS)
     if delay and not horizon:
         raise GraphError("delay", "there is nothing to forecast after it", fix="Set a horizon.")
-    rows = history + delay + horizon
-    recordings = recording_bounds(graph.signal_recording, signal.size(0))
-    longest = int(recordings[1].diff().max())
+    graph, stretches, num_gaps = _stretches(graph, gaps)
+    rows, longest = history + delay + horizon, int(stretches[1].diff().max())
     if longest < rows:
-        several = "" if graph.signal_recording is None else " in the longest recording"
+        where = "" if graph.signal_recording is None else " in the longest recording"
+        if num_gaps:
+            where = f" that follow one another (rows are missing in {num_gaps} places)"
         raise GraphError(
             "signal",
             "it is too short for one window",
-            expected=f"at least history + delay + horizon = {rows} rows{several}",
+            expected=f"at least history + delay + horizon = {rows} rows{where}",
             got=f"{longest} rows",
-            fix="Use a shorter history or horizon.",
+            fix="Use a shorter history or horizon."
+            + (" gaps='missing' fills rows in, gaps='join' ignores the times." if num_gaps else ""),
         )
-    times = graph.signal_t
-    if times is None:
-        times = torch.arange(signal.size(0), device=signal.device)
-    mask = graph.signal_mask
-    if mask is None:  # one truth value, seen from every place
-        mask = torch.ones(1, 1, 1, dtype=torch.bool, device=signal.device)
-    elif mask.dim() == 2:
-        mask = mask.unsqueeze(-1)
-    mask = mask.expand(signal.shape)
-    channels = _channels(target_channels, signal.size(-1))
-    target, target_mask = signal[..., channels], mask[..., channels]
-    numbers = tuple(range(signal.size(-1))[channels] if isinstance(channels, slice) else channels)
-    return Windows(
-        graph,
-        history,
-        horizon,
-        stride,
-        delay,
-        signal,
-        target,
-        (mask, target_mask),
-        times,
-        recordings,
-        numbers,
-    )
+    channels = _channels(target_channels, graph.signal.size(-1))
+    return Windows(graph, history, horizon, stride, delay, stretches, channels, num_gaps)
+
+
+def _stretches(
+    graph: TemporalGraph, gaps: str | None
+) -> tuple[TemporalGraph, tuple[Tensor, Tensor], int]:
+    """The graph to look at, the recording and the borders of its stretches, and the number of
+    places where rows are missing."""
+    recording, steps = graph.signal_recording, graph.signal.size(0)
+    whole = recording_bounds(recording, steps)
+    if graph.signal_t is None or gaps == "join":
+        return graph, whole, 0
+    breaks = signal_breaks(graph.signal_t, recording).nonzero().flatten()
+    if not len(breaks):
+        return graph, whole, 0
+    if gaps == "missing":
+        graph = fill_gaps(graph)
+        return graph, recording_bounds(graph.signal_recording, graph.signal.size(0)), 0
+    row = int(breaks[0])
+    clock = Clock.of(graph, signal=True)
+    before, after = (clock.write_one(graph.signal_t[r].item()) for r in (row - 1, row))
+    if gaps == "raise":
+        raise GraphError(
+            "signal_t",
+            f"the rows are not regular in {len(breaks)} places",
+            row=row,
+            expected=f"one step after {before}",
+            got=str(after),
+            fix="gaps='split' lets no window cross such a place, gaps='missing' fills rows in.",
+        )
+    if gaps is None:
+        warnings.warn(
+            f"'signal_t': the rows are not regular in {len(breaks)} places, first in row {row} "
+            f"({after} follows {before}): no window crosses one. gaps='split' says that this is "
+            "meant, gaps='missing' fills rows in, gaps='join' ignores the times.",
+            GraphWarning,
+            stacklevel=4,
+        )
+    bounds = torch.cat([whole[1], breaks]).unique()
+    place = torch.searchsorted(whole[1], bounds[:-1], right=True) - 1
+    return graph, (whole[0][place], bounds), len(breaks)
 
 
 def _take(column: Tensor, rows: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ def _page(head: bytes, whole: Path | None, name: str) -> str | None:
 def _is_message(text: bytes) -> bool:
     try:
         found: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # not even JSON
     return isinstance(found, dict) and any(key.lower() in _SAYS for key in found)
 

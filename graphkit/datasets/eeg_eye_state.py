@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
-from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph, rereference
+from graphkit.datasets.recordings import (
+    bandpass,
+    interpolate_channels,
+    pick_channels,
+    recording_graph,
+    rereference,
+)
 from graphkit.datasets.source import Source
 from graphkit.errors import GraphError
 from graphkit.registry import register
@@ -49,6 +56,7 @@ def eeg_eye_state(
     band: tuple[float, float] | None = None,
     reference: str | None = None,
     channels: list[str] | None = None,
+    bad_channels: Sequence[str] = (),
     download: bool = True,
     timeout: float = 10.0,
     progress: bool = True,
@@ -70,6 +78,8 @@ def eeg_eye_state(
         reference: ``"average"`` or ``"laplacian"``, of all 14 electrodes, see
             :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
         channels: Electrodes; all 14 if ``None``.
+        bad_channels: Electrodes whose readings are replaced by those of the others, see
+            :func:`~graphkit.datasets.recordings.interpolate_channels`.
         download: Get the official file if it is nowhere at hand.
         timeout: Seconds to wait for a connection, and for more bytes.
         progress: Show a progress bar while downloading.
@@ -97,6 +107,7 @@ def eeg_eye_state(
         for column in x.T:
             column[bad] = np.interp(np.flatnonzero(bad), good, column[good])
     columns = pick_channels(names, channels)
+    x = interpolate_channels(x, names, RATE, bad_channels)
     x = rereference(x, names, RATE, reference)
     x = bandpass(x[:, columns], RATE, band).astype(np.float32)
     if outliers == "mask":

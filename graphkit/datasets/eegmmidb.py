@@ -14,7 +14,13 @@ import numpy as np
 from graphkit.data import TemporalGraph
 from graphkit.datasets.files import BROKEN, mend, open_data
 from graphkit.datasets.lookup import locate
-from graphkit.datasets.recordings import bandpass, pick_channels, recording_graph, rereference
+from graphkit.datasets.recordings import (
+    bandpass,
+    interpolate_channels,
+    pick_channels,
+    recording_graph,
+    rereference,
+)
 from graphkit.datasets.source import Source
 from graphkit.electrodes import clean_name
 from graphkit.errors import GraphError, require
@@ -54,6 +60,7 @@ def eegmmidb(
     band: tuple[float, float] | None = None,
     reference: str | None = None,
     channels: Sequence[str] | None = None,
+    bad_channels: Sequence[str] = (),
     download: bool = True,
     timeout: float = 10.0,
     progress: bool = True,
@@ -74,6 +81,8 @@ def eegmmidb(
         reference: ``"average"`` or ``"laplacian"``, of all 64 electrodes, see
             :func:`~graphkit.datasets.recordings.rereference`; ``None`` for that of the recording.
         channels: Electrodes; all 64 if ``None``.
+        bad_channels: Electrodes whose readings are replaced by those of the others, see
+            :func:`~graphkit.datasets.recordings.interpolate_channels`.
         download: Get official files that are nowhere at hand.
         timeout: Seconds to wait for a connection, and for more bytes.
         progress: Show a progress bar while downloading.
@@ -115,6 +124,7 @@ def eegmmidb(
                     expected=f"{len(names)} at {rate:g} Hz", got=f"{len(chosen)} at {fs:g} Hz",
                 )  # fmt: skip
             names, rate = chosen, fs
+            found = interpolate_channels(found, labels, fs, bad_channels)
             found = rereference(found, labels, fs, reference)
             found = bandpass(found[:, columns], fs, band)
             clip = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from graphkit.datasets.lookup import locate
 from graphkit.datasets.source import Source
 from graphkit.datasets.undirected import checked, undirected
 from graphkit.errors import GraphError
+from graphkit.npz import read_npz
 from graphkit.registry import register
 
 __all__ = ["SOURCES"]
@@ -24,6 +24,11 @@ _CITATION = (
     "NeurIPS 2018 workshop, arXiv 1811.05868."
 )
 _KEYS = ("adj_data", "adj_indices", "adj_indptr", "adj_shape", "labels")
+_FEATURES = tuple(
+    f"{name}_{part}"
+    for name in ("attr", "feature")
+    for part in ("matrix", "data", "indices", "indptr", "shape")
+)
 
 
 def _source(name: str, file: str, title: str, edges: int, nodes: int, notes: str) -> Source:
@@ -57,17 +62,12 @@ SOURCES = (
 
 def parse(path: Path, source: Source) -> TemporalGraph:
     """Adjacency and features are CSR matrices in the file; features may also be dense."""
+    file = read_npz(path, _KEYS, optional=_FEATURES)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in _KEYS if key not in file]
-            if missing:
-                raise GraphError(path.name, f"holds no {', '.join(missing)}", fix=mend(path))
-            src, dst, shape = _entries(file, "adj")
-            x = _features(file, shape[0])
-            y = np.asarray(file["labels"]).astype(np.int64)
-    except GraphError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        src, dst, shape = _entries(file, "adj")
+        x = _features(file, shape[0])
+        y = file["labels"].astype(np.int64)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise GraphError(
             path.name,
             f"cannot be read ({error})",

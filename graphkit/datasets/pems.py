@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
-from graphkit.datasets.files import mend, open_data
+from graphkit.datasets.files import open_data
 from graphkit.datasets.sensors import Find, gaussian, read_table, seconds, sensors
 from graphkit.datasets.source import Source
 from graphkit.errors import DatasetNotFoundError, GraphError
+from graphkit.npz import read_npz
 
 __all__ = ["SOURCES"]
 
@@ -83,24 +83,10 @@ def parse(
 
 
 def _read_array(path: Path) -> np.ndarray:
-    try:
-        with open_data_npz(path) as archive:
-            data = archive["data"]
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise GraphError(
-            path.name,
-            f"cannot be read ({error})",
-            expected="an .npz file with the array 'data' [rows, sensors, channels]",
-            fix=mend(path),
-        ) from error
+    data = read_npz(path, ["data"])["data"]
     if data.ndim != 3:
         raise GraphError(path.name, "data has other axes", expected=3, got=data.ndim)
     return data
-
-
-def open_data_npz(path: Path) -> np.lib.npyio.NpzFile:
-    """The arrays of an ``.npz`` file; nothing in it is executed."""
-    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
 
 
 def _read_edges(find: Find, source: Source, nodes: int) -> tuple[np.ndarray, ...]:

@@ -127,7 +127,7 @@ def _read(path: Path, *keys: str) -> list[Any]:
         with open_data(path) as handle:
             found = json.loads(handle.read())
         return [found[key] for key in keys]
-    except (*BROKEN, ValueError, KeyError, TypeError, OSError) as error:
+    except (*BROKEN, ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise GraphError(
             path.name,
             f"cannot be read ({type(error).__name__}: {error})",

@@ -13,7 +13,7 @@ from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.protocols import Task
 
 __all__ = ["evaluate"]

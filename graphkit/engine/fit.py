@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints, plain_att
 from graphkit.engine.compatible import check_match, check_model, check_task
 from graphkit.engine.data_fingerprint import data_fingerprint
 from graphkit.engine.environment import device_name, peak_rss_mb, reset_peak_rss, versions
+from graphkit.engine.hooks import Hooks, Training, check_hooks, hook_settings
 from graphkit.engine.kept import kept_for
 from graphkit.engine.keywords import says_keywords
 from graphkit.engine.model_name import model_name
@@ -25,8 +26,8 @@ from graphkit.engine.runtime import Runtime, threads_set
 from graphkit.engine.schedules import make_schedule
 from graphkit.engine.seeds import seed_everything
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import tensors_unchanged
-from graphkit.protocols import Task
+from graphkit.nn.caching.unchanged import tensors_unchanged
+from graphkit.protocols import Hook, Task
 
 __all__ = ["fit", "model_name"]
 
@@ -54,6 +55,7 @@ def fit(
     checkpoint_dir: str | Path | None = None,
     checkpoint_every: int | str | None = "60s",
     resume: bool = False,
+    hooks: Sequence[Hook] = (),
     progress: bool = True,
     name: str | None = None,
 ) -> Result:
@@ -90,6 +92,8 @@ def fit(
         checkpoint_dir: Where checkpoints go, one at the end of every epoch.
         checkpoint_every: Besides, inside an epoch: batches, or a span such as ``"30s"``.
         resume: Go on from the checkpoint in ``checkpoint_dir``, if there is one.
+        hooks: Called at steps, epochs and evaluations, in this order; see
+            :class:`graphkit.Hook`. Their states are part of a checkpoint.
         progress: Print a line per epoch, and a bar where a person watches.
         name: Name of the model in the result; otherwise its registered name, or its class name.
 
@@ -109,6 +113,7 @@ def fit(
         patience = check_count(patience, "patience", "no epoch would be trained")
     if resume and checkpoint_dir is None:
         raise GraphError("checkpoint_dir", "resume needs the folder of the checkpoints")
+    hooks = check_hooks(hooks)
     curve = make_schedule(schedule, epochs, warmup)
     settings = {
         "batch_size": batch_size,
@@ -120,6 +125,7 @@ def fit(
     }
     if curve is not None:
         settings |= {"schedule": schedule, "warmup": warmup, "schedule_epochs": epochs}
+    settings |= hook_settings(hooks)
     stopping = {
         "epochs": epochs,
         "patience": patience,
@@ -148,6 +154,17 @@ def fit(
         runtime.place(model)
         runtime.copy_from_leader(model.state_dict())
         parameters = [p for p in model.parameters() if p.requires_grad]
+        training = Training(
+            name=name or model_name(model),
+            task=task,
+            seed=seed,
+            epochs=epochs,
+            settings={**settings, **stopping, "world": runtime.world},
+            rank=runtime.rank,
+            world=runtime.world,
+            resume=resume,
+            _model=model,
+        )
         run = Run(
             model=model,
             task=task,
@@ -159,22 +176,24 @@ def fit(
             else None,
             kept=kept_for(task, epochs, patience, tolerance, mean_window),
             schedule=curve,
-            progress=Progress(name or model_name(model), progress and runtime.leads),
+            progress=Progress(training.name, progress and runtime.leads),
             cadence=CheckpointCadence(checkpoint_every),
             checkpoints=checkpoints,
+            hooks=Hooks(hooks, training, runtime.any_says),
         )
         if resume:
             run.resume()
+        held.enter_context(run.hooks.following())
         last = epochs if parameters else 1
-        while run.epoch < last and not run.kept.selection.exhausted:
+        while run.epoch < last and not run.stopped:
             run.one_epoch()
         test = run.test()
         result = Result(
             task=task.name,
             dataset=task.dataset,
-            model=name or model_name(model),
+            model=training.name,
             seed=seed,
-            settings={**settings, **stopping, "world": runtime.world},
+            settings=training.settings,
             versions=versions(),
             device=device_name(runtime.device),
             threads=used_threads,
@@ -183,4 +202,6 @@ def fit(
             timing={**run.clock.rates(), "peak_rss_mb": peak_rss_mb()},
             curves={**run.kept.curves, "best_epoch": run.kept.selection.best_epoch},
         )
-        return result.of_run(model, task, batch_size)
+        result = result.of_run(model, task, batch_size)
+        run.hooks.finish(result)
+        return result

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.engine.collect import Collector
+from graphkit.engine.hooks import Hooks
 from graphkit.engine.runtime import Runtime, share_gradients
 from graphkit.protocols import Stream, Task
 from graphkit.tasks.answer import Answer
@@ -42,16 +43,19 @@ class Learner:
         self._auxiliary = getattr(model, "auxiliary_loss", None)
         self._parameters = [p for p in model.parameters() if p.requires_grad]
 
-    def backward(self, loss: Tensor, share: float = 1.0) -> None:
+    def backward(self, loss: Tensor, share: float = 1.0, term: Tensor | None = None) -> None:
         """The gradient of a loss; of models that are trained together, of the sum of theirs.
 
         Args:
             loss: A number, or one for each model.
             share: Rows of the forward pass among those of the whole batch.
+            term: What hooks add, a number or one for each model, weighted by ``share``.
         """
         whole = loss
         if self._auxiliary is not None:
             whole = loss + self._auxiliary() * share
+        if term is not None:
+            whole = whole + term * share
         if whole.dim():
             whole = whole.sum()
         whole.backward()
@@ -96,16 +100,20 @@ def train_pass(
     *,
     first: int = 0,
     clip_norm: float | None = None,
+    hooks: Hooks | None = None,
     before_batch: Callable[[int], None] | None = None,
     after_batch: Callable[[int], None] = lambda batch: None,
 ) -> None:
     """Score, learn, observe: a batch is scored before the model sees it, and never after.
 
     ``loss_sum`` collects, on the device, the sum of the loss over the queries of all processes: it
-    is the same in each, and what a checkpoint keeps of it holds for each. ``before_batch`` and
-    ``after_batch`` are called with the number of batches that are done.
+    is the same in each, and what a checkpoint keeps of it holds for each. ``hooks`` add to the loss
+    and follow each step. ``before_batch`` and ``after_batch`` are called with the number of batches
+    that are done.
     """
     learner = Learner(model, optimizer, runtime, clip_norm)
+    term = hooks.term if hooks and hooks.have("on_loss") else None
+    after_step = hooks.after_step if hooks else None
     alone = runtime.world == 1
     mixed = runtime.precision == "bf16-mixed"
     for batch, query in enumerate(stream.start(first), start=first + 1):
@@ -122,13 +130,16 @@ def train_pass(
                 else:
                     answer = task.score(model, shard)
                 loss = task.loss(answer, total)
-                learner.backward(loss, len(shard) / total)
+                added = None if term is None else term(shard, answer)
+                learner.backward(loss, len(shard) / total, added)
                 own = loss.detach()
             elif not alone:
                 own = torch.zeros((), device=runtime.device)
         own = learner.step(query.events, learn=total > 0, also=own)
         if own is not None:
             loss_sum.add_(own, alpha=total)
+            if after_step is not None:
+                after_step(own)
         after_batch(batch)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.engine.checkpoint import CheckpointCadence, Checkpoints
+from graphkit.engine.hooks import Hooks
 from graphkit.engine.kept import Kept, check_loss, figures
 from graphkit.engine.passes import replay, reset_state, score_pass, train_pass
 from graphkit.engine.progress import Progress
@@ -60,6 +61,7 @@ class Run:
     progress: Progress
     cadence: CheckpointCadence
     checkpoints: Checkpoints | None
+    hooks: Hooks
     schedule: Schedule | None = None
     epoch: int = 0
     batch: int = 0  # batches of this epoch's training pass that are done
@@ -75,11 +77,14 @@ class Run:
 
     def one_epoch(self) -> None:
         """Train, validate, keep the state if it is the best, write a checkpoint."""
+        if self.batch == 0:
+            self.hooks.epoch_start(self.epoch)
         loss, train_s = self._train()
         val, val_s = self._score("val")
         self.clock.epoch_s.append(train_s + val_s)
         best = self.kept.update(self.epoch, loss, val, lambda into: copy_state(self.model, into))
         self._say(loss, val, train_s, best)
+        self.hooks.epoch_end(loss, val)
         self._check_processes_agree()
         self.epoch, self.batch, self.elapsed, self.loss_sum = self.epoch + 1, 0, 0.0, None
         if self.checkpoints is not None:
@@ -88,10 +93,17 @@ class Run:
                 self.best_file, self.best_sha256 = found
             self._save()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the training has ended early: no improvement, or a hook asked for it."""
+        asked = self.hooks.training.stopping and self.epoch > 0 and self.batch == 0
+        return self.kept.selection.exhausted or asked
+
     def test(self) -> dict[str, float]:
         """Metrics of the test split, from the weights and the stream state of the kept epoch."""
         if self.kept.state is not None:
             self.model.load_state_dict(self.kept.state)
+        self.hooks.training.epoch = self.epoch - 1  # after a resumed run that was complete too
         metrics, _ = self._score("test")
         self.progress.end()
         return metrics
@@ -131,6 +143,7 @@ class Run:
             self.loss_sum,
             first=self.batch,
             clip_norm=self.clip_norm,
+            hooks=self.hooks,
             before_batch=None if self.schedule is None else before_batch,
             after_batch=after_batch,
         )
@@ -159,7 +172,9 @@ class Run:
             self.clock.eval_events += stream.num_events
             self.clock.eval_s += seconds
         loss = self.optimizer is not None and not final
-        return figures(self.task, answer, split, final=final, loss=loss), seconds
+        found = figures(self.task, answer, split, final=final, loss=loss)
+        self.hooks.call("on_evaluation", split, dict(found))
+        return found, seconds
 
     def _check_processes_agree(self) -> None:
         differing = self.runtime.differing(self.model.state_dict())
@@ -213,6 +228,7 @@ class Run:
                 "val_metrics": self.kept.val,
                 "curves": self.kept.curves,
                 "clock": vars(self.clock),
+                "hooks": self.hooks.state_dict(),
             }
         )
 
@@ -244,6 +260,8 @@ class Run:
             self._take(state)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             raise self._unusable(error) from error
+        self.hooks.training.epoch, self.hooks.training.resumed = self.epoch, True
+        self.hooks.load_state_dict(state.get("hooks"))
         self.progress.say(f"goes on from epoch {self.epoch + 1}, batch {self.batch}")
 
     def _take(self, state: dict[str, Any]) -> None:

@@ -146,6 +146,10 @@ class Runtime:
         torch.distributed.all_gather_object(found, value)
         return found
 
+    def any_says(self, own: bool) -> bool:
+        """Whether it is true in any process."""
+        return any(self.gather(own))
+
     def check_same(self, facts: dict[str, Any]) -> None:
         """Refuse to begin if the processes were started with different things.
 

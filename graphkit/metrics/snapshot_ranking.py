@@ -24,8 +24,8 @@ from graphkit.errors import GraphError
 from graphkit.metrics.binary import average_precision
 from graphkit.metrics.checks import refuse_nan
 from graphkit.metrics.ranking import ranks
-from graphkit.ops import rank_loops
 from graphkit.ops.compiled import use_compiled
+from graphkit.ops.ranks import loops
 
 __all__ = ["DrawnRanking", "PairRanking", "rank_all_pairs", "rank_drawn"]
 
@@ -248,13 +248,13 @@ class _Reached:
         self._start: Tensor | None = None
         if use_compiled(threshold, weight) and math.isfinite(span) and math.isfinite(self._scale):
             self._start = torch.empty(cells + 1, dtype=torch.int64)
-            rank_loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
+            loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
 
     def add(self, scores: Tensor, rows: Tensor) -> None:
         """Count scores ``[R, n]`` of some rows with all."""
         owner = self._weight[rows]
         if self._start is not None and use_compiled(scores):
-            rank_loops.count_reached(
+            loops.count_reached(
                 scores.contiguous().numpy(),
                 self._threshold.numpy(),
                 self._scale,
@@ -274,7 +274,7 @@ def _rivals(scores: Tensor, row: Tensor, value: Tensor, size: Tensor) -> tuple[T
     if use_compiled(scores, row, value, size):
         found = torch.empty(2, len(row), dtype=torch.float64)
         given = (scores.contiguous(), row, value, size, *found)
-        rank_loops.count_rivals(*(t.numpy() for t in given))
+        loops.count_rivals(*(t.numpy() for t in given))
         return found[0], found[1]
     line, mine = scores[row], value.unsqueeze(1)
     above, equal = (torch.where(m, size, 0).sum(dim=1) for m in (line > mine, line == mine))

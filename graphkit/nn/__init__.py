@@ -7,7 +7,24 @@ from typing import TYPE_CHECKING
 from graphkit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from graphkit.nn import attention, conv, decoder, memory, regions, signal, snapshot, stream
+    from graphkit.nn import (
+        attention,
+        caching,
+        conv,
+        decoder,
+        dropout,
+        inputs,
+        losses,
+        memory,
+        norm,
+        regions,
+        signal,
+        snapshot,
+        sparse,
+        spectral,
+        stacking,
+        stream,
+    )
     from graphkit.nn.attention import (
         MRFFN,
         HeadProjections,
@@ -18,14 +35,13 @@ if TYPE_CHECKING:
         SERotary,
         SpatialBasis,
     )
-    from graphkit.nn.channel_norm import ChannelNorm
     from graphkit.nn.conv import DAGNNConv
     from graphkit.nn.decoder import Decoder, DecoderLayer
-    from graphkit.nn.max_norm import MaxNorm
+    from graphkit.nn.dropout import SeededDropout
+    from graphkit.nn.losses import OrdinalSmoothing
     from graphkit.nn.memory import NeuralMemory
-    from graphkit.nn.ordinal_smooth import OrdinalSmoothing
+    from graphkit.nn.norm import ChannelNorm, FrameNorm, MaxNorm, ReversibleInstanceNorm
     from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion
-    from graphkit.nn.reversible_norm import ReversibleInstanceNorm
     from graphkit.nn.signal import (
         DailyProfile,
         PerNodeForecaster,
@@ -33,16 +49,8 @@ if TYPE_CHECKING:
         TimeFeatures,
         Transition,
     )
-    from graphkit.nn.signal.residual_cnn import FrameNorm, ResidualCNN
-    from graphkit.nn.signal.skeleton import (
-        BodyPartNet,
-        FeatureAttention,
-        FrameAttention,
-        FrameDiffNet,
-        SkeletonConvNet,
-        SkeletonFeatures,
-        TwoStreamNet,
-    )
+    from graphkit.nn.signal.residual_cnn import ResidualCNN
+    from graphkit.nn.signal.skeleton import SkeletonFeatures
     from graphkit.nn.snapshot import (
         EGCU,
         ColumnCell,
@@ -59,8 +67,8 @@ if TYPE_CHECKING:
         TopKSummary,
         as_snapshot,
     )
-    from graphkit.nn.sparse_linear import SparseLinear
-    from graphkit.nn.stacking import SeededDropout, Stack
+    from graphkit.nn.sparse import SparseLinear
+    from graphkit.nn.stacking import Stack
     from graphkit.nn.stream import (
         AttentionReadout,
         CodeReadout,
@@ -85,7 +93,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AttentionReadout",
     "BlockDiagonal",
-    "BodyPartNet",
     "ChannelNorm",
     "ChebyshevFilter",
     "CodeReadout",
@@ -100,9 +107,6 @@ __all__ = [
     "EventTimes",
     "FadingDegrees",
     "FadingTable",
-    "FeatureAttention",
-    "FrameAttention",
-    "FrameDiffNet",
     "FrameNorm",
     "HeadProjections",
     "HistoryTokens",
@@ -135,7 +139,6 @@ __all__ = [
     "SERotary",
     "SeededDropout",
     "SensorEmbedding",
-    "SkeletonConvNet",
     "SkeletonFeatures",
     "Snapshot",
     "SnapshotPredictor",
@@ -149,15 +152,22 @@ __all__ = [
     "TimedGRU",
     "TopKSummary",
     "Transition",
-    "TwoStreamNet",
     "as_snapshot",
     "attention",
+    "caching",
     "conv",
     "decoder",
+    "dropout",
+    "inputs",
+    "losses",
     "memory",
+    "norm",
     "regions",
     "signal",
     "snapshot",
+    "sparse",
+    "spectral",
+    "stacking",
     "stream",
 ]
 

@@ -9,8 +9,11 @@ tests hold the two together. Set ``GRAPHKIT_COMPILED=0`` to switch the loops off
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Callable
+from numbers import Number
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -52,6 +55,9 @@ def compiled(
     Without numba, or with ``GRAPHKIT_COMPILED=0``, the function runs as plain Python (slowly):
     callers ask :func:`use_compiled` first. Ctrl-C while it runs is a ``KeyboardInterrupt``.
 
+    A loop may call another one that it names as a global of its module, ``absorb(h, x)`` and not
+    ``loops.absorb(h, x)``. A change of the other one, in whatever file, compiles both anew.
+
     Args:
         function: The loop; its arguments are positional.
         reorder_sums: Float sums may be added up in another order, so that several terms go at
@@ -66,10 +72,11 @@ def compiled(
         numba = _numba()
         if numba is None:
             return function
+        linked = _linked(function)
         try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
+            return numba.njit(cache=True, nogil=True, **options)(linked)
         except RuntimeError:  # no folder to keep it in
-            return numba.njit(nogil=True, **options)(function)
+            return numba.njit(nogil=True, **options)(linked)
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
@@ -80,7 +87,42 @@ def compiled(
                 raise KeyboardInterrupt from error
             raise
 
+    call.build = build  # type: ignore[attr-defined]
+    call.options = options  # type: ignore[attr-defined]
     return call
+
+
+def _linked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A loop with the machine code of the loops that it calls in place of their wrappers.
+
+    numba keeps machine code until the file of the loop itself changes, and what a loop calls is
+    part of its machine code. So the name under which it is kept says what the callees do.
+    """
+    callees = _callees(function)
+    if not callees:
+        return function
+    scope = {**function.__globals__, **{name: loop.build() for name, loop in callees.items()}}
+    linked = FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
+    linked.__module__, linked.__doc__ = function.__module__, function.__doc__
+    digest = hashlib.sha256(repr([_meaning(loop) for loop in callees.values()]).encode())
+    linked.__qualname__ = f"{function.__qualname__}_{digest.hexdigest()[:12]}"
+    return linked
+
+
+def _callees(function: Callable[..., Any]) -> dict[str, Any]:
+    """The compiled loops that a function names, in the order of their names."""
+    known = {name: function.__globals__.get(name) for name in sorted(function.__code__.co_names)}
+    return {name: value for name, value in known.items() if hasattr(value, "build")}
+
+
+def _meaning(loop: Any) -> tuple[Any, ...]:
+    """All that the machine code of a loop depends on: its code, constants, options and callees."""
+    function = loop.__wrapped__
+    code, scope = function.__code__, function.__globals__
+    numbers = {n: scope[n] for n in code.co_names if isinstance(scope.get(n), Number)}
+    below = [_meaning(callee) for callee in _callees(function).values()]
+    said = (code.co_code, code.co_consts, code.co_names, code.co_varnames)
+    return *said, sorted(numbers.items()), str(loop.options), below
 
 
 def _interrupted(error: BaseException) -> bool:

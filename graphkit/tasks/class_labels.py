@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from graphkit.data import TemporalGraph
-from graphkit.data.window_splits import recording_values
+from graphkit.data.recording_splits import recording_values
 from graphkit.errors import GraphError
-from graphkit.nn.class_ids import check_class_ids
+from graphkit.nn.inputs.class_ids import check_class_ids
 
 __all__ = ["check_width", "recording_classes"]
 

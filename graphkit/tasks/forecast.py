@@ -12,14 +12,17 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
+from graphkit.data.cadence import Cadence
 from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
+from graphkit.data.fill_gaps import mark_missing
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import TimeSplit, WindowSplit
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import TimeSplit
 from graphkit.data.windows import Windows
 from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
-from graphkit.nn.model_inputs import at_least_float32, model_inputs
+from graphkit.nn.inputs.number_types import at_least_float32, model_inputs
 from graphkit.nn.signal import DailyProfile, TrainingSignal
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
@@ -55,7 +58,7 @@ class Forecast(SignalTask):
         stride: Rows between two windows.
         delay: Rows between the last one seen and the first one forecast.
         target_channels: Channels that are forecast; all if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; by time, 60 % / 20 % / 20 %,
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; by time, 60 % / 20 % / 20 %,
             if ``None``. A tuple ``(val, test)`` of shares is a split by time.
         scaler: ``"standard"``, ``"minmax"``, ``"maxabs"`` or ``"none"``.
         scale_per: ``"all"``, ``"channel"`` or ``"node"``.
@@ -67,7 +70,11 @@ class Forecast(SignalTask):
             where the graph's clock only orders.
         start: Date of tick 0, where ticks do not count from 1970.
         holidays: Dates that count as Sundays in ``day_of_week``, and so in ``profile``.
-        null_value: Targets of this value do not count.
+        null_value: Readings of this value are missing, as NaN readings are: in inputs, targets,
+            scaler and profile alike.
+        gaps: What to do where rows are not one step apart: ``"split"``, ``"missing"``,
+            ``"raise"`` or ``"join"``, see :meth:`TemporalGraph.windows`; ``None`` splits with a
+            warning.
         horizons: Steps ahead that are reported alone.
         edges: ``"given"``; or ``"correlation"``: from each node to the ``num_neighbors`` whose
             training readings correlate most with its own, the daily rhythm taken away.
@@ -106,6 +113,7 @@ class Forecast(SignalTask):
         start: Any = None,
         holidays: Sequence[Any] = (),
         null_value: float | None = None,
+        gaps: str | None = None,
         horizons: Sequence[int] = (3, 6, 12),
         edges: str = "given",
         num_neighbors: int = 8,
@@ -122,9 +130,13 @@ class Forecast(SignalTask):
             )
         check_choice(edges, "edges", ("given", "correlation"))
         super().__init__(graph)
+        if graph.signal is not None:
+            graph = mark_missing(graph, null_value)
         self.windows = graph.windows(
-            history, horizon, stride, delay=delay, target_channels=target_channels
+            history, horizon, stride, delay=delay, target_channels=target_channels, gaps=gaps
         )
+        self.graph = graph = self.windows.graph
+        self.gaps = gaps
         if self.windows.horizon == 0:
             raise GraphError("horizon", "there is nothing to forecast", expected="at least 1")
         self.in_steps, self.horizon = self.windows.history, self.windows.horizon
@@ -133,7 +145,14 @@ class Forecast(SignalTask):
         self.split = TimeSplit(*split) if isinstance(split, tuple) else split or TimeSplit()
         self.index = self.split.split(self.windows)
         self.target_channels = self.windows.target_channels
-        gaps = graph.signal_t.diff()
+        cadence = _one_rate(graph, gaps)
+        if start is not None and graph.time_zone is not None:
+            raise GraphError(
+                "start",
+                "the times of this graph are dates already",
+                got=repr(start),
+                fix="Leave start= out.",
+            )
         if covariates is None:
             covariates = COVARIATES if graph.time_unit.nanoseconds is not None else ()
         self.input = ForecastInput(
@@ -149,10 +168,11 @@ class Forecast(SignalTask):
             profile_half_life=profile_half_life,
             covariates=covariates,
             time_unit=str(graph.time_unit),
-            step=gaps.median().item() if gaps.numel() else None,
+            step=cadence.step,
             start=start,
             holidays=holidays,
             null_value=null_value,
+            time_zone=graph.time_zone,
         )
         self.input.covariates(graph.signal_t[:1])  # an unknown name is an error now
         self.input.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
@@ -228,7 +248,7 @@ class Forecast(SignalTask):
         return WindowQuery(
             x=prepare.x(w.x, x_mask, covariates[..., : self.in_steps, :]),
             y=w.y,
-            y_mask=prepare.known(w.y, w.mask if masked else None),
+            y_mask=w.mask if masked else None,
             x_mask=x_mask,
             covariates=covariates if self.covariate_names else None,
             first=first,
@@ -298,6 +318,9 @@ class Forecast(SignalTask):
             "covariates": list(self.covariate_names),
             **({"holidays": list(self.input.holidays)} if self.input.holidays else {}),
             "null_value": self.input.null_value,
+            **({"gaps": f"split in {n} places"} if (n := self.windows.num_gaps) else {}),
+            **({"gaps": self.gaps} if self.gaps in ("missing", "join") else {}),
+            **({"time_zone": zone} if (zone := self.input.time_zone) is not None else {}),
             "edges": f"{self._edges_from}: {self.edge_index.shape[1]}",
             "order_seed": self.seed,
             "selection": self.selection,
@@ -323,6 +346,7 @@ class Forecast(SignalTask):
                     graph.time_unit,
                     start=self.input.start,
                     names=["time_of_day"],
+                    time_zone=self.input.time_zone,
                 )
                 phase = (day[..., 0] * self.steps_per_day).round().long()
             if mask is not None:
@@ -340,16 +364,10 @@ class Forecast(SignalTask):
     def _targets_per_window(self) -> float:
         """Valid targets of a training window in the mean."""
         every = self.horizon * self.num_nodes * self.out_channels
-        if self.graph.signal_mask is None and self.input.null_value is None:
+        if self.graph.signal_mask is None:
             return float(every)
-        ahead = torch.zeros(self.graph.signal.size(0), dtype=torch.float64)
-        valid = torch.ones(1, 1, 1, dtype=torch.bool)
-        if self.graph.signal_mask is not None:
-            mask = self.graph.signal_mask.expand_as(self.graph.signal)
-            valid = mask[..., list(self.target_channels)]
-        if self.input.null_value is not None:
-            target = self.graph.signal[..., list(self.target_channels)]
-            valid = valid & (target != self.input.null_value)
+        mask = self.graph.signal_mask.expand_as(self.graph.signal)
+        valid = mask[..., list(self.target_channels)]
         ahead = valid.flatten(1).sum(1).double().cpu()
         before = torch.cat([ahead.new_zeros(1), ahead.cumsum(0)])
         start = self.windows.start[self.index.train] + self.in_steps + self.delay
@@ -363,10 +381,7 @@ class Forecast(SignalTask):
         if device not in self._placed:
             w = self.windows
             if w.graph.device != device:
-                w = w.graph.to(device).windows(
-                    w.history, w.horizon, w.stride, delay=w.delay,
-                    target_channels=list(self.target_channels),
-                )  # fmt: skip
+                w = w.to(device)
             self._placed[device] = w, copy.deepcopy(self.input).to(device)
         return self._placed[device]
 
@@ -377,3 +392,25 @@ class Forecast(SignalTask):
             f"{'daily profiles taken out, ' if self.profile is not None else ''}"
             f"masked errors in original units, epoch chosen by validation {self.selection}"
         )
+
+
+def _one_rate(graph: TemporalGraph, gaps: str | None) -> Cadence:
+    """How far apart the rows of a signal lie.
+
+    Raises:
+        GraphError: Recordings are sampled at different rates.
+    """
+    whole = Cadence.of(graph)
+    if gaps == "join" or graph.signal_recording is None or whole.step is None:
+        return whole
+    for number in graph.signal_recording.unique().tolist():
+        step = Cadence.of_times(graph.signal_t[graph.signal_recording == number]).step
+        if step is not None and not whole.same_step(step):
+            raise GraphError(
+                "signal_t",
+                f"recording {number} is sampled at another rate",
+                expected=f"{whole.step} ticks from row to row, as most recordings",
+                got=step,
+                fix="Resample it, or leave it out.",
+            )
+    return whole

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.data.covariates import calendar_days, ticks_per_day, time_covariates
+from graphkit.data.readings import Readings
 from graphkit.data.scalers import make_scaler
 from graphkit.data.time_unit import TimeUnit
 from graphkit.errors import GraphError
@@ -41,7 +42,9 @@ class ForecastInput(nn.Module):
         step: Ticks from one row to the next.
         start: Date of tick 0, where ticks do not count from 1970; a date or its ISO form.
         holidays: ISO dates that count as Sundays in ``day_of_week``.
-        null_value: Targets of this value are not known.
+        time_zone: Zone of the local clock that covariates and days are read from, such as
+            ``"Europe/Berlin"``; the times are UTC then. ``None``: the times are local already.
+        null_value: Readings of this value are missing.
 
     Raises:
         GraphError: ``holidays`` without ``day_of_week``, ``profile`` without a clock of whole steps
@@ -68,6 +71,7 @@ class ForecastInput(nn.Module):
         start: Any = None,
         holidays: Sequence[str] = (),
         null_value: float | None = None,
+        time_zone: str | None = None,
     ) -> None:
         super().__init__()
         self.num_nodes, self.in_channels = int(num_nodes), int(in_channels)
@@ -76,7 +80,7 @@ class ForecastInput(nn.Module):
         self.covariate_names = tuple(covariates)
         self.time_unit, self.step = TimeUnit(str(time_unit)), step
         self.start, self.holidays = _iso(start), tuple(map(str, holidays))
-        self.null_value = null_value
+        self.null_value, self.time_zone = null_value, time_zone
         if self.holidays and "day_of_week" not in self.covariate_names:
             raise GraphError(
                 "holidays",
@@ -114,6 +118,7 @@ class ForecastInput(nn.Module):
             "start": self.start,
             "holidays": list(self.holidays),
             "null_value": self.null_value,
+            "time_zone": self.time_zone,
         }
 
     # ---------------------------------------------------------------- fitted to training
@@ -160,13 +165,14 @@ class ForecastInput(nn.Module):
             start=self.start,
             names=self.covariate_names,
             holidays=self.holidays,
+            time_zone=self.time_zone,
         )
 
     def days(self, t: Tensor) -> Tensor | None:
         """The calendar day of times, int64; ``None`` where the clock only orders."""
         if self.time_unit.nanoseconds is None:
             return None
-        return calendar_days(t, self.time_unit, start=self.start)
+        return calendar_days(t, self.time_unit, start=self.start, time_zone=self.time_zone)
 
     def x(self, readings: Tensor, mask: Tensor | None, covariates: Tensor) -> Tensor:
         """Readings as a model is given them: scaled, freed of the usual day, 0 where missing.
@@ -191,17 +197,14 @@ class ForecastInput(nn.Module):
             x = x - self.profile(covariates)
         return x if mask is None else x.masked_fill(~mask, 0)
 
-    def known(self, y: Tensor, mask: Tensor | None) -> Tensor | None:
-        """Where targets count: they are valid and not ``null_value``; ``None`` for everywhere.
-
-        Args:
-            y: Targets in original units.
-            mask: bool, where they are valid; ``None`` for everywhere.
-        """
+    def marked(self, readings: Readings) -> Readings:
+        """Later readings with those of ``null_value`` marked as missing, as in training."""
         if self.null_value is None:
-            return mask
-        known = y != self.null_value
-        return known if mask is None else mask & known
+            return readings
+        missing = readings.values == self.null_value
+        return readings._replace(
+            values=readings.values.masked_fill(missing, 0), mask=readings.mask & ~missing
+        )
 
     def times_ahead(self, last: Tensor) -> Tensor:
         """The times of the rows that are forecast after times ``[...]`` of last rows: ``[..., T]``.

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.nn.class_ids import check_class_ids
+from graphkit.nn.inputs.class_ids import check_class_ids
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width

@@ -14,9 +14,9 @@ from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
 from graphkit.data.given_split import GivenSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import WindowSplit
-from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.data.window_index import WindowSplit
+from graphkit.metrics import classification
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes
@@ -49,6 +49,9 @@ class RecordingClassification(SignalTask):
             frames.
         mirror: In training, turn every other recording round along its first channel.
         noise: In training, normal noise of this size on every reading.
+        missing: What models are given where a reading is missing: ``"interpolate"``, ``"zero"`` or
+            ``"raise"``, see :class:`~graphkit.tasks.window_input.WindowInput`.
+        max_gap: Longest run of missing readings that is interpolated, in rows; ``None`` for any.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
 
@@ -73,6 +76,8 @@ class RecordingClassification(SignalTask):
         stretch: float = 1.0,
         mirror: bool = False,
         noise: float = 0.0,
+        missing: str = "interpolate",
+        max_gap: int | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
@@ -89,7 +94,9 @@ class RecordingClassification(SignalTask):
         y, self.class_names = recording_classes(graph, label)
         self.labels = y[self.recordings.recording]
         self.num_classes = int(self.labels.max()) + 1
-        self.input = WindowInput(self.num_nodes, self.in_channels, scaler="none")
+        self.input = WindowInput(
+            self.num_nodes, self.in_channels, scaler="none", missing=missing, max_gap=max_gap
+        )
 
     # ---------------------------------------------------------------- what models may ask
     @property
@@ -107,12 +114,11 @@ class RecordingClassification(SignalTask):
         epoch: int = 0,
     ) -> WindowQuery:
         """Some recordings as a model sees them; changed at random for training, as options say."""
-        x, seen = self.recordings[index]
+        x, seen = self.input.prepare(*self.recordings[index])
         if split == "train":
-            x = x if x.is_floating_point() else x.float()
             x, seen = self._changed(x, seen, epoch * 1_000_003 + first)
         return WindowQuery(
-            x=self.input.x(x, seen).to(device),
+            x=x.to(device),
             y=self.labels[index].to(device),
             x_mask=seen.to(device),
             recording=self.recordings.recording[index].to(device),
@@ -141,8 +147,8 @@ class RecordingClassification(SignalTask):
             return {}
         logits, y = answer.prediction, answer.target
         return {
-            "accuracy": ordinal.top_k_accuracy(logits, y, 1),
-            "balanced_accuracy": ordinal.balanced_accuracy(logits, y),
+            "accuracy": classification.top_k_accuracy(logits, y, 1),
+            "balanced_accuracy": classification.balanced_accuracy(logits, y),
             "log_likelihood": -float(F.cross_entropy(logits.double(), y)),
         }
 
@@ -168,7 +174,8 @@ class RecordingClassification(SignalTask):
         make = torch.Generator().manual_seed((self.seed * 7919 + draw) % (1 << 62))
         rows, steps = x.shape[:2]
         if self.stretch < 1:
-            lengths = seen.flatten(2).any(2).sum(1)
+            row = torch.arange(1, steps + 1)
+            lengths = (seen.flatten(2).any(2) * row).amax(1)  # rows to the last with a reading
             share = self.stretch + (1 - self.stretch) * torch.rand(rows, generator=make)
             kept = (lengths * share).ceil().long().clamp(min=1)
             start = (torch.rand(rows, generator=make) * (lengths - kept + 1)).long()

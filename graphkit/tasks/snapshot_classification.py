@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import at_least_float32
+from graphkit.nn.inputs.number_types import at_least_float32
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width
 from graphkit.tasks.snapshot_task import SnapshotTask

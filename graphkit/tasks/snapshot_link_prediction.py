@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import at_least_float32
+from graphkit.nn.inputs.number_types import at_least_float32
 from graphkit.ops.absent_targets import absent_targets
 from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
-from graphkit.nn.class_ids import check_class_ids
+from graphkit.nn.inputs.class_ids import check_class_ids
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.snapshot_classification import SnapshotClassification

@@ -14,7 +14,7 @@ from graphkit.data import TemporalGraph
 from graphkit.data.intervals import interval_bounds
 from graphkit.data.node_values import NodeValues
 from graphkit.errors import GraphError
-from graphkit.nn.class_ids import check_class_ids
+from graphkit.nn.inputs.class_ids import check_class_ids
 
 __all__ = ["Step", "StepBorders", "class_votes", "cut_steps"]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import model_dtype, model_inputs
+from graphkit.nn.inputs.number_types import model_dtype, model_inputs
 
 __all__ = ["StaticGraph", "StaticInput"]
 
@@ -38,7 +38,7 @@ class StaticGraph:
 
     def inputs(self, model: nn.Module) -> list[Tensor]:
         """The arguments of a model's ``forward``, in its own type
-        (:func:`~graphkit.nn.model_inputs.model_inputs`): sparse features if it has
+        (:func:`~graphkit.nn.inputs.number_types.model_inputs`): sparse features if it has
         ``accepts_sparse``."""
         sparse = self.sparse_x is not None and getattr(model, "accepts_sparse", False)
         inputs = [self.sparse_x if sparse else self.x, self.edge_index]

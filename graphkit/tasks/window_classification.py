@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +13,15 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
+from graphkit.data.recording_splits import recording_values
 from graphkit.data.scalers import Scaler
-from graphkit.data.window_splits import BlockSplit, WindowSplit, recording_values
-from graphkit.errors import GraphError
-from graphkit.metrics import ordinal
-from graphkit.nn.model_inputs import model_inputs
-from graphkit.nn.ordinal_smooth import earth_mover_loss, ordinal_smooth
+from graphkit.data.window_index import WindowSplit
+from graphkit.data.window_splits import BlockSplit
+from graphkit.errors import GraphError, GraphWarning
+from graphkit.metrics import classification, ordinal
+from graphkit.nn.inputs.number_types import model_inputs
+from graphkit.nn.losses.earth_mover import earth_mover_loss
+from graphkit.nn.losses.ordinal import ordinal_smooth
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width, recording_classes
@@ -31,10 +35,10 @@ __all__ = ["WindowClassification"]
 
 _LOSSES = ("cross_entropy", "ordinal", "earth_mover")
 _METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
-    "accuracy": lambda s, y: ordinal.top_k_accuracy(s, y, 1),
-    "balanced_accuracy": ordinal.balanced_accuracy,
-    "f1_weighted": ordinal.weighted_f1,
-    "top2": ordinal.top_k_accuracy,
+    "accuracy": lambda s, y: classification.top_k_accuracy(s, y, 1),
+    "balanced_accuracy": classification.balanced_accuracy,
+    "f1_weighted": classification.weighted_f1,
+    "top2": classification.top_k_accuracy,
     "tri_p": ordinal.tri_p,
     "seq2hr": ordinal.seq2hr,
     "adjacency": ordinal.adjacency_rate,
@@ -65,7 +69,7 @@ class WindowClassification(SignalTask):
         history: Rows of a window.
         stride: Rows between two training windows; half a window if ``None``.
         eval_stride: The same for validation and test; a window if ``None``.
-        split: A :class:`~graphkit.data.window_splits.WindowSplit`; ten blocks within every
+        split: A :class:`~graphkit.data.window_index.WindowSplit`; ten blocks within every
             recording, the first one tested, if ``None``.
         label: Column of ``graph.recordings`` that holds the classes: integers from 0, or text,
             which is numbered in alphabetical order.
@@ -85,6 +89,12 @@ class WindowClassification(SignalTask):
             recording's label is the most frequent one among the training recordings with the same
             value there. Validation and test keep their own labels, and theirs are never counted.
         vote: Also report metrics of whole recordings.
+        missing: What models are given where a reading is missing: ``"interpolate"``, ``"zero"`` or
+            ``"raise"``, see :class:`~graphkit.tasks.window_input.WindowInput`. Scales are those of
+            the readings that are there.
+        max_gap: Longest run of missing readings that is interpolated, in rows; ``None`` for any.
+        gaps: What to do where rows of a recording are not one step apart, see
+            :meth:`TemporalGraph.windows`.
         selection: The metric that chooses the epoch, on validation.
         seed: Of orders and draws.
 
@@ -119,6 +129,9 @@ class WindowClassification(SignalTask):
         class_weights: bool = False,
         correct_labels: str | None = None,
         vote: bool = False,
+        missing: str = "interpolate",
+        max_gap: int | None = None,
+        gaps: str | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
@@ -130,8 +143,10 @@ class WindowClassification(SignalTask):
             check_choice(value, what, known)
         scale_per = renamed.value("scale_per", scale_per)
         super().__init__(graph)
-        self.windows = graph.windows(history, 0, stride or max(1, history // 2))
-        self.eval_windows = graph.windows(history, 0, eval_stride or history)
+        self.windows = graph.windows(history, 0, stride or max(1, history // 2), gaps=gaps)
+        self.graph = graph = self.windows.graph
+        self.gaps = "split" if gaps is None else gaps
+        self.eval_windows = graph.windows(history, 0, eval_stride or history, gaps=self.gaps)
         self.split = split or BlockSplit()
         self.index = (
             self.split.split(self.windows).train,
@@ -154,8 +169,16 @@ class WindowClassification(SignalTask):
         self.train_labels = self._corrected()
         self._check_classes()
         self.input = WindowInput(
-            self.num_nodes, self.in_channels, history=history, scaler=scaler, scale_per=scale_per
+            self.num_nodes,
+            self.in_channels,
+            history=history,
+            scaler=scaler,
+            scale_per=scale_per,
+            missing=missing,
+            max_gap=max_gap,
         )
+        if graph.signal_mask is not None:
+            self._look_for_missing()
         self.input.fit(
             graph.signal,
             graph.signal_mask,
@@ -165,6 +188,30 @@ class WindowClassification(SignalTask):
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
         self._weight = weight.float() if class_weights else None
+
+    def _look_for_missing(self) -> None:
+        """Warn of windows that hold no reading at all, and with ``missing="raise"`` refuse those
+        that lack one."""
+        mask = self.graph.signal_mask
+        rows = mask.flatten(1).any(1).cpu()
+        before = torch.cat([torch.zeros(1, dtype=torch.int64), rows.cumsum(0)])
+        for windows in (self.windows, self.eval_windows):
+            start = windows.start
+            empty = int((before[start + windows.rows] == before[start]).sum())
+            if empty:
+                warnings.warn(
+                    f"{empty} of {len(windows)} windows hold no reading",
+                    GraphWarning,
+                    stacklevel=3,
+                )
+        if self.input.missing == "raise" and not bool(mask.all()):
+            row = int((~mask.flatten(1).all(1)).nonzero()[0])
+            raise GraphError(
+                "signal",
+                "a reading is missing",
+                row=row,
+                fix="missing='interpolate' fills in readings, missing='zero' takes the mean.",
+            )
 
     # ---------------------------------------------------------------- what models may ask
     @property
@@ -203,12 +250,12 @@ class WindowClassification(SignalTask):
         windows = self.windows if split == "train" else self.eval_windows
         w, recording = windows[index], windows.recording[index]
         masked = self.graph.signal_mask is not None
-        x = self.input.x(w.x, w.x_mask if masked else None, recording)
+        x, mask = self.input.prepare(w.x, w.x_mask if masked else None, recording)
         labels = self.train_labels if split == "train" else self.labels
         return WindowQuery(
             x=x.to(device),
             y=labels[recording].to(device),
-            x_mask=w.x_mask.to(device) if masked else None,
+            x_mask=None if mask is None else mask.to(device),
             recording=recording.to(device),
             first=first,
         )

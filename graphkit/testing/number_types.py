@@ -1,7 +1,7 @@
 """What models and encoders promise about number types: float32, float64, and bf16 under autocast.
 
 The same parameters give the same results in float32 and float64 up to rounding, float64 data may be
-given to a float32 model through :func:`~graphkit.nn.model_inputs.model_inputs` (as tasks and
+given to a float32 model through :func:`~graphkit.nn.inputs.number_types.model_inputs` (as tasks and
 predictors do), autocast to bfloat16 works forward and backward with float32 parameters, and a model
 can be made while torch's default type is float64.
 """

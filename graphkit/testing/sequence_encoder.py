@@ -24,7 +24,8 @@ from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.encoders.sequence.table import StateTable
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
+from graphkit.testing.not_run import chosen_checks, needs_cuda, run_checks
 from graphkit.testing.number_types import run_in_types
 
 __all__ = ["SEQUENCE_ENCODER_CHECKS", "check_sequence_encoder", "parameter_formula"]
@@ -397,9 +398,8 @@ def check_types(factory: Factory) -> None:
 
 
 def check_devices(factory: Factory) -> None:
-    """CPU and GPU agree closely. Passes where there is no GPU."""
-    if not torch.cuda.is_available():
-        return
+    """CPU and GPU agree closely. Needs a GPU."""
+    needs_cuda()
     encoder, (x, time), mask = _encoder(factory).float(), _input(), _holes()
     want = encoder(x.float(), mask, time)
     got = encoder.to("cuda")(x.float().cuda(), mask.cuda(), time.cuda())
@@ -429,18 +429,22 @@ SEQUENCE_ENCODER_CHECKS: dict[str, Callable[[Factory], None]] = {
 """The checks by name, each called as ``check(factory)``."""
 
 
-def check_sequence_encoder(factory: Factory, *, only: Iterable[str] | None = None) -> None:
+def check_sequence_encoder(
+    factory: Factory, *, only: Iterable[str] | None = None
+) -> dict[str, str]:
     """Runs all checks on a sequence encoder.
 
     Args:
         factory: Makes an encoder of ``in_channels`` (8 here); small, and without dropout.
         only: Names out of :data:`SEQUENCE_ENCODER_CHECKS`; all of them by default.
 
+    Returns:
+        The checks that did not run on this machine, with the reason.
+
     Raises:
         AssertionError: A promise is broken; the message says which.
     """
-    for name in SEQUENCE_ENCODER_CHECKS if only is None else only:
-        SEQUENCE_ENCODER_CHECKS[name](factory)
+    return run_checks(chosen_checks(SEQUENCE_ENCODER_CHECKS, only), factory)
 
 
 def parameter_formula(encoder: SequenceEncoder) -> int | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.nn.signal import TrainingSignal
 from graphkit.testing.model_checks import (
     assert_close,
@@ -28,6 +28,7 @@ from graphkit.testing.model_checks import (
     check_reset_parameters,
     check_state_dict,
 )
+from graphkit.testing.not_run import chosen_checks, needs_cuda, run_checks
 from graphkit.testing.number_types import run_in_types
 
 __all__ = [
@@ -268,9 +269,8 @@ def check_types(factory: Factory, case: SignalCase) -> None:
 
 
 def check_devices(factory: Factory, case: SignalCase) -> None:
-    """CPU and GPU agree closely. Passes where there is no GPU."""
-    if not torch.cuda.is_available():
-        return
+    """CPU and GPU agree closely. Needs a GPU."""
+    needs_cuda()
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
     b.load_state_dict(a.state_dict())
@@ -304,7 +304,7 @@ def check_signal_model(
     *,
     kind: str = "forecast",
     only: Iterable[str] | None = None,
-) -> None:
+) -> dict[str, str]:
     """Runs all checks on a model of a signal.
 
     Args:
@@ -313,10 +313,14 @@ def check_signal_model(
         kind: What the model answers, ``"forecast"`` or ``"classify"``.
         only: Names out of :data:`SIGNAL_MODEL_CHECKS`; all of them by default.
 
+    Returns:
+        The checks that did not run on this machine, with the reason.
+
     Raises:
         AssertionError: A promise is broken; the message says which.
     """
-    chosen = SIGNAL_MODEL_CHECKS if only is None else {n: SIGNAL_MODEL_CHECKS[n] for n in only}
+    chosen = chosen_checks(SIGNAL_MODEL_CHECKS, only)
+    skipped: dict[str, str] = {}
     for one in SIGNAL_CASES[kind].values() if case is None else [case]:
-        for check in chosen.values():
-            check(factory, one)
+        skipped |= run_checks(chosen, factory, one)
+    return skipped

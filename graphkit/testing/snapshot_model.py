@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch_geometric.data import Data
 
-from graphkit.nn.model_inputs import model_dtype
+from graphkit.nn.inputs.number_types import model_dtype
 from graphkit.nn.snapshot import as_snapshot, out_degree
 from graphkit.testing.model_checks import assert_close, assert_draws
+from graphkit.testing.not_run import chosen_checks, needs_cuda, run_checks
 from graphkit.testing.number_types import run_in_types
 
 __all__ = ["SNAPSHOT_MODEL_CHECKS", "check_snapshot_model", "random_snapshots"]
@@ -180,9 +181,8 @@ def check_types(factory: Factory) -> None:
 
 
 def check_devices(factory: Factory) -> None:
-    """CPU and GPU agree closely. Passes where there is no GPU."""
-    if not torch.cuda.is_available():
-        return
+    """CPU and GPU agree closely. Needs a GPU."""
+    needs_cuda()
     model, snapshots = _model(factory), random_snapshots()
     want = model(snapshots)[0]
     got: Tensor = model.to("cuda")([s.to("cuda") for s in snapshots])[0]
@@ -208,15 +208,17 @@ SNAPSHOT_MODEL_CHECKS: dict[str, Callable[[Factory], None]] = {
 """The checks by name, each called as ``check(factory)``."""
 
 
-def check_snapshot_model(factory: Factory, *, only: Iterable[str] | None = None) -> None:
+def check_snapshot_model(factory: Factory, *, only: Iterable[str] | None = None) -> dict[str, str]:
     """Runs all checks on a snapshot model.
 
     Args:
         factory: Makes a model of ``(in_channels, hidden_channels)``.
         only: Names out of :data:`SNAPSHOT_MODEL_CHECKS`; all of them by default.
 
+    Returns:
+        The checks that did not run on this machine, with the reason.
+
     Raises:
         AssertionError: A promise is broken; the message says which.
     """
-    for name in SNAPSHOT_MODEL_CHECKS if only is None else only:
-        SNAPSHOT_MODEL_CHECKS[name](factory)
+    return run_checks(chosen_checks(SNAPSHOT_MODEL_CHECKS, only), factory)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.testing.model_checks import (
     assert_close,
     check_deepcopy,
@@ -28,6 +28,7 @@ from graphkit.testing.model_checks import (
     check_reset_parameters,
     check_state_dict,
 )
+from graphkit.testing.not_run import chosen_checks, needs_compile, needs_cuda, run_checks
 from graphkit.testing.number_types import run_in_types
 
 __all__ = ["STATIC_CASES", "STATIC_MODEL_CHECKS", "StaticCase", "check_static_model"]
@@ -170,6 +171,7 @@ def check_adj_t(factory: Factory, case: StaticCase) -> None:
 
 def check_compile(factory: Factory, case: StaticCase) -> None:
     """The forward pass can be traced by ``torch.compile`` and gives the same."""
+    needs_compile()
     model, inputs = case.model(factory), case.inputs()
     expected = model(*inputs)
     torch._dynamo.reset()
@@ -190,9 +192,8 @@ def check_types(factory: Factory, case: StaticCase) -> None:
 
 
 def check_devices(factory: Factory, case: StaticCase) -> None:
-    """CPU and GPU agree closely. Passes where there is no GPU."""
-    if not torch.cuda.is_available():
-        return
+    """CPU and GPU agree closely. Needs a GPU."""
+    needs_cuda()
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
     b.load_state_dict(a.state_dict())
@@ -222,7 +223,7 @@ STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {
 
 def check_static_model(
     factory: Factory, case: StaticCase | None = None, *, only: Iterable[str] | None = None
-) -> None:
+) -> dict[str, str]:
     """Runs all checks on a model of a static graph.
 
     Args:
@@ -230,10 +231,14 @@ def check_static_model(
         case: Run on this one graph instead.
         only: Names out of :data:`STATIC_MODEL_CHECKS`; all of them by default.
 
+    Returns:
+        The checks that did not run on this machine, with the reason.
+
     Raises:
         AssertionError: A promise is broken; the message says which.
     """
-    chosen = STATIC_MODEL_CHECKS if only is None else {n: STATIC_MODEL_CHECKS[n] for n in only}
+    chosen = chosen_checks(STATIC_MODEL_CHECKS, only)
+    skipped: dict[str, str] = {}
     for one in STATIC_CASES.values() if case is None else [case]:
-        for check in chosen.values():
-            check(factory, one)
+        skipped |= run_checks(chosen, factory, one)
+    return skipped

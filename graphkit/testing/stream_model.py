@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from graphkit.data import EventBatch, TemporalGraph
 from graphkit.testing.model_checks import assert_close, assert_draws
+from graphkit.testing.not_run import chosen_checks, needs_cuda, run_checks
 from graphkit.testing.number_types import run_in_types
 from graphkit.testing.stream_case import STREAM_CASES, Factory, StreamCase
 from graphkit.testing.stream_continuation import (
@@ -312,9 +313,8 @@ def check_types(factory: Factory, case: StreamCase) -> None:
 
 
 def check_devices(factory: Factory, case: StreamCase) -> None:
-    """CPU and GPU agree: integers exactly, numbers closely. Passes where there is no GPU."""
-    if not torch.cuda.is_available():
-        return
+    """CPU and GPU agree: integers exactly, numbers closely. Needs a GPU."""
+    needs_cuda()
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
     b.load_state_dict(state_of(a))
@@ -362,7 +362,7 @@ STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
 
 def check_stream_model(
     factory: Factory, case: StreamCase | None = None, *, only: Iterable[str] | None = None
-) -> None:
+) -> dict[str, str]:
     """Runs all checks on a stream model, for integer and float times and with and without features.
 
     Args:
@@ -370,10 +370,14 @@ def check_stream_model(
         case: Run on this one stream instead.
         only: Names out of :data:`STREAM_MODEL_CHECKS`; all of them by default.
 
+    Returns:
+        The checks that did not run on this machine, with the reason.
+
     Raises:
         AssertionError: A promise is broken; the message says which.
     """
-    chosen = STREAM_MODEL_CHECKS if only is None else {n: STREAM_MODEL_CHECKS[n] for n in only}
+    chosen = chosen_checks(STREAM_MODEL_CHECKS, only)
+    skipped: dict[str, str] = {}
     for one in STREAM_CASES.values() if case is None else [case]:
-        for check in chosen.values():
-            check(factory, one)
+        skipped |= run_checks(chosen, factory, one)
+    return skipped

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import eeg
+from benchmarks import _settings
 from benchmarks.run import main
 from graphkit.engine import load_results
 
@@ -19,12 +19,14 @@ def small(tmp_path, monkeypatch):
             "splits": {"subjects": {"leave_out": "subject"}, "blocks": {"blocks": 4}},
         }
     }
-    (tmp_path / "_data.json").write_text(json.dumps(data))
+    folder = tmp_path / "eeg"
+    folder.mkdir()
+    (folder / "_data.json").write_text(json.dumps(data))
     fit = {"fit": {"epochs": 1, "batch_size": 16, "patience": None}}
     histn = {**fit, "model": {"kernel_size": 8, "num_filters": 2}}
-    (tmp_path / "histn.json").write_text(json.dumps({"default": histn}))
-    (tmp_path / "eegnet.json").write_text(json.dumps({"default": fit}))
-    monkeypatch.setattr(eeg, "_FOLDER", tmp_path)
+    (folder / "histn.json").write_text(json.dumps({"default": histn}))
+    (folder / "eegnet.json").write_text(json.dumps({"default": fit}))
+    monkeypatch.setattr(_settings, "CONFIGS", tmp_path)
 
 
 def run(tmp_path, *arguments):

@@ -151,7 +151,11 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
 
 
 def test_settings_are_of_encoders_and_tasks_that_exist() -> None:
-    for name, settings in json.loads(encoders._SETTINGS.read_text()).items():
+    paths = sorted(encoders._SETTINGS.glob("*.json"))
+    assert paths
+    for path in paths:
+        name, settings = path.stem, json.loads(path.read_text())
+        assert settings
         assert set(settings) <= {"encoder", "tasks"}
         for task, tuned in settings.get("tasks", {}).items():
             assert set(tuned) <= {"lr", "encoder"}

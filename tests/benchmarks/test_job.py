@@ -143,7 +143,17 @@ def test_damage_is_refused_or_changes_nothing(job_with_results, name):
     assert refused > 0.8 * tried
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", '{"a": {"b": 1}}', '{"schema": "graphkit.run/1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        '{"a": {"b": 1}}',
+        '{"schema": "graphkit.run/1"}',
+        '{"schema": "graphkit.run/1", "arguments": {}}',
+    ],
+)
 def test_what_is_no_record_of_a_run_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(GraphError, match=r"run\.json is damaged"):

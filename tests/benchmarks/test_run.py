@@ -122,38 +122,50 @@ def test_a_sweep_adds_a_row_per_value(main, capsys):
     assert "expected key=a,b,c" in capsys.readouterr().err
 
 
+def plans_of(*arguments):
+    """The rows of link_pred with their settings."""
+    import argparse
+
+    from benchmarks import link_pred
+
+    parser = argparse.ArgumentParser()
+    link_pred.add_arguments(parser)
+    args = parser.parse_args([*arguments, "--data", "collegemsg"])
+    args.command = "link_pred"
+    return link_pred._Training(args).plan()
+
+
 def test_a_row_per_encoder():
-    from benchmarks.link_pred import _plan
     from graphkit import GraphError
 
-    options = {"set": [], "sweep": ["history.length=4"], "encoder": "gru,mixer"}
-    plans = _plan(["history", "edgebank"], options)
+    sweep = ("--sweep", "history.length=4")
+    plans = plans_of("--model", "history,edgebank", *sweep, "--encoder", "gru,mixer")
     assert list(plans) == [
         "history encoder=gru",
         "history encoder=mixer",
         "edgebank",
         "history length=4",
     ]
-    named = _plan(["history"], {**options, "encoder": None, "named": "graphmixer,dygformer"})
+    named = plans_of("--model", "history", *sweep, "--named", "graphmixer,dygformer")
     assert list(named) == [
         "history",
         "history graphmixer",
         "history dygformer",
         "history length=4",
     ]
-    assert named["history dygformer"][1]("collegemsg").model["pairing"] == "joint"
-    assert "pairing" not in named["history"][1]("collegemsg").model
+    assert named["history dygformer"][1].model["pairing"] == "joint"
+    assert "pairing" not in named["history"][1].model
     with pytest.raises(GraphError, match="Did you mean 'graphmixer'"):
-        _plan(["history"], {**options, "named": "graphmixr"})
+        plans_of("--model", "history", "--named", "graphmixr")
     model, settings = plans["history encoder=mixer"]
     assert model == "history"
-    assert settings("collegemsg").model["encoder"] == "mixer"
-    assert settings("collegemsg").model["encoder_settings"] == {}
-    assert "encoder" not in plans["edgebank"][1]("collegemsg").model
+    assert settings.model["encoder"] == "mixer"
+    assert settings.model["encoder_settings"] == {}
+    assert "encoder" not in plans["edgebank"][1].model
     with pytest.raises(GraphError, match="Did you mean 'gru'"):
-        _plan(["history"], {**options, "encoder": "grru"})
+        plans_of("--model", "history", "--encoder", "grru")
     with pytest.raises(GraphError, match="edgebank has no sequence encoder"):
-        _plan(["edgebank"], {**options, "encoder": "gru"})
+        plans_of("--model", "edgebank", "--encoder", "gru")
 
 
 def test_negatives_and_inductive_reach_the_protocol(main):

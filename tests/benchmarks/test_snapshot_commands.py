@@ -1,5 +1,7 @@
 """snapshot_link and edge_cls: settings that exist, a run on a small graph, its record."""
 
+import argparse
+import importlib
 import json
 
 import pytest
@@ -93,29 +95,36 @@ def test_edge_cls(main, tmp_path):
     assert "f1" in load_results(tmp_path / "out.json")[0].metrics["test"]
 
 
-@pytest.mark.parametrize("folder", ["", "tuned", "edge_cls"])
-def test_every_setting_in_the_files_is_one_that_exists(folder):
-    from benchmarks import _snapshot
-    from benchmarks._settings import CONFIGS
-    from graphkit.tasks.edge_classification import EdgeClassification
-    from graphkit.tasks.snapshot_link_prediction import SnapshotLinkPrediction
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [(c, k) for c in ("snapshot_link", "edge_cls", "snapshot_node") for k in ("published", "tuned")]
+    + [("snapshot_link", "pair_history")],
+)
+def test_every_setting_in_the_files_is_one_that_exists(command, kind):
+    module = importlib.import_module(f"benchmarks.{command}")
 
-    task = EdgeClassification if folder == "edge_cls" else SnapshotLinkPrediction
-    for model in (path.stem for path in (CONFIGS / folder).glob("*.json")):
-        if model not in ("evolvegcn_o", "evolvegcn_h", "gcn_snapshot", "gcn_gru", "met_before"):
-            continue
-        sections = json.loads((CONFIGS / folder / f"{model}.json").read_text())
-        for data in set(sections) - {"default"}:
-            settings = "pair_history" if folder == "tuned" else "published"
-            options = {"data": data, "set": [], "settings": settings}
-            found = _snapshot._settings(model, options, task, CONFIGS / folder, [model])
+    def training(model, data, given=()):
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        sets = [part for text in given for part in ("--set", text)]
+        arguments = ["--model", model, "--data", data, "--settings", kind, *sets]
+        args = parser.parse_args(arguments)
+        args.command = command
+        return module._Training(args)
+
+    folder = training("gcn", "sbm").settings_folder
+    tried = 0
+    for path in folder.glob("[!_]*.json"):
+        for data in json.loads(path.read_text()):
+            data = "sbm" if data == "default" else data
+            (found,) = (settings for _, settings in training(path.stem, data).plan().values())
             again = [
                 f"{part}.{k}={json.dumps(value)}"
                 for part in ("fit", "task", "model")
                 for k, value in vars(found)[part].items()
             ]
-            options["set"] = again  # a name that nothing takes is an error here
-            _snapshot._settings(model, options, task, CONFIGS / folder, [model])
-    options["set"] = ["task.evry=1"]
+            training(path.stem, data, again).plan()  # a name that nothing takes is an error here
+            tried += 1
+    assert bool(tried) == folder.exists()
     with pytest.raises(UnknownNameError, match="every"):
-        _snapshot._settings(model, options, task, CONFIGS / folder, [model])
+        training("gcn", "sbm", ["task.evry=1"]).plan()

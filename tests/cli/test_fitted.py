@@ -130,6 +130,6 @@ def test_options_that_a_method_has(predictor: Predictor, make_events: Callable) 
     seen = fitted.ask(predictor, "observe", later, late="drop", gaps=None)
     assert seen.events == 5
     with pytest.raises(GraphError, match=r"'--gaps': observe has no such choice .*link_prediction"):
-        fitted.ask(predictor, "observe", later, gaps="restart")
+        fitted.ask(predictor, "observe", later, gaps="split")
     with pytest.raises(GraphError, match=r"has no forecast\(\)"):
         fitted.ask(predictor, "forecast", steps=3)

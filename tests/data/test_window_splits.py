@@ -10,13 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphkit import GraphError, TemporalGraph
-from graphkit.data.window_splits import (
-    BlockSplit,
-    RecordingSplit,
-    TimeSplit,
-    block_folds,
-    leave_one_out,
-)
+from graphkit.data.recording_splits import RecordingSplit, leave_one_out
+from graphkit.data.window_splits import BlockSplit, TimeSplit, block_folds
 
 
 def build(lengths: list[int]) -> TemporalGraph:

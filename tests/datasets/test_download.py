@@ -403,7 +403,7 @@ def test_a_page_is_no_data(site, tmp_path, page, name, pack):
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"message": "Not Found"}' + b" " * 300, b"{" + b"x" * 400, HTML]
+    "body", [b'{"message": "Not Found"}' + b" " * 300, b"{" + b"x" * 400, b"[" * 4000, HTML]
 )
 def test_a_message_is_no_json_data(site, tmp_path, body):
     site.body = body

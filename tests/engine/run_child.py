@@ -1,6 +1,7 @@
 """A training in a process of its own: to be killed and resumed, or one of several ranks.
 
-Options: {"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01, "of_rank": {"1": {...}}}.
+Options: {"model": {...}, "task": {...}, "fit": {...}, "pause": 0.01, "of_rank": {"1": {...}}}, and
+"hooks": {"log": file, "every": 3, "stop_in": [rank, epoch]} for hooks with a state and a log.
 What ``of_rank`` gives is put over the others in that rank.
 """
 
@@ -12,9 +13,11 @@ import time
 from pathlib import Path
 
 import torch
-from stream_toy import Counter, Toy, stream
+from stream_toy import Counter, Prune, Pull, Toy, stream
 
-from graphkit import LinkPrediction, fit, seed_everything
+from graphkit import Hook, LinkPrediction, fit, seed_everything
+from graphkit.engine import LogMetrics
+from graphkit.engine.loggers import CSVLogger, JSONLinesLogger
 
 
 class Slow(Toy):
@@ -35,6 +38,23 @@ class Noisy(Slow):
         self.memory += torch.rand_like(self.memory)
 
 
+class Stop(Hook):
+    """Stops the training in one process alone."""
+
+    def __init__(self, rank: int, epoch: int) -> None:
+        self.place = rank, epoch
+
+    def on_step(self, training, loss) -> None:
+        if (training.rank, training.epoch) == self.place:
+            training.stop()
+
+
+def hooks(log: str, every: int, stop_in: list | None = None) -> list:
+    files = JSONLinesLogger(log), CSVLogger(log + ".csv")
+    found = [Prune(), Pull(), LogMetrics(*files, every=every)]
+    return [*found, Stop(*stop_in)] if stop_in else found
+
+
 def main(out: str, options: dict) -> None:
     own = options.get("of_rank", {}).get(os.environ.get("RANK", "0"), {})
     options = {**options, **{k: {**options.get(k, {}), **v} for k, v in own.items()}}
@@ -46,7 +66,10 @@ def main(out: str, options: dict) -> None:
     settings = options.get("model", {})
     kind = {"counter": Counter, "noisy": Noisy}.get(options.get("kind"), Slow)
     model = kind(graph.num_nodes, **settings)
-    result = fit(model, task, device="cpu", threads=1, progress=False, **options["fit"])
+    own_hooks = hooks(**options["hooks"]) if "hooks" in options else []
+    result = fit(
+        model, task, device="cpu", threads=1, progress=False, hooks=own_hooks, **options["fit"]
+    )
     if int(os.environ.get("RANK", 0)) == 0:
         state = {k: v.double().sum().item() for k, v in model.state_dict().items()}
         record = {"metrics": result.metrics, "curves": result.curves, "state": state}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphkit import TemporalGraph
+from graphkit import Hook, TemporalGraph
+from graphkit.engine import Training
 
 
 class Toy(nn.Module):
@@ -97,6 +98,51 @@ class Spy(nn.Module):
 
     def reset_state(self) -> None:
         self.diary.append(("reset", self.training, torch.is_grad_enabled(), [], None))
+
+
+class Prune(Hook):
+    """Sets the smallest weights of a matrix to 0, more of them as steps go by."""
+
+    def __init__(self, name: str = "mix.weight", every: int = 4, share: float = 0.05) -> None:
+        self.name, self.every, self.share = name, every, share
+        self._mask: Tensor | None = None
+
+    def on_step(self, training: Training, loss: Tensor) -> None:
+        weight = training.parameters()[self.name]
+        if self._mask is None:
+            self._mask = torch.ones_like(weight)
+        if training.step % self.every == 0:
+            free = weight.abs().where(self._mask > 0, torch.inf).flatten()
+            number = min(round(self.share * free.numel()), int(self._mask.sum()))
+            self._mask.view(-1)[free.argsort()[:number]] = 0
+        weight.mul_(self._mask)
+
+    def state_dict(self) -> dict:
+        return {"mask": self._mask}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._mask = state["mask"]
+
+
+class Pull(Hook):
+    """Adds a term to the loss whose weight depends on the losses so far."""
+
+    def __init__(self, weight: float = 0.1) -> None:
+        self.weight = weight
+        self._mean = 0.7
+
+    def on_loss(self, training: Training, query, answer) -> Tensor:
+        head = training.parameters()["head.1.weight"]
+        return self.weight * self._mean * head.square().sum() + answer.prediction.square().mean()
+
+    def on_step(self, training: Training, loss: Tensor) -> None:
+        self._mean = 0.9 * self._mean + 0.1 * float(loss)
+
+    def state_dict(self) -> dict:
+        return {"mean": self._mean}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._mean = state["mean"]
 
 
 def stream(num_events: int = 900, num_nodes: int = 60, seed: int = 0) -> TemporalGraph:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from graphkit import Predictor, TemporalGraph, registry
-from graphkit.data.window_splits import RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.engine import evaluate, fit
-from graphkit.nn.model_inputs import model_dtype
+from graphkit.nn.inputs.number_types import model_dtype
 from graphkit.tasks import (
     EdgeClassification,
     Forecast,

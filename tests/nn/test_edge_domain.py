@@ -12,13 +12,13 @@ from graphkit.models.snapshot import GCNGRU, EvolveGCNH, EvolveGCNO, MetBefore
 from graphkit.models.snapshot.gcn import SnapshotGCN as SnapshotGCN
 from graphkit.models.static import APPNP, DAGNN, GCN
 from graphkit.nn.attention.masks import hop_mask
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.nn.conv import DAGNNConv
 from graphkit.nn.regions import ChebyshevFilter, RegionHierarchy
 from graphkit.nn.signal import Transition
 from graphkit.nn.snapshot import as_snapshot
 from graphkit.nn.spectral import laplacian_basis
-from graphkit.nn.tensor_cache import tensors_unchanged
-from graphkit.ops.propagate import normalized_adjacency, normalized_edges
+from graphkit.ops.normalize import normalized_adjacency, normalized_edges
 
 EDGES = torch.tensor([[0, 1, 2, 3, 1], [1, 2, 3, 0, 0]])
 X = torch.arange(20.0).view(5, 4) / 20

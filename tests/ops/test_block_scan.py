@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphkit.ops import block_scan as room
 from graphkit.ops.block_scan import block_scan, block_scan_reference
+from graphkit.ops.block_scan import op as room
 
 
 def draw(size, length, rows=2, channels=3, seed=0):

@@ -10,7 +10,7 @@ from graphkit.ops.channel_conv import channel_conv, shared_conv
 @pytest.fixture(params=["loops", "tensors"], autouse=True)
 def way(request, monkeypatch):
     if request.param == "tensors":
-        monkeypatch.setattr("graphkit.ops.channel_conv.use_compiled", lambda *_: False)
+        monkeypatch.setattr("graphkit.ops.channel_conv.op.use_compiled", lambda *_: False)
     return request.param
 
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphkit.ops import co_occurrence as module
 from graphkit.ops.co_occurrence import co_occurrence, co_occurrence_reference
+from graphkit.ops.co_occurrence import op as module
 
 rows = st.integers(1, 6).flatmap(
     lambda width: st.lists(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -67,6 +69,77 @@ def test_a_folder_that_cannot_be_written_to(fresh):
 def test_really_compiles(fresh):
     fresh.setenv("GRAPHKIT_COMPILED", "1")
     assert compiled(add)(2**40, 1) == 2**40 + 1
+
+
+CALLER = """
+from callee import double, half
+from graphkit.ops.compiled import compiled
+
+@compiled
+def caller(x):
+    return half(double(x)) + 1
+"""
+CALLEE = """
+from graphkit.ops.compiled import compiled
+
+FACTOR = {factor}
+
+@compiled
+def inner(x):
+    return x * FACTOR
+
+@compiled
+def double(x):
+    return inner(x)
+
+@compiled{options}
+def half(x):
+    return x / 2
+"""
+RUN = """
+import caller
+print(caller.caller(3.0), sum(caller.caller.build().stats.cache_hits.values()))
+"""
+
+
+def run_caller(folder, factor, options=""):
+    (folder / "callee.py").write_text(CALLEE.format(factor=factor, options=options))
+    said = subprocess.run(
+        [sys.executable, "-c", RUN],
+        capture_output=True, text=True, check=True, cwd=folder,
+        env={
+            **os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2]),
+            "PYTHONDONTWRITEBYTECODE": "1", "GRAPHKIT_COMPILED": "1",
+        },
+    ).stdout.split()  # fmt: skip
+    return float(said[0]), int(said[1])
+
+
+def test_loops_call_one_another_and_no_old_machine_code_of_a_callee_is_used(tmp_path):
+    """numba looks at the file of the caller alone, which never changes here."""
+    (tmp_path / "caller.py").write_text(CALLER)
+    assert run_caller(tmp_path, 2) == (4.0, 0)
+    assert run_caller(tmp_path, 2) == (4.0, 1), "kept"
+    assert run_caller(tmp_path, 6) == (10.0, 0), "a constant two loops below has changed"
+    assert run_caller(tmp_path, 6, "(reorder_sums=True)") == (10.0, 0)
+    assert run_caller(tmp_path, 2) == (4.0, 1)
+    kept = {path.name.split("-")[0] for path in (tmp_path / "__pycache__").glob("caller.*.nbi")}
+    assert len(kept) == 3, "one for each meaning of what it calls"
+
+
+@compiled
+def twice(x):
+    return x + x
+
+
+@compiled
+def twice_and_one(x):
+    return twice(x) + "c"
+
+
+def test_loops_call_one_another_without_numba(fresh):
+    fresh.setenv("GRAPHKIT_COMPILED", "0")
+    assert twice_and_one("ab") == "ababc"
 
 
 def test_switched_off(fresh):

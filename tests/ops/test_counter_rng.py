@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from graphkit.ops.counter_rng import hash64, integers, uniform
+from graphkit.ops.counter_rng.loops import absorb, unit
 
 MASK = (1 << 64) - 1
 I64 = st.integers(-(2**63), 2**63 - 1)
@@ -36,6 +37,19 @@ def test_first_output_of_splitmix64_is_the_published_one():
 def test_tensors_and_python_integers_give_the_same_bits_as_unbounded_arithmetic(ints, as_tensor):
     args = [torch.tensor([x]) if flag else x for x, flag in zip(ints, as_tensor)]
     assert int(hash64(*args)) & MASK == naive_hash(*ints)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@settings(max_examples=100, deadline=None)
+@given(ints=st.lists(I64, min_size=1, max_size=5))
+def test_loops_draw_the_same_bits(plain, ints):
+    step, number = (f.__wrapped__ if plain else f for f in (absorb, unit))
+    h = np.uint64(0)
+    with np.errstate(over="ignore"):
+        for x in ints:
+            h = np.uint64(step(h, np.uint64(x & MASK)))
+    assert int(h) == naive_hash(*ints)
+    assert number(h) == uniform(*ints).item()
 
 
 def test_python_integers_are_taken_modulo_two_to_the_64():

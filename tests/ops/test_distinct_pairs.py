@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphkit.ops import counter_rng
-from graphkit.ops import distinct_pairs as module
 from graphkit.ops.distinct_pairs import distinct_pairs
+from graphkit.ops.distinct_pairs import op as module
 
 
 def by_hand(sources, targets, forbidden, num_nodes, wanted, *at):

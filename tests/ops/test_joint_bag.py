@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphkit.ops import joint_bag as module
 from graphkit.ops.joint_bag import joint_bag, sparse_bag
+from graphkit.ops.joint_bag import op as module
 
 ROWS, WIDTH, SIZE, CHANNELS = 7, 11, 40, 3
 

@@ -7,13 +7,13 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.ops import linear_attention as module
 from graphkit.ops.linear_attention import (
     ATTENTION_FORMS,
     linear_attention,
     linear_attention_reference,
     linear_attention_step,
 )
+from graphkit.ops.linear_attention import op as module
 
 L, DK, DV = 13, 4, 3
 RUNS = [("parallel", 1), ("recurrent", 1), *(("chunkwise", c) for c in (1, 3, 16, L, 8))]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from graphkit.ops import matrix_gru_steps as module
 from graphkit.ops.matrix_gru_steps import matrix_gru_steps, matrix_gru_steps_reference
+from graphkit.ops.matrix_gru_steps import op as module
 
 
 def inputs_of(d, k, own, steps=None, dtype=torch.float64):

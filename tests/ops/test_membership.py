@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphkit.ops.cache_loops import find_shared_keys
 from graphkit.ops.counter_rng import hash64
 from graphkit.ops.membership import membership, membership_reference
+from graphkit.ops.n_cache.loops import find_shared_keys
 
 SLOTS = [(32, 16), (8, 5), (4, 0), (16, 32), (20, 8), (1, 1), (8, 8)]
 

@@ -10,7 +10,7 @@ from graphkit.ops.norm_elu import norm_elu
 @pytest.fixture(params=["loops", "tensors"], autouse=True)
 def way(request, monkeypatch):
     if request.param == "tensors":
-        monkeypatch.setattr("graphkit.ops.norm_elu.use_compiled", lambda *_: False)
+        monkeypatch.setattr("graphkit.ops.norm_elu.op.use_compiled", lambda *_: False)
 
 
 def numbers(count: int = 50):

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphkit.ops import pair_mean as module
+from graphkit.ops.pair_mean import op as module
 from graphkit.ops.pair_mean import pair_mean
 
 

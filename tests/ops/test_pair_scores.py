@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graphkit.ops import pair_scores as module
+from graphkit.ops.pair_scores import op as module
 from graphkit.ops.pair_scores import pair_scores
 
 

@@ -4,81 +4,11 @@ import pytest
 import torch
 
 from graphkit.errors import GraphError
-from graphkit.ops import propagate
 from graphkit.ops.csr import CSR
-from graphkit.ops.propagate import (
-    gated_propagation,
-    gated_propagation_reference,
-    normalized_adjacency,
-)
-
-
-def dense_adjacency(edge_index, n, weight=None):
-    """The definition with loops: parallel edges add up, a self loop only where there is none."""
-    a = torch.zeros(n, n, dtype=torch.float64)
-    for e, (source, target) in enumerate(edge_index.t().tolist()):
-        a[target, source] += 1.0 if weight is None else float(weight[e])
-    loops = {s for s, t in edge_index.t().tolist() if s == t}
-    for i in range(n):
-        if i not in loops:
-            a[i, i] += 1
-    root = torch.zeros(n, dtype=torch.float64)
-    for i in range(n):
-        degree = float(a[i].sum())
-        root[i] = degree**-0.5 if degree > 0 else 0.0
-    return root[:, None] * a * root[None, :]
-
-
-def graph(kind, n=14):
-    draw = torch.Generator().manual_seed(3)
-    edges = torch.randint(n - 2, (2, 30), generator=draw)  # the last two nodes are alone
-    weight = None
-    if kind == "none":
-        edges = edges[:, :0]
-    elif kind == "one":
-        n, edges = 1, edges[:, :0]
-    elif kind != "directed":
-        edges = torch.cat([edges, edges.flip(0)], dim=1)
-    if kind == "loops":
-        edges = torch.cat([edges, torch.tensor([[0, 0, 3], [0, 0, 3]])], dim=1)
-    if kind == "weighted":
-        weight = torch.rand(30, generator=draw, dtype=torch.float64) + 0.1
-        weight = torch.cat([weight, weight])
-    return edges, n, weight
-
-
-KINDS = ["plain", "directed", "loops", "weighted", "none", "one"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_normalisation(kind):
-    edges, n, weight = graph(kind)
-    found = normalized_adjacency(edges, n, weight, dtype=torch.float64)
-    expected = dense_adjacency(edges, n, weight)
-    torch.testing.assert_close(found.matmul(torch.eye(n, dtype=torch.float64)), expected)
-    eye = torch.eye(n, dtype=torch.float64)
-    torch.testing.assert_close(found.transposed.matmul(eye), expected.t())
-
-
-def test_as_pyg_normalises():
-    from torch_geometric.nn.conv.gcn_conv import gcn_norm
-    from torch_geometric.utils import to_dense_adj
-
-    edges, n, weight = graph("weighted")
-    apart = edges[0] != edges[1]  # of parallel self loops PyG keeps one
-    edges, weight = edges[:, apart], weight[apart]
-    index, value = gcn_norm(edges, weight, n, dtype=torch.float64)
-    pyg = to_dense_adj(index.flip(0), edge_attr=value, max_num_nodes=n)[0]
-    ours = normalized_adjacency(edges, n, weight, dtype=torch.float64)
-    torch.testing.assert_close(ours.matmul(torch.eye(n, dtype=torch.float64)), pyg)
-
-
-def test_a_degree_of_zero():
-    edges = torch.tensor([[0, 1, 1], [1, 0, 1]])
-    found = normalized_adjacency(edges, 3, torch.tensor([1.0, 0.0, 0.0]), add_self_loops=False)
-    assert found.value.tolist() == []  # node 0 has no degree, so nothing is sent
-    with pytest.raises(GraphError, match="row 2: a weight is negative"):
-        normalized_adjacency(edges, 3, torch.tensor([1.0, 1.0, -3.0]))
+from graphkit.ops.normalize import normalized_adjacency
+from graphkit.ops.propagate import gated_propagation, gated_propagation_reference
+from graphkit.ops.propagate import op as propagate
+from tests.ops.dense_graphs import KINDS, dense_adjacency, graph
 
 
 @pytest.mark.parametrize("classes", [1, 3])
@@ -196,20 +126,6 @@ def test_far_propagation_reaches_the_known_limit():
         200,
     )
     assert bool(out.isfinite().all())
-
-
-@pytest.mark.parametrize(
-    "edges, weight, message",
-    [
-        (torch.tensor([[0, 3], [1, 0]]), None, r"row 1.*no such node"),
-        (torch.tensor([[0, -1], [1, 0]]), None, "no such node"),
-        (torch.tensor([0, 1]), None, "not a list of edges"),
-        (torch.tensor([[0], [1]]), torch.ones(2), "not one number per edge"),
-    ],
-)
-def test_wrong_graphs(edges, weight, message):
-    with pytest.raises(GraphError, match=message):
-        normalized_adjacency(edges, 3, weight)
 
 
 def test_negative_depth():

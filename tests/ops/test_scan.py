@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphkit.errors import GraphError, UnknownNameError
-from graphkit.ops import scan as module
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.scan import SCAN_METHODS, affine_scan, affine_scan_reference
+from graphkit.ops.scan import op as module
 
 METHODS = [
     pytest.param(

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from graphkit.ops.block_scan import block_scan
-from graphkit.ops.para_cells import PARA_GRU, PARA_LSTM
 from graphkit.ops.trajectory import NewtonReport, sequential, trajectory
+from graphkit.ops.trajectory.cells import PARA_GRU, PARA_LSTM
 
 CELLS = {"gru": PARA_GRU, "lstm": PARA_LSTM}
 

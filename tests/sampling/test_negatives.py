@@ -387,6 +387,18 @@ def test_fixed_lists_are_checked(tmp_path):
         create(tmp_path / "wrong.npz")
     with pytest.raises(GraphError, match="no file"):
         create(tmp_path / "absent.npz")
+    for wrong in (lists.double() + 0.5, lists.bool()):
+        np.savez(tmp_path / "wrong.npz", negatives=wrong.numpy(), event_id=np.arange(3))
+        with pytest.raises(GraphError, match=r"wrong\.npz holds no node ids"):
+            create(tmp_path / "wrong.npz")
+    np.savez(
+        tmp_path / "wrong.npz", negatives=lists.numpy(), event_id=np.array([0, 1, 2**63], "u8")
+    )
+    with pytest.raises(GraphError, match=r"'event_id'.*integers of 64 bits; got uint64"):
+        create(tmp_path / "wrong.npz")
+    (tmp_path / "wrong.npz").write_bytes(b"no zip archive")
+    with pytest.raises(GraphError, match=r"wrong\.npz' cannot be read"):
+        create(tmp_path / "wrong.npz")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from graphkit import Predictor, TemporalGraph
-from graphkit.data.window_splits import RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.engine import fit
 from graphkit.errors import GraphError
 from graphkit.models.signal import SequenceClassifier

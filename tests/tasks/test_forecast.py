@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph, fit, seed_everything
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, TimeSplit
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit, TimeSplit
 from graphkit.engine import Result, evaluate
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import LastValue, SignalGRU
@@ -324,7 +325,7 @@ def test_what_is_refused() -> None:
     for options, words in (
         ({"horizon": 0}, "nothing to forecast"),
         ({"scale_per": "recording"}, "no training reading"),
-        ({"null_value": 3.0, "signal": torch.full((T, N, 1), 3.0)}, "no training window"),
+        ({"null_value": 3.0, "signal": torch.full((T, N, 1), 3.0)}, "no valid reading"),
         ({"history": 60, "horizon": 20}, "no window is left"),
     ):
         changes = {k: options.pop(k) for k in ("signal",) if k in options}

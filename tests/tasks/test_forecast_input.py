@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph
+from graphkit.data.readings import Readings
 from graphkit.errors import GraphError
 from graphkit.tasks import Forecast
 from graphkit.tasks.forecast_input import ForecastInput
@@ -49,13 +50,21 @@ def test_made_again_without_the_training_data(options, missing):
     numbers = task.index.test[:9]
     query, w = task.query(numbers), task.windows[numbers]
     covariates = again.covariates(w.t)
-    masked = bool(missing)
+    masked = query.x_mask is not None
     x = again.x(w.x, w.x_mask if masked else None, covariates[..., :6, :])
     assert torch.equal(x, query.x)
     assert query.covariates is None or torch.equal(covariates, query.covariates)
-    known = again.known(w.y, w.mask if masked else None)
-    assert (known is None) == (query.y_mask is None)
-    assert known is None or torch.equal(known, query.y_mask)
+    # Readings as they come later, marked and prepared by the one made again.
+    start = task.windows.start[numbers]
+    rows = (start.unsqueeze(1) + torch.arange(6)).flatten()
+    graph = build(missing)
+    mask = torch.ones_like(graph.signal, dtype=torch.bool)
+    if graph.signal_mask is not None:
+        mask = graph.signal_mask.expand_as(mask)
+    later = again.marked(Readings(graph.signal_t[rows], graph.signal[rows], mask[rows]))
+    values, mask = (v.unflatten(0, (9, 6)) for v in later[1:])
+    assert torch.equal(again.x(values, mask, covariates[..., :6, :]), query.x)
+    assert query.x_mask is None or torch.equal(mask, query.x_mask)
     answer = torch.randn(9, 4, N, len(task.target_channels))
     want = task.forecast(lambda *inputs: answer, query)
     assert torch.equal(again.original_units(answer, covariates), want)

@@ -7,8 +7,8 @@ import torch
 
 from graphkit import TemporalGraph
 from graphkit.data.given_split import GivenSplit
+from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.whole_recordings import WholeRecordings
-from graphkit.data.window_splits import RecordingSplit
 from graphkit.engine import fit
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
@@ -44,7 +44,7 @@ def sticks(clips=60, seed=0, classes=3, masked=False):
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_recording_once_and_whole(masked):
     graph = sticks(masked=masked)
-    task = RecordingClassification(graph, seed=1)
+    task = RecordingClassification(graph, seed=1, missing="zero")
     for split in ("train", "val", "test"):
         seen = []
         for query in task.stream(split, 7, epoch=2).start():

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 
 import graphkit
 from graphkit.data import TemporalGraph
-from graphkit.data.window_splits import BlockSplit, RecordingSplit, block_folds
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit, block_folds
 from graphkit.engine import evaluate, fit, fit_many, seed_everything
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.metrics.ordinal import seq2hr, tri_p
-from graphkit.nn.ordinal_smooth import ordinal_loss
+from graphkit.nn.losses.ordinal import ordinal_loss
 from graphkit.registry import get
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.label_correction import modal_labels
@@ -237,11 +238,18 @@ def test_missing_readings(twin):
         [], [], [], num_nodes=14, signal=signal, signal_recording=twin.signal_recording,
         recordings={"y": twin.recordings["y"]},
     )  # fmt: skip
-    task = WindowClassification(graph, scaler="standard", history=640, stride=640, eval_stride=640,
-                               split=RecordingSplit("number", [1], [2]))  # fmt: skip
+    options = {"scaler": "standard", "history": 640, "stride": 640, "eval_stride": 640,
+               "split": RecordingSplit("number", [1], [2])}  # fmt: skip
+    task = WindowClassification(graph, missing="zero", **options)
     query = task.query(task.index[0][:1], "train")
     assert not bool(query.x_mask[0, 100:110, 3].any())
     assert bool((query.x[0, 100:110, 3] == 0).all())
+    filled = WindowClassification(graph, **options)
+    x = filled.query(filled.index[0][:1], "train").x[0, :, 3, 0]
+    line = torch.linspace(float(x[99]), float(x[110]), 12)
+    torch.testing.assert_close(x[99:111], line)
+    with pytest.raises(GraphError, match="'signal', row 100: a reading is missing"):
+        WindowClassification(graph, missing="raise", **options)
 
 
 def test_refuses(twin):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphkit.nn.model_inputs import at_least_float32, model_dtype, model_inputs
+from graphkit.nn.inputs.number_types import at_least_float32, model_dtype, model_inputs
 from graphkit.nn.snapshot import as_snapshot
 from graphkit.testing.number_types import default_dtype, run_in_types
 from graphkit.testing.snapshot_model import random_snapshots

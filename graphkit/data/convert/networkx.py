@@ -15,7 +15,7 @@ from torch import Tensor
 from graphkit.data.convert.classes import named_classes
 from graphkit.data.convert.dates import read_times
 from graphkit.data.convert.left_out import warn_left_out
-from graphkit.data.convert.table_columns import stacked
+from graphkit.data.convert.table_columns import does_not_fit, stacked
 from graphkit.data.names import facts_from_json, facts_to_json
 from graphkit.errors import GraphError
 
@@ -50,7 +50,9 @@ def _says_damage(function: F) -> F:
             return function(graph, *args, **kwargs)
         except GraphError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (
+            KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError
+        ) as error:  # fmt: skip
             if not meta:
                 raise
             raise _damaged(f"{type(error).__name__}: {error}") from error
@@ -157,9 +159,7 @@ def from_networkx(
             classes[key] = labels
     node_names = None
     if names != list(range(len(names))) or "names" in meta:
-        node_names = np.empty(len(names), dtype=object)
-        node_names[:] = names
-        node_names = node_names.astype(meta.get("names", object))
+        node_names = _labels(names, meta.get("names", object))
     if node_space is None and "node_space" in meta:
         node_space = np.array(meta["node_space"], dtype=bool)
     return TemporalGraph(
@@ -253,9 +253,12 @@ def _feature(
     if chosen is None:
         if saved is None:
             return None, None
-        value = [row[name] for row in rows]
-        dtype = getattr(torch, saved["dtype"])
-        return torch.tensor(value, dtype=dtype).reshape(len(rows), *saved["shape"]), None
+        value, dtype = [row[name] for row in rows], getattr(torch, saved["dtype"])
+        found = torch.tensor(value, dtype=dtype)
+        for row, (kept, told) in enumerate(zip(found.tolist(), value)):
+            if kept != told and not (dtype.is_floating_point and not isinstance(told, int)):
+                raise does_not_fit(name, row, dtype, told)
+        return found.reshape(len(rows), *saved["shape"]), None
     if isinstance(chosen, str):
         found = _gather(rows, chosen, kind, "Give every one a value.")
         named = any(isinstance(value, (str, bool, np.bool_)) for value in found)
@@ -272,6 +275,18 @@ def _feature(
         else:
             value = np.stack(arrays, axis=1)
     return value.astype(np.float32) if value.dtype == np.float64 else value, None
+
+
+def _labels(names: list[Any], dtype: Any) -> np.ndarray:
+    """Labels in the type that they had, or as objects if they were changed since."""
+    labels = np.empty(len(names), dtype=object)
+    labels[:] = names
+    try:
+        typed = labels.astype(dtype)
+    except (ValueError, OverflowError):
+        return labels
+    same = [type(a) is type(b) and a == b for a, b in zip(typed.tolist(), names)]
+    return typed if all(same) else labels
 
 
 def _gather(rows: list[dict[str, Any]], key: str, kind: str, fix: str) -> list[Any]:

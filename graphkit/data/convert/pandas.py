@@ -14,7 +14,13 @@ from graphkit.data.convert.classes import named_classes
 from graphkit.data.convert.dates import Times, read_times, tick_dates
 from graphkit.data.convert.labels import MappedNodes
 from graphkit.data.convert.node_tables import is_labelled, wide_table
-from graphkit.data.convert.table_columns import as_float, find_column, numeric_column, stacked
+from graphkit.data.convert.table_columns import (
+    as_float,
+    as_saved,
+    find_column,
+    numeric_column,
+    stacked,
+)
 from graphkit.data.convert.table_nodes import labels_by_id, map_table_nodes, node_column
 from graphkit.data.labels import labels_to_json
 from graphkit.data.names import facts_from_json, facts_to_json
@@ -148,7 +154,7 @@ def from_pandas(
     for key, chosen in given.items():
         saved = meta.get("columns", {}).get(key)
         if chosen is None and saved is not None and set(saved["names"]) <= set(events.columns):
-            columns[key] = _restored(events, saved)
+            columns[key] = _restored(events, key, saved)
         elif chosen is not None:
             known = classes.get(key) if key == "edge_y" else None
             columns[key], found = _features(events, chosen, float_dtype, known, key == "edge_y")
@@ -180,7 +186,9 @@ def from_pandas(
         is_labelled(signal, columns=True) or isinstance(signal.columns, pd.MultiIndex)
     ):
         wide = wide_table(signal, labels_by_id(mapped, "signal"), time)
-        signal = as_float(torch.from_numpy(np.ascontiguousarray(wide.values)), float_dtype)
+        signal = as_float(
+            torch.from_numpy(np.require(wide.values, requirements=["C", "W"])), float_dtype
+        )
         if wide.channels is not None:
             names["signal"] = wide.channels
     times, signal_t = _all_times(events, time, time_unit, time_zone, wide, signal_t)
@@ -352,11 +360,12 @@ def _block(
     return block, {"names": names, "shape": shape, "dtype": dtype}
 
 
-def _restored(events: pd.DataFrame, saved: dict[str, Any]) -> Tensor:
+def _restored(events: pd.DataFrame, key: str, saved: dict[str, Any]) -> Tensor:
     dtype = getattr(torch, saved["dtype"])
     rows = [numeric_column(events, name) for name in saved["names"]]
     table = stacked(rows, saved["names"], dtype) if rows else np.zeros((len(events), 0))
-    return torch.from_numpy(table).to(dtype).reshape(len(events), *saved["shape"])
+    found = as_saved(torch.from_numpy(table), dtype, key)
+    return found.reshape(len(events), *saved["shape"])
 
 
 def _features(
@@ -378,7 +387,7 @@ def _features(
             if found is not None:
                 return found
         value = numeric_column(events, chosen)
-    return as_float(torch.from_numpy(np.ascontiguousarray(value)), float_dtype), None
+    return as_float(torch.from_numpy(np.require(value, requirements=["C", "W"])), float_dtype), None
 
 
 def _is_list(chosen: Any) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphkit.errors import GraphError
 
-__all__ = ["as_float", "find_column", "numeric_column", "stacked"]
+__all__ = ["as_float", "as_saved", "does_not_fit", "find_column", "numeric_column", "stacked"]
 
 
 def find_column(events: pd.DataFrame, name: Any) -> pd.Series:
@@ -87,6 +87,40 @@ def numeric_column(events: pd.DataFrame, name: Any, called: str | None = None) -
 
 def as_float(value: Tensor, float_dtype: torch.dtype | None) -> Tensor:
     return value.to(float_dtype) if float_dtype and value.dtype == torch.float64 else value
+
+
+def as_saved(value: Tensor, dtype: torch.dtype, name: str) -> Tensor:
+    """A column in the type that it had when its table was written.
+
+    Args:
+        value: ``[E, ...]``, as it stands in the table now.
+        dtype: The type that it had.
+        name: Name of the column, for messages.
+
+    Raises:
+        GraphError: A value was changed to one that does not fit: half an integer, or an integer
+            too large for a float.
+    """
+    found = value.to(dtype)
+    if dtype.is_floating_point and value.is_floating_point():
+        return found
+    wrong = (found.to(value.dtype) != value).reshape(len(value), -1).any(1)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        raise does_not_fit(name, row, dtype, value[row].squeeze().tolist())
+    return found
+
+
+def does_not_fit(name: str, row: int, dtype: torch.dtype, got: object) -> GraphError:
+    """The error about a value that was changed since its table was written."""
+    return GraphError(
+        name,
+        "a value does not fit in the type that this column had",
+        row=row,
+        expected=str(dtype).removeprefix("torch."),
+        got=got,
+        fix=f"Change the value, or name the column, so that it is read anew: {name}=...",
+    )
 
 
 def stacked(

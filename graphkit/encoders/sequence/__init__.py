@@ -16,6 +16,7 @@ import types
 from typing import Any
 
 from graphkit.encoders.sequence.aaren import Aaren, AarenAttention
+from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.causal_conv import CausalConv
 from graphkit.encoders.sequence.gla import GLA, GatedLinearAttention
 from graphkit.encoders.sequence.leaky_rnn import LeakyRNN
@@ -51,6 +52,7 @@ __all__ = [
     "BiGRU",
     "BiLSTM",
     "CausalConv",
+    "BlockStack",
     "FeedForward",
     "GatedLinearAttention",
     "LeakyRNN",

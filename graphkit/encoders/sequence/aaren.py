@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.checks import check_count
+from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import SequenceEncoder
-from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
+from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.ops.softmax_scan import Softmax, merge_softmax, softmax_scan, softmax_value
@@ -116,7 +117,7 @@ class AarenAttention(SequenceEncoder):
 
 
 @register("sequence_encoder", "aaren")
-class Aaren(SequenceStack):
+class Aaren(BlockStack):
     """Attention as a recurrence (Feng et al. 2024): one query per layer, Transformer blocks.
 
     Args:
@@ -150,19 +151,14 @@ class Aaren(SequenceStack):
         dropout: float = 0.0,
         chunk_size: int = 64,
     ) -> None:
-        in_channels = check_count(in_channels, "in_channels")
-        num_layers = check_count(num_layers, "num_layers")
-        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
-        layers: list[SequenceEncoder] = [PositionCode(hidden)] if position else []
-        for _ in range(num_layers):
-            layers.append(AarenAttention(hidden, heads=heads, chunk_size=chunk_size))
-            layers.append(FeedForward(hidden, ratio, dropout=dropout))
         super().__init__(
-            layers,
-            in_channels=in_channels,
-            out_channels=in_channels if out_channels is None else out_channels,
+            in_channels,
+            out_channels,
+            hidden_channels,
+            num_layers,
+            join=lambda hidden: AarenAttention(hidden, heads=heads, chunk_size=chunk_size),
+            perceptron=lambda hidden: FeedForward(hidden, ratio, dropout=dropout),
+            first=PositionCode if position else None,
             norm="layer",
             dropout=dropout,
         )
-        self.num_layers, self.hidden_channels = num_layers, hidden
-        self.width = layers[-1].width

@@ -25,9 +25,10 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
 from graphkit.checks import check_count
+from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.causal_conv import CausalConv
 from graphkit.encoders.sequence.protocol import SequenceEncoder
-from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
+from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.ops.linear_attention import linear_attention, linear_attention_step
@@ -56,7 +57,7 @@ class GatedLinearAttention(SequenceEncoder):
             spread over the channels.
         chunk_size: Of the chunkwise form.
         kernels: ``"torch"`` or ``"fla"``, see
-            :func:`~graphkit.ops.linear_attention.linear_attention`.
+            :func:`~graphkit.ops.linear_attention.op.linear_attention`.
     """
 
     forms = frozenset({"parallel", "chunkwise", "recurrent"})
@@ -149,7 +150,7 @@ class GatedLinearAttention(SequenceEncoder):
 
 
 @register("sequence_encoder", "gla")
-class GLA(SequenceStack):
+class GLA(BlockStack):
     """Gated linear attention (Yang et al. 2024) in blocks with SwiGLU perceptrons.
 
     Args:
@@ -184,21 +185,17 @@ class GLA(SequenceStack):
         dropout: float = 0.0,
         **options: float,
     ) -> None:
-        in_channels = check_count(in_channels, "in_channels")
-        num_layers = check_count(num_layers, "num_layers")
-        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
-        layers: list[SequenceEncoder] = []
-        if check_count(conv_kernel, "conv_kernel", at_least=0):
-            layers.append(CausalConv(hidden, conv_kernel))
-        for _ in range(num_layers):
-            layers.append(GatedLinearAttention(hidden, heads=heads, **options))
-            layers.append(FeedForward(hidden, ratio, "swiglu", dropout))
+        before = check_count(conv_kernel, "conv_kernel", at_least=0) > 0
         super().__init__(
-            layers,
-            in_channels=in_channels,
-            out_channels=in_channels if out_channels is None else out_channels,
+            in_channels,
+            out_channels,
+            hidden_channels,
+            num_layers,
+            join=lambda hidden: GatedLinearAttention(hidden, heads=heads, **options),
+            perceptron=lambda hidden: FeedForward(hidden, ratio, "swiglu", dropout),
+            first=(lambda hidden: CausalConv(hidden, conv_kernel)) if before else None,
             dropout=dropout,
         )
-        self.num_layers, self.hidden_channels, self.heads = num_layers, hidden, heads
-        self.conv_kernel, self.width = conv_kernel, layers[-1].width
-        self.key_channels, self.value_channels = layers[-2].key_channels, layers[-2].value_channels
+        self.heads, self.conv_kernel = heads, conv_kernel
+        attention = self.layers[-2]
+        self.key_channels, self.value_channels = attention.key_channels, attention.value_channels

@@ -3,11 +3,11 @@ r"""ParaGRU and ParaLSTM: nonlinear recurrent networks that train in parallel ov
 Danieli, Rodriguez, Sarabia, Suau, Zappella, "ParaRNN: Unlocking Parallel Training of Nonlinear RNNs
 for Large Language Models", ICLR 2026, arXiv 2510.21450.
 
-Recurrent weights act on each channel alone (equations: :mod:`graphkit.ops.para_cells`); channels
-mix in the projection of the input and in the layers around. Jacobians are then numbers (ParaGRU) or
-2 x 2 blocks (ParaLSTM), and Newton's method over the whole trajectory takes a few scans
-(:mod:`graphkit.ops.trajectory`). Unlike linear recurrences, these cells can count and track states
-(parity).
+Recurrent weights act on each channel alone (equations: :mod:`graphkit.ops.trajectory.cells`);
+channels mix in the projection of the input and in the layers around. Jacobians are then numbers
+(ParaGRU) or 2 x 2 blocks (ParaLSTM), and Newton's method over the whole trajectory takes a few
+scans (:mod:`graphkit.ops.trajectory`). Unlike linear recurrences, these cells can count and track
+states (parity).
 
 Departures from the paper's code, all our choice: iterations stop at a tolerance instead of after
 three (three leave an error of about 1e-8), rows that do not converge are computed sequentially and
@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from graphkit.encoders.sequence.protocol import SequenceEncoder
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
-from graphkit.ops.para_cells import PARA_GRU, PARA_LSTM, ParaCell
 from graphkit.ops.trajectory import NewtonReport, trajectory
+from graphkit.ops.trajectory.cells import PARA_GRU, PARA_LSTM, ParaCell
 from graphkit.registry import register
 
 __all__ = ["ParaGRU", "ParaLSTM"]
@@ -175,7 +175,7 @@ _ARGS = r"""
         max_weight: State weights are clamped to this size; ``None`` leaves them.
 
     Attributes:
-        newton: :class:`~graphkit.ops.trajectory.NewtonReport` of the last parallel pass.
+        newton: :class:`~graphkit.ops.trajectory.op.NewtonReport` of the last parallel pass.
 
     Raises:
         GraphError: ``heads`` does not divide the channels.

@@ -42,9 +42,10 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm, silu
 
 from graphkit.checks import check_count
+from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.masks import time_gaps, valid_positions
 from graphkit.encoders.sequence.protocol import SequenceEncoder
-from graphkit.encoders.sequence.stack import FeedForward, SequenceStack
+from graphkit.encoders.sequence.stack import FeedForward
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.ops.linear_attention import linear_attention, linear_attention_step
@@ -204,7 +205,7 @@ def _turn(y: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
 
 
 @register("sequence_encoder", "retnet")
-class RetNet(SequenceStack):
+class RetNet(BlockStack):
     """Retention (Sun et al. 2023) in blocks with perceptrons.
 
     Args:
@@ -242,19 +243,17 @@ class RetNet(SequenceStack):
         dropout: float = 0.0,
         **options: float,
     ) -> None:
-        in_channels = check_count(in_channels, "in_channels")
-        num_layers = check_count(num_layers, "num_layers")
-        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
-        layers: list[SequenceEncoder] = []
-        for _ in range(num_layers):
-            layers.append(Retention(hidden, heads=heads, **options))
-            layers.append(FeedForward(hidden, ratio, activation, dropout, full_width=True))
         super().__init__(
-            layers,
-            in_channels=in_channels,
-            out_channels=in_channels if out_channels is None else out_channels,
+            in_channels,
+            out_channels,
+            hidden_channels,
+            num_layers,
+            join=lambda hidden: Retention(hidden, heads=heads, **options),
+            perceptron=lambda hidden: FeedForward(
+                hidden, ratio, activation, dropout, full_width=True
+            ),
             dropout=dropout,
         )
-        self.num_layers, self.hidden_channels = num_layers, hidden
-        self.value_channels, self.width = layers[0].value_channels, layers[1].width
-        self.bias, self.gated = layers[0].q.bias is not None, layers[1].module.gated
+        retention, perceptron = self.layers[:2]
+        self.value_channels = retention.value_channels
+        self.bias, self.gated = retention.q.bias is not None, perceptron.module.gated

@@ -6,7 +6,7 @@ channels of a sequence. The network is that of the authors' code, see
 :mod:`graphkit.nn.signal.residual_cnn`.
 
 Departures: as an encoder it keeps one output per frame, so there are no stage strides (the
-classifiers of :mod:`graphkit.nn.signal.skeleton` stride by 4), and a linear layer maps to
+published classifier strides by 4), and a linear layer maps to
 ``out_channels``. Norms are taken per row by default, so that no row depends on another;
 ``norm="batch"`` is the published one.
 """
@@ -35,7 +35,7 @@ class SkeletonCNN(SequenceEncoder):
         out_channels: C'.
         widths: Channels of each stage.
         kernel_size: Frames that a convolution sees.
-        norm: ``"row"`` or ``"batch"``, see :class:`~graphkit.nn.signal.residual_cnn.FrameNorm`.
+        norm: ``"row"`` or ``"batch"``, see :class:`~graphkit.nn.norm.frame_norm.FrameNorm`.
         norm_momentum: Of ``"batch"``, see :class:`~graphkit.nn.signal.residual_cnn.ResidualCNN`.
         dropout: After each ReLU of a stage.
 

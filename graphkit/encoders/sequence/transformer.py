@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 from graphkit.checks import check_count
+from graphkit.encoders.sequence.blocks import BlockStack
 from graphkit.encoders.sequence.masks import align_end
 from graphkit.encoders.sequence.position_code import PositionCode
 from graphkit.encoders.sequence.protocol import SequenceEncoder
-from graphkit.encoders.sequence.stack import FeedForward, SequenceStack, linear_if_needed
+from graphkit.encoders.sequence.stack import FeedForward, linear_if_needed
 from graphkit.encoders.sequence.state import State
 from graphkit.errors import GraphError
 from graphkit.registry import register
@@ -144,7 +145,7 @@ class SelfAttention(SequenceEncoder):
 
 
 @register("sequence_encoder", "transformer")
-class Transformer(SequenceStack):
+class Transformer(BlockStack):
     """Pre-norm Transformer with sinusoidal codes of position.
 
     Args:
@@ -180,8 +181,6 @@ class Transformer(SequenceStack):
         ratio: float = 4,
         dropout: float = 0.0,
     ) -> None:
-        in_channels = check_count(in_channels, "in_channels")
-        num_layers = check_count(num_layers, "num_layers")
         causal = check_count(patch_size, "patch_size") == 1 if causal is None else causal
         if causal and patch_size > 1:
             raise GraphError(
@@ -189,22 +188,19 @@ class Transformer(SequenceStack):
                 "positions of a patch see one another",
                 fix="Take patch_size=1, or causal=False.",
             )
-        hidden = check_count(hidden_channels or in_channels, "hidden_channels")
-        layers: list[SequenceEncoder] = [PositionCode(hidden)]
-        for _ in range(num_layers):
-            layers.append(SelfAttention(hidden, heads=heads, causal=causal, dropout=dropout))
-            layers.append(FeedForward(hidden, ratio, dropout=dropout))
         super().__init__(
-            layers,
-            in_channels=in_channels,
-            out_channels=in_channels if out_channels is None else out_channels,
+            in_channels,
+            out_channels,
+            hidden_channels,
+            num_layers,
+            join=lambda hidden: SelfAttention(hidden, heads=heads, causal=causal, dropout=dropout),
+            perceptron=lambda hidden: FeedForward(hidden, ratio, dropout=dropout),
+            first=PositionCode,
             norm="layer",
             dropout=dropout,
         )
         self.patch_size = patch_size
-        self.num_layers, self.hidden_channels = num_layers, hidden
-        self.width = layers[-1].width
-        self.project_in = linear_if_needed(patch_size * in_channels, hidden)
+        self.project_in = linear_if_needed(patch_size * in_channels, self.hidden_channels)
 
     def _last(self, x: Tensor, mask: Tensor | None, time: Tensor | None) -> Tensor:
         if self.patch_size == 1:

@@ -79,7 +79,7 @@ class EventState:
 
     def written(self, ticks: Any) -> Any:
         """A time as the source has it."""
-        return self.schema.clock.write(np.asarray([ticks]))[0]
+        return self.schema.clock.write_one(ticks)
 
     # ---------------------------------------------------------------- later events
     def admit(

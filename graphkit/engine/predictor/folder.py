@@ -169,7 +169,7 @@ def _own(value: Tensor) -> Tensor:
 def _read_index(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         got = facts.get("schema") if isinstance(facts, dict) else type(facts).__name__

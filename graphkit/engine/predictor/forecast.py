@@ -17,7 +17,7 @@ from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
 from graphkit.errors import GraphError
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
 
 __all__ = ["Appended", "ForecastPredictor"]
@@ -64,10 +64,7 @@ class ForecastPredictor(Predictor):
         index = task.index[_SPLITS.index(before)] if before is not None else ()
         if len(index):
             stop = int(task.windows.start[index].min())
-        start = max(0, stop - self._input.history)
-        if graph.signal_recording is not None and stop:
-            mine = graph.signal_recording[start:stop] == graph.signal_recording[stop - 1]
-            start = stop - int(mine.sum())
+        start = max(task.windows.stretch_start(stop - 1), stop - self._input.history)
         t, values = graph.signal_t[start:stop].cpu(), graph.signal[start:stop].cpu()
         mask = torch.ones_like(values, dtype=torch.bool)
         if graph.signal_mask is not None:
@@ -122,10 +119,10 @@ class ForecastPredictor(Predictor):
                 follows the last one that was observed. Each recording of a graph but the first
                 begins anew.
             late: What to do about rows that are not after the last one: ``"raise"`` or ``"drop"``.
-            gaps: What to do where rows are missing. ``"raise"``; ``"missing"``: rows without any
-                reading are put in, which a model is told as it is told of missing readings;
-                ``"restart"``: what was before is forgotten; ``"join"``: rows follow one another all
-                the same, as in training on unevenly spaced rows.
+            gaps: What to do where rows are missing. ``"raise"``; ``"missing"``: rows without
+                readings are filled in; ``"split"``: rows before the place are forgotten;
+                ``"join"``: rows follow one another whatever their times, as in a task with
+                ``gaps="join"``.
             time_unit: Unit of times that are numbers; by default that of the graph.
 
         Returns:
@@ -136,13 +133,7 @@ class ForecastPredictor(Predictor):
                 do not fit the clock, or rows are late or missing. Nothing is appended then.
         """
         check_choice(late, "late", _LATE)
-        readings = self._reader.readings(table, time_unit)
-        recording = getattr(table, "signal_recording", None)
-        recording = (
-            torch.zeros(len(readings.t), dtype=torch.int64)
-            if recording is None
-            else recording.cpu()
-        )
+        readings, recording = self._read(table, time_unit)
         kept = self._in_time(readings.t, late)
         readings, recording = Readings(*(v[kept] for v in readings)), recording[kept]
         last, filled = self._last, 0
@@ -159,6 +150,14 @@ class ForecastPredictor(Predictor):
                 last = Readings(*(v[-self.history :].clone() for v in whole))
         self._last = last
         return Appended(len(readings.t), filled, int((~kept).sum()))
+
+    def _read(self, table: Any, time_unit: str | None) -> tuple[Readings, Tensor]:
+        """Rows of a table or graph, and the recording of each."""
+        readings = self._input.marked(self._reader.readings(table, time_unit))
+        recording = getattr(table, "signal_recording", None)
+        if recording is None:
+            return readings, torch.zeros(len(readings.t), dtype=torch.int64)
+        return readings, recording.cpu()
 
     def _in_time(self, t: Tensor, late: str) -> Tensor:
         """bool, the rows after the last one observed."""
@@ -195,7 +194,7 @@ class ForecastPredictor(Predictor):
                 window of :attr:`history` rows of it, and what was observed is neither read nor
                 changed. No window crosses the border of two recordings.
             gaps: What to do where rows of ``frame`` are missing, see :meth:`observe`;
-                ``"restart"``: no window crosses such a place.
+                ``"split"``: no window crosses such a place.
             time_unit: Unit of times that are numbers; by default that of the graph.
 
         Returns:
@@ -231,13 +230,7 @@ class ForecastPredictor(Predictor):
         self, table: Any, steps: int, targets: SignalSchema, gaps: str, time_unit: str | None
     ) -> pd.DataFrame:
         """Forecasts from every window of a table."""
-        readings = self._reader.readings(table, time_unit)
-        recording = getattr(table, "signal_recording", None)
-        recording = (
-            torch.zeros(len(readings.t), dtype=torch.int64)
-            if recording is None
-            else recording.cpu()
-        )
+        readings, recording = self._read(table, time_unit)
         rows = []
         for number in recording.unique().tolist():
             mine = Readings(*(v[recording == number] for v in readings))
@@ -255,7 +248,7 @@ class ForecastPredictor(Predictor):
             )
         numbers = [torch.full((len(s.t),), i, dtype=torch.int64) for i, s in enumerate(rows)]
         graph = signal_of(Readings(*map(torch.cat, zip(*rows))), torch.cat(numbers))
-        masked, windows = self._reader.mask(graph), graph.windows(self.history, 0, 1)
+        masked, windows = self._reader.mask(graph), graph.windows(self.history, 0, 1, gaps="join")
         made, times, values = [], [], []
         for w in windows.batches(self.batch_size):
             t, ahead = self._ahead(w.t, w.x, w.x_mask, masked)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -213,19 +214,16 @@ class Predictor:
                 or the model's class is not registered and ``model`` is not given.
         """
         facts, groups = read_folder(folder)
-        try:
-            told, kind = facts["model"], Predictor._kinds[facts["kind"]]
+        given = None if model is None else _given(model)
+        with _of(folder):
+            told, kind = facts["model"], _known_kind(facts["kind"], folder)
             predictor: Predictor = object.__new__(kind)
             predictor.batch_size, predictor.dataset = facts["batch_size"], facts["dataset"]
             predictor.task_name, predictor.model_name = facts["task"], told["name"]
-        except KeyError as error:
-            raise GraphError(
-                "folder", f"'{folder}' is of a kind that this version does not have", got=str(error)
-            ) from error
-        built = _made(told, groups.get("arguments", {}), model)
-        predictor.model = restore_state(built, groups.get("model", {}), told["pretrained"])
-        predictor.model.to(device).eval()
-        predictor._restore(facts["data"], groups.get("data", {}))
+            built = given if given is not None else _made(told, groups.get("arguments", {}))
+            predictor.model = restore_state(built, groups.get("model", {}), told["pretrained"])
+            predictor.model.to(device).eval()
+            predictor._restore(facts["data"], groups.get("data", {}))
         return predictor
 
     # ---------------------------------------------------------------- what a kind may not offer
@@ -273,6 +271,43 @@ class Predictor:
         return f"{type(self).__name__}({self.model_name}, {self.task_name}, {self.dataset})"
 
 
+@contextmanager
+def _of(folder: str | Path) -> Iterator[None]:
+    """Turn what facts of another shape or of a senseless size raise into an error about a folder.
+
+    A checksum tells that the facts are those that were written, not that they are sound.
+    """
+    try:
+        yield
+    except GraphError as error:
+        if type(error) is not GraphError or str(folder) in str(error):
+            raise
+        raise GraphError(
+            error.column,
+            f"{error.problem}, in '{folder}'",
+            row=error.row,
+            expected=error.expected,
+            got=error.got,
+            fix=error.fix,
+        ) from error
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
+            ValueError) as error:  # fmt: skip
+        problem = str(error).partition("\n")[0][:200]
+        raise GraphError(
+            "folder",
+            f"'{folder}' does not describe a model ({type(error).__name__}: {problem})",
+            fix="Save the predictor again.",
+        ) from error
+
+
+def _known_kind(name: Any, folder: str | Path) -> type[Predictor]:
+    if name not in Predictor._kinds:
+        raise GraphError(
+            "folder", f"'{folder}' is of a kind that this version does not have", got=repr(name)
+        )
+    return Predictor._kinds[name]
+
+
 def _kind_for(task: Any) -> type[Predictor]:
     for kind in Predictor._kinds.values():
         if task.name in kind.tasks:
@@ -285,19 +320,22 @@ def _kind_for(task: Any) -> type[Predictor]:
     )
 
 
-def _made(told: Mapping[str, Any], arguments: Mapping[str, Tensor], model: Any) -> nn.Module:
-    """The model of a folder without its weights."""
+def _given(model: nn.Module | type[nn.Module]) -> nn.Module:
+    """The model that the caller passes."""
     if isinstance(model, nn.Module):
         return model
-    if model is not None:
-        try:
-            return model()
-        except TypeError as error:
-            raise GraphError(
-                "model",
-                f"it cannot be made without arguments ({error})",
-                fix="Pass a model that is made as the saved one was.",
-            ) from error
+    try:
+        return model()
+    except TypeError as error:
+        raise GraphError(
+            "model",
+            f"it cannot be made without arguments ({error})",
+            fix="Pass a model that is made as the saved one was.",
+        ) from error
+
+
+def _made(told: Mapping[str, Any], arguments: Mapping[str, Tensor]) -> nn.Module:
+    """The model of a folder without its weights."""
     if told["recipe"] is None:
         raise GraphError(
             "model",

@@ -14,7 +14,7 @@ from graphkit.data.signal_schema import SignalSchema
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
 from graphkit.engine.predictor.signal_reader import SignalReader
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.window_input import WindowInput
 
 __all__ = ["SignalClassPredictor"]
@@ -50,7 +50,7 @@ class SignalClassPredictor(Predictor):
 
     def _logits(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """``[B, C]``, of windows or recordings as they were read ``[B, T, N, C]``."""
-        x = self._input.x(x, mask)
+        x, mask = self._input.prepare(x, mask)
         given = None if mask is None else mask.to(self.device)
         return self.model(*model_inputs(self.model, x.to(self.device), None, given)).cpu()
 

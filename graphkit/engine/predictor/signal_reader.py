@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from graphkit.data import TemporalGraph
+from graphkit.data.cadence import Cadence
 from graphkit.data.signal_schema import Readings, SignalSchema
-from graphkit.engine.predictor.cadence import Cadence
 from graphkit.errors import GraphError
 
 __all__ = ["SignalReader", "signal_of"]
@@ -57,7 +56,7 @@ class SignalReader:
 
     def written(self, ticks: Any) -> Any:
         """A time as the source has it."""
-        return self.schema.clock.write(np.asarray([ticks]))[0]
+        return self.schema.clock.write_one(ticks)
 
     def readings(self, table: Any, time_unit: str | None) -> Readings:
         """The rows of a table or graph, in order of time.

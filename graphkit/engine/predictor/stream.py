@@ -17,7 +17,7 @@ from graphkit.engine.predictor.observed import Observed
 from graphkit.engine.predictor.ranked import best, check_names, ranked_table
 from graphkit.engine.predictor.stream_state import StreamState
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 
 __all__ = ["StreamPredictor"]
 

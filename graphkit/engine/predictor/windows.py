@@ -33,14 +33,14 @@ class WindowPredictor(SignalClassPredictor):
 
     def _adopt(self, task: Any, before: str | None) -> None:
         super()._adopt(task, before)
-        self._stride = task.eval_windows.stride
+        self._stride, self._gaps = task.eval_windows.stride, task.gaps
 
     def _facts(self) -> dict[str, Any]:
-        return {**super()._facts(), "stride": self._stride}
+        return {**super()._facts(), "stride": self._stride, "gaps": self._gaps}
 
     def _restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         super()._restore(facts, tensors)
-        self._stride = facts["stride"]
+        self._stride, self._gaps = facts["stride"], facts["gaps"]
 
     @property
     def history(self) -> int:
@@ -80,7 +80,7 @@ class WindowPredictor(SignalClassPredictor):
                 is not known.
         """
         graph = self._reader.recordings(table, time_unit)
-        windows = graph.windows(self.history, 0, self._stride)
+        windows = graph.windows(self.history, 0, self._stride, gaps=self._gaps)
         self._name_short(graph)
         masked, logits = self._reader.mask(graph), []
         for w in windows.batches(self.batch_size):

@@ -46,7 +46,8 @@ class CSPLDA(nn.Module):
         lda_shrinkage: The same for the discriminant; ``None`` for the Ledoit-Wolf amount.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates and masks are not read
+        - **input:** ``(B, T, N, 1)``; covariates are not read; where a mask is false ``x`` counts
+          as 0
         - **output:** logits ``(B, out_channels)``, log posteriors up to a constant
 
     Raises:
@@ -110,6 +111,8 @@ class CSPLDA(nn.Module):
     ) -> Tensor:
         if not bool(self.fitted):
             raise GraphError("model", "it is not fitted", fix="Call fit(x, y), or use from_task.")
+        if mask is not None:
+            x = torch.where(mask, x, 0)
         logits = self._features(_covariance(x)) @ self.weight.T + self.bias
         return logits.to(x.dtype)
 

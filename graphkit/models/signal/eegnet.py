@@ -35,8 +35,8 @@ from torch import Tensor, nn
 
 from graphkit.checks import check_choice
 from graphkit.errors import GraphError
-from graphkit.nn.channel_norm import ChannelNorm
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.norm.channel_norm import ChannelNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.ops.channel_conv import channel_conv, shared_conv
 from graphkit.registry import register
 
@@ -81,7 +81,8 @@ class EEGNet(nn.Module):
         classifier_norm: Longest row of the last layer, ``None`` for no limit.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates and masks are not read
+        - **input:** ``(B, T, N, 1)``; covariates are not read; where a mask is false ``x`` counts
+          as 0
         - **output:** logits ``(B, out_channels)``
 
     Raises:
@@ -182,6 +183,8 @@ class EEGNet(nn.Module):
                 expected=f"[B, {self.history}, {self.num_nodes}, 1]",
                 got=list(x.shape),
             )
+        if mask is not None:
+            x = torch.where(mask, x, 0)
         activation = _ACTIVATIONS[self.activation]
         batch, steps = x.shape[:2]
         x = x.squeeze(-1).permute(2, 0, 1).contiguous()  # [N, B, T]

@@ -62,10 +62,11 @@ from torch import Tensor, nn
 
 from graphkit.checks import check_choice
 from graphkit.errors import GraphError
-from graphkit.nn.channel_norm import ChannelNorm
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.dropout import SeededDropout
+from graphkit.nn.norm.channel_norm import ChannelNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 from graphkit.nn.regions import BlockDiagonal, ChebyshevFilter, NodeFusion, RegionHierarchy
-from graphkit.nn.stacking import SeededDropout, Stack
+from graphkit.nn.stacking import Stack
 from graphkit.ops.channel_conv import channel_conv
 from graphkit.ops.pair_mean import pair_mean
 from graphkit.registry import register
@@ -98,7 +99,8 @@ class HiSTN(nn.Module):
         max_norm: ``"vector"`` or ``"entry"``, see above.
 
     Shapes:
-        - **input:** ``(B, T, N, 1)``; covariates and masks are not read with :math:`T \ge 6`
+        - **input:** ``(B, T, N, 1)`` with :math:`T \ge 6`; covariates are not read; where a mask is
+          false ``x`` counts as 0
         - **output:** logits ``(B, out_channels)``
 
     Raises:
@@ -248,13 +250,15 @@ class HiSTN(nn.Module):
         self, x: Tensor, covariates: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         self._check(x)
+        if mask is not None:
+            x = torch.where(mask, x, 0)
         features = self.dropout(self.features(self.head(x)))
         return features @ self.weight.mT + self.bias.unsqueeze(-2)
 
     # ---------------------------------------------------------------- many at once
     @staticmethod
     def stack(models: Sequence[HiSTN], seeds: Sequence[int]) -> Stack:
-        """Several models as one, see :class:`~graphkit.nn.stacking.Stack`."""
+        """Several models as one, see :class:`~graphkit.nn.stacking.stack.Stack`."""
         return Stack(models, seeds)
 
     def _rows(self) -> list[Tensor]:

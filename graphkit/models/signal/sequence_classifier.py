@@ -5,9 +5,8 @@ r"""A classifier of clips: features of a frame, any sequence encoder, a mean ove
 
 Not a published model. With ``encoder="skeleton_cnn"`` and ``norm="batch"`` it holds the base
 network of Xu and Wang (arXiv 1801.02475), without its strides and with a linear layer before and
-another behind it; other encoders take its place by name. The published classifier is
-:class:`~graphkit.nn.signal.skeleton.SkeletonConvNet`. Our choice: features are standardised over
-the valid frames of a batch (a norm with running averages), then projected to the width of the
+another behind it; other encoders take its place by name. Our choice: features are standardised
+over the valid frames of a batch (a norm with running averages), then projected to the width of the
 encoder.
 """
 
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 from graphkit.checks import check_choice
 from graphkit.encoders.sequence import SequenceEncoder, make_sequence_encoder
 from graphkit.errors import GraphError
-from graphkit.nn.signal.residual_cnn import FrameNorm, masked_mean
+from graphkit.nn.norm.frame_norm import FrameNorm
+from graphkit.nn.signal.pooling import masked_mean
 from graphkit.nn.signal.skeleton import SkeletonFeatures
 from graphkit.registry import register
 
@@ -60,7 +60,8 @@ class SequenceClassifier(nn.Module):
 
     Shapes:
         - **input:** ``(B, T, N, C)``; covariates are not read; a mask of the same shape says what
-          was observed: frames without any observation are padding
+          was observed: frames after the last observation are padding, and what was not observed
+          before is left out of norms and features
         - **output:** logits ``(B, out_channels)``
 
     Example:
@@ -115,11 +116,17 @@ class SequenceClassifier(nn.Module):
                 expected=f"[B, T, {self.num_nodes}, {self.in_channels}]",
                 got=list(x.shape),
             )
-        frames = None
+        frames = there = None
         if mask is not None:
-            x, frames = torch.where(mask, x, 0), mask.flatten(2).any(2)
-        h = x.flatten(2) if self.features is None else self.features(x, frames)
-        h = self.norm(h.transpose(1, 2), frames).transpose(1, 2)
+            x = torch.where(mask, x, 0)
+            frames = mask.flatten(2).any(2).flip(1).cummax(1).values.flip(1)
+            there = mask.expand_as(x)
+        if self.features is None:
+            h, there = x.flatten(2), None if there is None else there.flatten(2)
+        else:
+            h, there = self.features(x, there), self.features.observed(there)
+        h = self.norm(h.transpose(1, 2), None if there is None else there.transpose(1, 2))
+        h = h.transpose(1, 2)
         h = nn.functional.dropout(self.lin_in(h), self.dropout, self.training)
         pooled = masked_mean(self.encoder(h, frames), frames)
         return self.lin_out(nn.functional.dropout(pooled, self.dropout, self.training))

@@ -43,7 +43,7 @@ from graphkit.checks import check_choice
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.nn.attention import Retrieval, SpatialBasis, hop_mask, token_mask
 from graphkit.nn.decoder import Decoder, FreezeReport, freeze, freeze_report, make_backbone
-from graphkit.nn.reversible_norm import ReversibleInstanceNorm
+from graphkit.nn.norm.reversible_norm import ReversibleInstanceNorm
 from graphkit.nn.signal.pattern_windows import level_and_spread, pattern_windows
 from graphkit.nn.signal.sensor_embedding import SensorEmbedding
 from graphkit.nn.spectral import correlation_basis, laplacian_basis
@@ -102,7 +102,7 @@ class STLINK(nn.Module):
         week: Rows of the table of weekdays, see
             :class:`~graphkit.nn.signal.SensorEmbedding`.
         basis: Fixed coordinates of the nodes ``[N, q]``, such as of
-            :func:`~graphkit.nn.spectral.laplacian_basis`.
+            :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`.
         learned_basis: Learned coordinates beside them.
         flip_signs: Draw the signs of fixed coordinates at random in training.
         nodes_mask: Which node (column) a node (row) may look at, bool ``[N, N]``; all if ``None``.
@@ -117,7 +117,7 @@ class STLINK(nn.Module):
             sensor and patch; ``"auto"``: the latter up to 512 tokens.
         patch: Steps of a patch.
         norm: What is taken out of each window: ``"window"``, ``"last"``, ``"node"`` or ``"none"``,
-            see :class:`~graphkit.nn.reversible_norm.ReversibleInstanceNorm`.
+            see :class:`~graphkit.nn.norm.reversible_norm.ReversibleInstanceNorm`.
         level: Whether tokens are told what was taken out. Without it a forecast shifts and scales
             exactly as the window does.
         residual: ``True``: forecast the difference to the last reading. ``"linear"``: to a linear

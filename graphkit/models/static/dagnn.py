@@ -29,8 +29,9 @@ from torch import Tensor, nn
 
 from graphkit.errors import GraphError
 from graphkit.nn.conv import DAGNNConv
-from graphkit.nn.sparse_linear import SparseLinear, fast_dropout, relu_dropout, sparse_linear
-from graphkit.nn.static_sizes import static_sizes
+from graphkit.nn.dropout.fast import fast_dropout, relu_dropout
+from graphkit.nn.inputs.graph_sizes import static_sizes
+from graphkit.nn.sparse.linear import SparseLinear, sparse_linear
 from graphkit.ops.propagate import gated_propagation
 from graphkit.registry import register
 
@@ -170,6 +171,10 @@ class StackedDAGNN(nn.Module):
     def state_of(self, row: int) -> dict[str, Tensor]:
         """A state dict for the model of a row (views)."""
         return {name: value.detach()[row] for name, value in zip(self.names, self.values)}
+
+    def parameters_of(self, row: int) -> dict[str, Tensor]:
+        """The parameters of the model of a row: views, with gradients."""
+        return {name: value[row] for name, value in zip(self.names, self.values)}
 
     def keep(self, rows: list[int]) -> None:
         """Go on with some of the models only; parameters are new tensors."""

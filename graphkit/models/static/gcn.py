@@ -14,8 +14,9 @@ from torch_geometric.nn import GCNConv
 
 from graphkit.errors import GraphError
 from graphkit.nn.conv.pyg_graph import pyg_graph
-from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
-from graphkit.nn.static_sizes import static_sizes
+from graphkit.nn.dropout.fast import relu_dropout
+from graphkit.nn.inputs.graph_sizes import static_sizes
+from graphkit.nn.sparse.linear import SparseLinear
 from graphkit.registry import register
 
 __all__ = ["GCN"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from graphkit.nn.sparse_linear import SparseLinear, relu_dropout
-from graphkit.nn.static_sizes import static_sizes
+from graphkit.nn.dropout.fast import relu_dropout
+from graphkit.nn.inputs.graph_sizes import static_sizes
+from graphkit.nn.sparse.linear import SparseLinear
 from graphkit.registry import register
 
 __all__ = ["MLP"]

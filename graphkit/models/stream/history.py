@@ -49,7 +49,7 @@ number; the node itself stands last, not first. From both: ages are groups, two 
 counted in events of the stream (``clock="events"``), see docs/design.md on NAT for why;
 ``clock="time"`` with ``ages="fixed_cosine"`` or ``"cosine"`` is theirs. Events tell sent from
 received, which neither model knows. The settings that come closest to each
-have names in benchmarks/configs/history.json.
+have names in benchmarks/configs/link_pred/history.json.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.checks import check_choice
-from graphkit.encoders.sequence import FeedForward, SequenceEncoder, SequenceStack
+from graphkit.encoders.sequence import BlockStack, FeedForward, SequenceEncoder
 from graphkit.errors import GraphError
 from graphkit.nn.stream import (
     EventColumns,
@@ -484,10 +484,16 @@ def _stack(
             settings.setdefault(name, value)
     if num_layers == 1 or "num_layers" in takes:
         return make(**settings)
-    layers: list[SequenceEncoder] = []
-    for _ in range(num_layers):
-        layers += [make(**settings), FeedForward(channels, dropout=dropout)]
-    return SequenceStack(layers, norm="layer", dropout=dropout)
+    return BlockStack(
+        channels,
+        None,
+        None,
+        num_layers,
+        join=lambda _: make(**settings),
+        perceptron=lambda hidden: FeedForward(hidden, dropout=dropout),
+        norm="layer",
+        dropout=dropout,
+    )
 
 
 def _reset(module: nn.Module) -> None:

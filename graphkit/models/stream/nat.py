@@ -64,6 +64,7 @@ from torch import Tensor, nn
 
 from graphkit.checks import check_choice, check_count, check_share
 from graphkit.errors import GraphError
+from graphkit.nn.caching.unchanged import unchanged_block
 from graphkit.nn.stream import (
     EventColumns,
     EventFeatures,
@@ -83,11 +84,10 @@ from graphkit.nn.stream.joint_readout import (
     strength,
 )
 from graphkit.nn.stream.n_cache import CacheRows, NCache
-from graphkit.nn.stream.recency import num_buckets, recency_bucket
+from graphkit.nn.stream.time_encoding import num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
-from graphkit.nn.tensor_cache import unchanged_block
-from graphkit.ops.cache_loops import read_rows
 from graphkit.ops.compiled import use_compiled
+from graphkit.ops.n_cache.loops import read_rows
 from graphkit.registry import register
 
 __all__ = ["NAT"]

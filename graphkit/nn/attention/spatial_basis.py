@@ -20,7 +20,8 @@ class SpatialBasis(nn.Module):
 
     Args:
         num_nodes: N.
-        fixed: ``[N, q]``, such as from :func:`graphkit.nn.spectral.laplacian_basis`; or ``None``.
+        fixed: ``[N, q]``, such as from :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`;
+            or ``None``.
         learned_channels: Columns of the learned table, drawn normal with deviation 0.02.
         flip_signs: Whether to flip the fixed columns at random in training.
 

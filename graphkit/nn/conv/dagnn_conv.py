@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
 from graphkit.errors import GraphError
-from graphkit.nn.tensor_cache import TensorCache
+from graphkit.nn.caching.tensor_cache import TensorCache
 from graphkit.ops.csr import CSR
 from graphkit.ops.edges import as_edges
-from graphkit.ops.propagate import gated_propagation, normalized_adjacency, normalized_edges
+from graphkit.ops.normalize import normalized_adjacency, normalized_edges
+from graphkit.ops.propagate import gated_propagation
 
 __all__ = ["DAGNNConv"]
 
@@ -35,9 +36,9 @@ class DAGNNConv(MessagePassing):
     results (:func:`graphkit.ops.edges.as_edges`).
 
     The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
-    with the same content (:class:`~graphkit.nn.tensor_cache.TensorCache`). Edges run from source to
-    target; on a directed graph the degree of both ends is that of incoming edges
-    (:func:`graphkit.ops.propagate.normalized_edges`). Parallel edges add up, and a self loop is
+    with the same content (:class:`~graphkit.nn.caching.tensor_cache.TensorCache`). Edges run from
+    source to target; on a directed graph the degree of both ends is that of incoming edges
+    (:func:`~graphkit.ops.normalize.op.normalized_edges`). Parallel edges add up, and a self loop is
     added only where there is none.
 
     Under ``torch.compile``, in ``torch_geometric.explain`` and where ``edge_weight`` needs a

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphkit.nn.max_norm import MaxNorm
+from graphkit.nn.norm.max_norm import MaxNorm
 
 __all__ = ["BlockDiagonal"]
 

@@ -25,72 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphkit.checks import check_choice
 from graphkit.errors import GraphError
+from graphkit.nn.norm.frame_norm import FrameNorm
 
-__all__ = ["FrameNorm", "ResidualCNN", "masked_mean"]
-
-_NORMS = ("batch", "row")
-
-
-class FrameNorm(nn.Module):
-    r"""Normalises channels over valid frames.
-
-    Args:
-        channels: C.
-        kind: ``"batch"``: each channel over all valid frames of the batch, with running averages
-            for evaluation. ``"row"``: all channels of a row over its valid frames, so that no row
-            depends on another.
-        eps: Added to the variance.
-        momentum: Weight of a new batch in the running averages; ``"row"`` has none.
-
-    Shapes:
-        - **input:** ``[B, C, L]``, mask bool ``[B, L]`` or ``None``
-        - **output:** ``[B, C, L]``, zero at invalid frames
-    """
-
-    def __init__(
-        self, channels: int, kind: str = "batch", *, eps: float = 1e-5, momentum: float = 0.1
-    ) -> None:
-        super().__init__()
-        check_choice(kind, "norm", _NORMS)
-        self.kind, self.eps = kind, eps
-        self.batch = nn.BatchNorm1d(channels, eps, momentum) if kind == "batch" else None
-        if kind == "row":
-            self.weight = nn.Parameter(torch.ones(channels))
-            self.bias = nn.Parameter(torch.zeros(channels))
-
-    def reset_parameters(self) -> None:
-        """Weights 1, biases 0, no running averages."""
-        if self.batch is not None:
-            self.batch.reset_parameters()
-        else:
-            nn.init.ones_(self.weight)
-            nn.init.zeros_(self.bias)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if self.batch is not None:
-            if mask is None:
-                return self.batch(x)
-            if not self.training:
-                return torch.where(mask.unsqueeze(1), self.batch(x), 0)
-            frames = x.transpose(1, 2)
-            valid = frames[mask]
-            if len(valid) < 2:
-                return x * 0
-            return torch.zeros_like(frames).masked_scatter(mask[..., None], self.batch(valid)).mT
-        if mask is None:
-            mean = x.mean((1, 2), keepdim=True)
-            centred = x - mean
-            variance = centred.square().mean((1, 2), keepdim=True)
-        else:
-            inside = mask.unsqueeze(1)
-            count = (inside.sum(2, keepdim=True) * x.shape[1]).clamp(min=1)
-            mean = torch.where(inside, x, 0).sum((1, 2), keepdim=True) / count
-            centred = torch.where(inside, x - mean, 0)
-            variance = centred.square().sum((1, 2), keepdim=True) / count
-        y = centred * torch.rsqrt(variance + self.eps) * self.weight[:, None] + self.bias[:, None]
-        return y if mask is None else torch.where(mask.unsqueeze(1), y, 0)
+__all__ = ["ResidualCNN"]
 
 
 class ResidualCNN(nn.Module):
@@ -101,7 +39,8 @@ class ResidualCNN(nn.Module):
         widths: Channels of each stage.
         kernel_size: k of all convolutions.
         strides: Of the first convolution of each stage.
-        norm: See :class:`FrameNorm`; ``"batch"`` is the published one, with Keras' epsilon of 1e-3.
+        norm: See :class:`~graphkit.nn.norm.frame_norm.FrameNorm`; ``"batch"`` is the published one,
+            with Keras' epsilon of 1e-3.
         norm_momentum: Weight of a new batch in the running averages of ``"batch"``; 0.01 as Keras
             has it, more for trainings of few steps.
         dropout: After each ReLU of a stage.
@@ -206,11 +145,3 @@ class ResidualCNN(nn.Module):
 def _inside(h: Tensor, mask: Tensor | None) -> Tensor:
     """``[B, C, L]`` with zeros at padding frames, to which biases were added too."""
     return h if mask is None else torch.where(mask.unsqueeze(1), h, 0)
-
-
-def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean over valid positions of ``[B, L, C]``, zeros in a row without any: ``[B, C]``."""
-    if mask is None:
-        return x.mean(1)
-    total = torch.where(mask[..., None], x, 0).sum(1)
-    return total / mask.sum(1, keepdim=True).clamp(min=1)

@@ -16,7 +16,7 @@ from graphkit.metrics.snapshot_ranking import (
     rank_all_pairs,
     rank_drawn,
 )
-from graphkit.nn.model_inputs import model_inputs
+from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.nn.snapshot.heads import make_head
 from graphkit.nn.snapshot.pair_history import PairHistory
 from graphkit.nn.snapshot.snapshot import Snapshot

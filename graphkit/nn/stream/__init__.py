@@ -7,8 +7,6 @@ from graphkit.nn.stream.event_records import EventRecords, event_records
 from graphkit.nn.stream.event_times import EventTimes
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
 from graphkit.nn.stream.fading_table import FadingTable
-from graphkit.nn.stream.feature_table import feature_table, feature_width
-from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.history_tokens import HistoryTokens, Patches
 from graphkit.nn.stream.joint_readout import (
     AttentionReadout,
@@ -18,15 +16,14 @@ from graphkit.nn.stream.joint_readout import (
 )
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
-from graphkit.nn.stream.node_ids import check_node_ids
 from graphkit.nn.stream.node_tables import NodeTables
-from graphkit.nn.stream.pair_shapes import check_pairs
 from graphkit.nn.stream.pair_table import PairTable
-from graphkit.nn.stream.recency import num_buckets, recency_bucket
+from graphkit.nn.stream.queries import check_node_ids, check_pairs
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
 from graphkit.nn.stream.stream_clock import StreamClock
+from graphkit.nn.stream.table_rows import feature_table, feature_width, grow_rows
 from graphkit.nn.stream.temporal_walks import TemporalWalks
-from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.nn.stream.time_encoding import TimeEncoder, num_buckets, recency_bucket
 from graphkit.nn.stream.timed_gru import TimedGRU
 
 __all__ = [

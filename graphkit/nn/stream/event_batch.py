@@ -97,7 +97,7 @@ def _order(t: Tensor, event_id: Tensor | None) -> Tensor:
 
 
 def _features(batch: Any, size: int, edge_dim: int) -> Tensor:
-    """``[B, edge_dim]``, flattened as :func:`~graphkit.nn.stream.feature_table` does."""
+    """``[B, edge_dim]``, flattened as :func:`~graphkit.nn.stream.table_rows.feature_table` does."""
     name, value = "edge_attr", getattr(batch, "edge_attr", None)
     if value is None:
         name, value = "msg", getattr(batch, "msg", None)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.stream.growing_rows import grow_rows
+from graphkit.nn.stream.table_rows import grow_rows
 
 __all__ = ["EventFeatures", "refuse_feature_table"]
 

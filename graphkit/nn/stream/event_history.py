@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.checks import check_choice
+from graphkit.nn.caching.tensor_cache import TensorCache
 from graphkit.nn.stream.event_batch import EventColumns
 from graphkit.nn.stream.event_records import EventRecords, grouped_records
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
 from graphkit.nn.stream.stream_clock import StreamClock
-from graphkit.nn.tensor_cache import TensorCache
 
 __all__ = ["EventHistory", "HistoryRows"]
 

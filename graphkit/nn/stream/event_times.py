@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.nn.stream.exact_time import check_time_dtype, pack_time, unpack_time
-from graphkit.nn.stream.growing_rows import grow_rows
+from graphkit.nn.stream.table_rows import grow_rows
 
 __all__ = ["EventTimes"]
 

@@ -8,8 +8,7 @@ from torch.nn import functional as F
 
 from graphkit.checks import check_choice
 from graphkit.nn.stream.event_history import HistoryRows
-from graphkit.nn.stream.recency import num_buckets, recency_bucket
-from graphkit.nn.stream.time_encoding import TimeEncoder
+from graphkit.nn.stream.time_encoding import TimeEncoder, num_buckets, recency_bucket
 from graphkit.ops.joint_bag import sparse_bag
 
 __all__ = ["HistoryTokens", "Patches"]

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.ops.cache_loops import count_codes, find_shared_keys
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.joint_bag import joint_bag, sparse_bag
 from graphkit.ops.membership import membership
+from graphkit.ops.n_cache.loops import count_codes, find_shared_keys
 
 __all__ = ["AttentionReadout", "CodeReadout", "JointView", "RecencyReadout"]
 

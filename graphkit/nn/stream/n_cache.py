@@ -54,11 +54,11 @@ from torch import Tensor
 
 from graphkit.checks import check_share
 from graphkit.errors import GraphError
-from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.node_tables import NodeTables
-from graphkit.ops.cache_loops import write_records
+from graphkit.nn.stream.table_rows import grow_rows
 from graphkit.ops.compiled import use_compiled
 from graphkit.ops.counter_rng import hash64, uniform
+from graphkit.ops.n_cache.loops import write_records
 
 __all__ = ["CacheRows", "NCache"]
 
@@ -330,7 +330,7 @@ class NCache(NodeTables):
         number: Tensor,
         t: Tensor | None,
     ) -> None:
-        """The same, record after record (see graphkit/ops/cache_loops.py)."""
+        """The same, record after record (:mod:`graphkit.ops.n_cache.loops`)."""
         keep_time = self.time is not None
         buffers = (self.key, self.stamp, self.time, self.vector, self.partner)
         read = (rows.node, rows.key, rows.stamp, rows.time)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphkit.errors import GraphError
-from graphkit.nn.stream.feature_table import feature_table
-from graphkit.nn.stream.growing_rows import grow_rows
+from graphkit.nn.stream.table_rows import feature_table, grow_rows
 
 __all__ = ["NodeTables"]
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.nn.stream.fading_table import FadingTable
-from graphkit.nn.stream.growing_rows import grow_rows
 from graphkit.nn.stream.node_tables import NodeTables
+from graphkit.nn.stream.table_rows import grow_rows
 from graphkit.ops.counter_rng import hash64
 
 __all__ = ["TemporalWalks"]

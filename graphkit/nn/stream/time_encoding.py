@@ -1,4 +1,4 @@
-"""Time gaps as vectors."""
+"""Time gaps as what layers read: cosines at several frequencies, or buckets of ages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from graphkit.errors import GraphError
 
-__all__ = ["TimeEncoder"]
+__all__ = ["TimeEncoder", "num_buckets", "recency_bucket"]
 
 
 class TimeEncoder(nn.Module):
@@ -84,3 +84,30 @@ class TimeEncoder(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.out_channels}, init={self.init!r}"
+
+
+_HIGHEST = 48  # ages up to 2**24 steps are told apart
+
+
+def num_buckets() -> int:
+    """Number of buckets that :func:`recency_bucket` uses."""
+    return _HIGHEST
+
+
+def recency_bucket(age: Tensor, tick: float = 1.0) -> Tensor:
+    r"""Buckets of equal width in :math:`\log_2`: two to every doubling of the age.
+
+    With ``s = 1 + age / tick`` in ``[2^k, 2^{k+1})`` the bucket is :math:`2k` below
+    :math:`1.5 \cdot 2^k` and :math:`2k + 1` above. These are the exponent and the first bit of the
+    mantissa of a float, so no logarithm is taken.
+
+    Args:
+        age: ``[...]`` integers or floats; negative ages count as 0.
+        tick: What counts as one step.
+
+    Returns:
+        int64 ``[...]`` in ``0..num_buckets() - 1``; the last bucket holds all higher ages.
+    """
+    steps = age if tick == 1.0 else age / tick
+    bits = (steps.to(torch.float32) + 1).view(torch.int32)  # an int64 might overflow
+    return (bits >> 22).sub_(127 << 1).clamp_(0, _HIGHEST - 1).to(torch.int64)

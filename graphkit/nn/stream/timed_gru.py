@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphkit.nn.stream.recency import num_buckets
+from graphkit.nn.stream.time_encoding import num_buckets
 from graphkit.ops.gru_gates import gru_gates, gru_lookup
 
 __all__ = ["TimedGRU"]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphkit.errors import GraphError
 from graphkit.files import write_atomically
+from graphkit.npz import read_npz
 from graphkit.registry import register
 from graphkit.sampling.negatives.record import fingerprint
 from graphkit.sampling.negatives.true_events import TrueEvents
@@ -47,8 +48,9 @@ class FixedNegatives:
         allow_true: do not refuse a list that holds a true event of the same source and time.
 
     Raises:
-        GraphError: for a file without these arrays, shapes that do not match, negative ids, an
-            event listed twice, another SHA-256, or a negative that is a true event.
+        GraphError: for a file that is damaged or lacks these arrays, shapes that do not match,
+            negative ids, an event listed twice, another SHA-256, or a negative that is a true
+            event.
     """
 
     def __init__(
@@ -70,8 +72,9 @@ class FixedNegatives:
                 expected="an int64 tensor [M, K] or the path of an .npz file",
                 fix="Draw them once with FixedNegatives.draw(sampler, graph, num).",
             )
-        self._drawn_from = "a given tensor"
+        source = self._drawn_from = "a given tensor"
         if not isinstance(lists, Tensor):
+            source = Path(lists)
             self._drawn_from = Path(lists).name
             lists, event_id = _read(Path(lists))
         if lists.dim() != 2 or lists.dtype != torch.int64:
@@ -102,7 +105,7 @@ class FixedNegatives:
         if sha256 is not None and sha256 != self._sha256:
             raise GraphError(
                 "sha256",
-                "these are not the lists that were asked for",
+                f"these are not the lists that were asked for (they come from {source})",
                 expected=sha256,
                 got=self._sha256,
                 fix="Fetch the published file again.",
@@ -215,17 +218,18 @@ class FixedNegatives:
 
 def _read(path: Path) -> tuple[Tensor, Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = {"event_id", "negatives"} - set(file.files)
-            if missing:
-                raise GraphError(
-                    "lists",
-                    f"{path.name} has no array {' or '.join(sorted(missing))}",
-                    expected="event_id [M] and negatives [M, K]",
-                    got=file.files,
-                )
-            arrays = file["negatives"], file["event_id"]
+        arrays = read_npz(path, ["negatives", "event_id"])
     except FileNotFoundError:
         raise GraphError("lists", f"there is no file {path}") from None
-    lists, event_id = (torch.from_numpy(np.ascontiguousarray(a).astype(np.int64)) for a in arrays)
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iu" or (array.size and int(array.max()) >= 2**63):
+            raise GraphError(
+                name,
+                f"{path} holds no node ids or event ids there",
+                expected="integers of 64 bits",
+                got=str(array.dtype),
+            )
+    lists, event_id = (
+        torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)) for array in arrays.values()
+    )
     return lists, event_id

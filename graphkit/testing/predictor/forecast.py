@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from graphkit.data.cadence import Cadence
 from graphkit.data.signal_schema import SignalSchema
-from graphkit.engine.predictor.cadence import Cadence
 from graphkit.tasks.answer import Answer
 from graphkit.testing.predictor.elsewhere import Elsewhere
 from graphkit.testing.predictor.reference import (
@@ -46,7 +46,7 @@ def check_forecast(
     """
     metrics, expected = reference(model, task, batch_size)
     graph, windows, index = task.graph, task.windows, task.index[2]
-    regular = Cadence.of(graph).regular
+    regular = task.gaps != "join" or Cadence.of(graph).regular
     gaps = "raise" if regular else "join"
     place = {int(row): i for i, row in enumerate(windows.start[index])}
     found = torch.full(expected.prediction.shape, torch.nan)
@@ -56,8 +56,8 @@ def check_forecast(
         cut = pieces(len(table) - windows.history, size, seed)
         cut = [slice(s.start + windows.history, s.stop + windows.history) for s in cut]
         for piece in [slice(0, windows.history), *cut]:
-            first = piece.start == 0 and not _follows(graph, rows)
-            options = {"gaps": "restart" if first else gaps, "time_unit": unit}
+            first = piece.start == 0 and not _follows(windows, rows)
+            options = {"gaps": "split" if first else gaps, "time_unit": unit}
             opened.call("observe", table.iloc[piece], **options)
             stop = min(piece.stop, len(table))
             number = place.get(int(rows[stop - 1]) - windows.history + 1)
@@ -98,20 +98,19 @@ def readings_by_name(
 
 
 def _stretches(task: Any) -> list[Tensor]:
-    """Rows that test windows look at, cut where one is left out or a recording ends."""
+    """Rows that test windows look at, cut where one is left out or a stretch ends."""
     rows = task.windows.covered(task.index[2]).nonzero().flatten()
     cut = rows.diff() != 1
-    if task.graph.signal_recording is not None:
-        cut = cut | (task.graph.signal_recording[rows].diff() != 0)
+    start = torch.tensor([task.windows.stretch_start(int(row)) for row in rows])
+    cut = cut | (start.diff() != 0)
     bounds = [0, *(cut.nonzero().flatten() + 1).tolist(), len(rows)]
     return [rows[a:b] for a, b in itertools.pairwise(bounds)]
 
 
-def _follows(graph: Any, rows: Tensor) -> bool:
+def _follows(windows: Any, rows: Tensor) -> bool:
     """Whether the state before the test ends right before these rows."""
     row = int(rows[0])
-    recording = graph.signal_recording
-    return row > 0 and (recording is None or bool(recording[row] == recording[row - 1]))
+    return row > 0 and windows.stretch_start(row) < row
 
 
 def _values(table: pd.DataFrame, task: Any, windows: int) -> Tensor:

@@ -63,7 +63,7 @@ def test_after_newer_readings(
 def test_a_gap(command: Any, forecaster: Path, tmp_path: Path, make_readings: Any) -> None:
     make_readings(320).iloc[305:].to_csv(tmp_path / "later.csv", index=False)
     assert command("forecast", forecaster, tmp_path / "later.csv").code == 2
-    done = command("forecast", forecaster, tmp_path / "later.csv", "--gaps", "restart")
+    done = command("forecast", forecaster, tmp_path / "later.csv", "--gaps", "split")
     assert done.code == 0, done.err
     assert len(done.out.splitlines()) == 5
 

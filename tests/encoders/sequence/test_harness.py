@@ -68,6 +68,27 @@ def test_encoder(name: str, check: str) -> None:
 
 
 @pytest.mark.parametrize("name", registry.names("sequence_encoder"))
+def test_learns(name):
+    """A second or two of training on the last input of a sequence, for every registered encoder."""
+    torch.manual_seed(0)
+    encoder = MADE[name](8)
+    head = torch.nn.Linear(encoder.out_channels, 1)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=1e-2)
+    mask, time = torch.ones(32, 4, dtype=torch.bool), torch.arange(4.0).expand(32, 4)
+    for _ in range(80):
+        x = torch.randn(32, 4, 8)
+        out = encoder(x, mask, time)[:, -1]
+        loss = torch.nn.functional.mse_loss(head(out).squeeze(-1), x[:, -1, 0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        x = torch.randn(32, 4, 8)
+        found = head(encoder(x, mask, time)[:, -1]).squeeze(-1)
+    assert torch.nn.functional.mse_loss(found, x[:, -1, 0]) < 0.4 * x[:, -1, 0].var()
+
+
+@pytest.mark.parametrize("name", registry.names("sequence_encoder"))
 def test_docstring_counts_the_parameters(name: str) -> None:
     encoder = MADE[name](8)
     assert parameter_formula(encoder) == sum(p.numel() for p in encoder.parameters())

@@ -73,6 +73,7 @@ def test_urpe_tells_places_in_a_constant_sequence(factor):
     assert right > 0.99 if factor else right < 0.07
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_universal_transformer_turns_a_string_round():
     torch.manual_seed(0)
@@ -110,6 +111,7 @@ def test_leaky_rnn_keeps_several_parities_at_once():
     assert ((y.argmax(-1) == parity).float().mean(0) > 0.99).all()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_retnet_needs_rotation_to_copy_from_eight_steps_ago():
     def accuracy(rotate):
@@ -159,6 +161,7 @@ def test_tcnca_looks_a_digit_up_by_its_letter():
     assert (y.argmax(-1) == digit).float().mean() > 0.9
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_skeleton_cnn_tells_actions_of_a_stick_figure():
     """Waving left, right, with both hands, and squatting, at any phase, 20 to 60 frames."""

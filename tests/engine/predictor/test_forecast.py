@@ -251,12 +251,12 @@ def test_gaps_as_missing_readings():
 def test_gaps_that_begin_anew_or_are_joined():
     predictor, _ = build(table(rows=50))
     more = table(rows=12, start=60)
-    assert predictor.observe(more.iloc[:4], gaps="restart") == Appended(4)
+    assert predictor.observe(more.iloc[:4], gaps="split") == Appended(4)
     with pytest.raises(GraphError, match="too few rows were observed"):
         predictor.forecast()
     assert predictor.observe(more.iloc[4:6]) == Appended(2)
     fresh, _ = build(table(rows=50))
-    fresh.observe(more.iloc[:6], gaps="restart")
+    fresh.observe(more.iloc[:6], gaps="split")
     pd.testing.assert_frame_equal(fresh.forecast(), predictor.forecast())
     joined, _ = build(table(rows=50))
     joined.observe(more.iloc[:2], gaps="join")
@@ -264,7 +264,7 @@ def test_gaps_that_begin_anew_or_are_joined():
     values = table(rows=72).iloc[rows].to_numpy()
     assert torch.equal(joined._last.values.flatten(1), torch.tensor(values))
     broken = pd.concat([table(rows=8), table(rows=9, start=20)])
-    cut = fresh.forecast(1, frame=broken, gaps="restart")
+    cut = fresh.forecast(1, frame=broken, gaps="split")
     assert len(cut) == (8 - HISTORY + 1) + (9 - HISTORY + 1)
     assert len(fresh.forecast(1, frame=broken, gaps="join")) == 17 - HISTORY + 1
 

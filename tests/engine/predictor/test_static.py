@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from graphkit import TemporalGraph
 from graphkit.engine.predictor import Predictor, StaticPredictor
 from graphkit.engine.predictor.class_table import class_table
 from graphkit.errors import GraphError
+from graphkit.json_record import sealed
 from graphkit.models.static import DAGNN, GCN, MLP
 from graphkit.tasks import NodeClassification
 
@@ -169,6 +172,37 @@ def test_save_and_open(tmp_path: Path, named, weighted):
     assert isinstance(opened, StaticPredictor)
     g = graph(20, 8, named=named, weighted=weighted)
     pd.testing.assert_frame_equal(opened.predict(g), predictor.predict(g))
+
+
+def test_facts_that_describe_no_model_are_refused_by_name(tmp_path: Path):
+    """With the right checksum: whoever can write the facts can write it."""
+    predictor, _ = build(DAGNN)
+    folder = predictor.save(tmp_path / "p")
+    index = folder / "predictor.json"
+    whole = json.loads(index.read_text())
+    del whole["sha256"]
+    changes = [
+        (("kind",), "nothing"), (("kind",), []), (("model",), None), (("data",), 3),
+        (("model", "recipe"), []), (("model", "recipe", "arguments"), None),
+        *((("model", "recipe", "arguments", key), value)
+          for key in whole["model"]["recipe"]["arguments"] for value in (2**62, 10**30, [[]])),
+    ]  # fmt: skip
+    errors = []
+    for path, value in changes:
+        facts = copy.deepcopy(whole)
+        holder = facts
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+        index.write_text(json.dumps(sealed(facts)))
+        try:
+            Predictor.open(folder)
+        except GraphError as error:
+            errors.append(str(error))
+        else:  # a setting that takes no memory
+            assert path[-1] in ("K", "dropout", "cached", "cache", "normalize"), (path, value)
+    assert len(errors) > len(changes) / 2
+    assert all(str(folder) in error for error in errors)
 
 
 # ------------------------------------------------------------------ tables of classes

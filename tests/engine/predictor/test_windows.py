@@ -48,8 +48,9 @@ def graph(rows=(40, 33, 10, 64), missing=False, seed=0, step=4, unit="ms", **mor
     )  # fmt: skip
 
 
-def build(model=None, rows=(100,) * 4, missing=False, **options):
+def build(model=None, rows=(100,) * 4, missing=False, fill="interpolate", **options):
     given = {"history": HISTORY, "split": BlockSplit(4, 1), "eval_stride": 5, **options}
+    given["missing"] = fill
     task = WindowClassification(graph(rows, missing), **given)
     return Predictor(Power() if model is None else model, task), task
 
@@ -101,7 +102,7 @@ def test_windows_of_other_recordings():
 
 @pytest.mark.parametrize("scaler, per", [("standard", "node"), ("minmax", "channel")])
 def test_scalers_of_training_and_missing_readings(scaler, per):
-    predictor, task = build(missing=True, scaler=scaler, scale_per=per)
+    predictor, task = build(missing=True, scaler=scaler, scale_per=per, fill="zero")
     g = graph((40,), missing=True, seed=3)
     found = predictor.predict(frame_of(g, 0))
     shift, scale = (v[0, :, 0].numpy() for v in (task.scaler.shift, task.scaler.scale))

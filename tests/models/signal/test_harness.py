@@ -11,7 +11,7 @@ import graphkit.models.signal as room
 from graphkit.registry import entries
 from graphkit.testing import SIGNAL_CASES, SIGNAL_MODEL_CHECKS, check_signal_model
 
-MAKE = {e.name: e.make for e in entries("model") if e.make.__module__.startswith(room.__name__)}
+MAKE = {e.name: e.make for e in entries("model") if e.facts["view"] == "signal"}
 RUNS = [(name, case) for name, make in MAKE.items() for case in SIGNAL_CASES[make.kind]]
 
 

@@ -54,7 +54,7 @@ from graphkit import TemporalGraph
 from graphkit.data import EventBatch
 from graphkit.errors import GraphError, UnknownNameError
 from graphkit.models.stream.nat import NAT
-from graphkit.nn.tensor_cache import tensors_unchanged
+from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.registry import get
 from graphkit.testing import STREAM_CASES, STREAM_MODEL_CHECKS
 

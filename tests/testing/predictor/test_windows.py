@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from graphkit import TemporalGraph, registry
-from graphkit.data.window_splits import BlockSplit, RecordingSplit
+from graphkit.data.recording_splits import RecordingSplit
+from graphkit.data.window_splits import BlockSplit
 from graphkit.datasets.eeg_twin import eeg_twin
 from graphkit.tasks import RecordingClassification, WindowClassification
 from graphkit.testing.predictor import check_predictor

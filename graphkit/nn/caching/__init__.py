@@ -1,0 +1,6 @@
+"""What is made from tensors that rarely change, kept while they do not."""
+
+from graphkit.nn.caching.tensor_cache import TensorCache
+from graphkit.nn.caching.unchanged import tensors_unchanged, unchanged_block
+
+__all__ = ["TensorCache", "tensors_unchanged", "unchanged_block"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphkit.engine import Result
 
-__all__ = ["comparison", "markdown", "title"]
+__all__ = ["brief", "comparison", "fold", "markdown", "title"]
 
 _LABELS = {
     "ap": "AP",
@@ -39,6 +39,36 @@ _LABELS = {
         for at in ("", "@3", "@6", "@12")
     },
 }
+
+# Columns of the table that a page shows at once, by task; the others are folded below it.
+FIRST = {
+    "link_prediction": ("AP", "MRR", "AP hist.", "AP induct.", "train ev/s", "AUC"),
+    "node_classification": ("accuracy", "published accuracy", "s/epoch", "peak MiB"),
+    "snapshot_link_prediction": ("MAP", "published MAP", "MRR", "published MRR", "s/epoch"),
+    "snapshot_node_classification": ("F1", "precision", "recall", "micro F1", "s/epoch"),
+    "edge_classification": ("F1", "precision", "recall", "macro F1", "s/epoch"),
+    "forecast": ("MAE", "MAE@3", "MAE@6", "MAE@12", "RMSE"),
+    "window_classification": (
+        "balanced acc.",
+        "balanced acc. of trials",
+        "Seq2HR",
+        "accuracy",
+        "weighted F1",
+        "parameters",
+        "s/epoch",
+    ),
+    "encoders": (
+        *("parameters", "state", "step at 16", "step at 4096", "MiB kept at 1024"),
+        *("parity", "running", "recall", "copy", "digits"),
+    ),
+    "recording_classification": ("accuracy", "balanced acc.", "train ev/s", "s/epoch", "peak MiB"),
+}
+COLUMNS = 6  # of a table on a page: more are wider than the text at 1280 pixels
+_TEXT = ("note", "forms")  # columns of words
+
+# In a source: the published figure is a mean over batches, which is another protocol than the
+# figures of a whole split that stand here.
+_BATCH_MEAN = "mean over batches"
 
 
 def title(results: list[Result]) -> list[str]:
@@ -109,9 +139,58 @@ def _names(models: list[str]) -> str:
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
-    """The table in Markdown."""
-    align = ["---", *["---:"] * (len(head) - 1)]
+    """The table in Markdown: numbers to the right; names and notes, which may wrap, to the left."""
+    align = ["---", *["---" if name in _TEXT else "---:" for name in head[1:]]]
     return [f"| {' | '.join(cells)} |" for cells in [head, align, *rows]]
+
+
+def fold(head: list[str], rows: list[list[str]], first: tuple[str, ...] = ()) -> list[str]:
+    """A table of at most six columns, and the remaining columns below it, folded.
+
+    Args:
+        head: Names of the columns; the first one names the rows and stands in every table.
+        rows: Cells.
+        first: Names of the columns that are shown at once, in this order. Names that `head` does
+            not have are left out, and places that remain are filled in the order of `head`.
+    """
+    chosen = [head.index(name) for name in first if name in head]
+    chosen += [i for i in range(1, len(head)) if i not in chosen]
+    size = COLUMNS - 1
+    shown, rest = chosen[:size], sorted(chosen[size:])
+
+    def table(columns: list[int]) -> list[str]:
+        places = [0, *columns]
+        return markdown([head[i] for i in places], [[row[i] for i in places] for row in rows])
+
+    lines = table(shown)
+    if not rest:
+        return lines
+    names = ", ".join(head[i] for i in rest)
+    lines += ["", "<details>", f"<summary>More columns: {names}</summary>", ""]
+    for start in range(0, len(rest), size):
+        lines += [*table(rest[start : start + size]), ""]
+    return [*lines, "</details>"]
+
+
+def brief(results: list[Result]) -> list[str]:
+    """Model, AP, AP published under the same protocol, and events per second in the test."""
+    head = ["model", "AP", "published AP, same protocol", "events/s"]
+    rows = []
+    for model in dict.fromkeys(r.model for r in results):
+        mine = [r for r in results if r.model == model]
+        published = mine[0].published.get("ap")
+        if published and _BATCH_MEAN in published["source"]:
+            published = None
+        rate = _mean([r.timing.get("eval_events_per_s") for r in mine], ",.0f")
+        rows.append(
+            [
+                model,
+                spread([r.metrics["test"].get("ap") for r in mine]),
+                _published(published),
+                rate,
+            ]
+        )
+    return markdown(head, rows)
 
 
 def spread(values: list[float | None]) -> str:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
-# <!-- report: link_pred_collegemsg --> ... <!-- /report -->: the table of the record of that name.
+# <!-- report: link_pred_collegemsg --> ... <!-- /report -->: the table of the record of that name;
+# with "brief" behind the name, four columns of it.
 _BLOCK = re.compile(
-    r"(?P<open><!-- report: *(?P<name>[\w.-]+) *-->\n)(?P<body>.*?)(?P<close><!-- /report -->)",
+    r"(?P<open><!-- report: *(?P<name>[\w.-]+)(?P<brief> +brief)? *-->\n)"
+    r"(?P<body>.*?)(?P<close><!-- /report -->)",
     re.DOTALL,
 )
 
@@ -70,14 +72,14 @@ def filled(text: str, folder: Path = RESULTS) -> str:
     """
 
     def replace(match: re.Match[str]) -> str:
-        body = "\n".join(rendered(match["name"], folder))
+        body = "\n".join(rendered(match["name"], folder, brief=bool(match["brief"])))
         return f"{match['open']}{body}\n{match['close']}"
 
     return _BLOCK.sub(replace, text)
 
 
-def rendered(name: str, folder: Path = RESULTS) -> list[str]:
-    """The lines of one table: title, table, footnotes."""
+def rendered(name: str, folder: Path = RESULTS, brief: bool = False) -> list[str]:
+    """The lines of one table: title, table, footnotes; with `brief` four columns and no more."""
     from benchmarks.encoders import SCHEMA as ENCODERS
     from benchmarks.speed import SCHEMA as SPEED
     from graphkit.engine.result import SCHEMA as RESULT
@@ -94,6 +96,8 @@ def rendered(name: str, folder: Path = RESULTS) -> list[str]:
         )
     record = json.loads(path.read_text(encoding="utf-8"))
     kinds = {r.get("schema") for r in (record if isinstance(record, list) else [record])}
+    if brief and kinds == {RESULT}:
+        return _brief(path)
     makers = {
         RESULT: lambda: _results(path),
         SPEED: lambda: _speed(record),
@@ -104,8 +108,15 @@ def rendered(name: str, folder: Path = RESULTS) -> list[str]:
     return makers[kinds.pop()]()
 
 
+def _brief(path: Path) -> list[str]:
+    from benchmarks._tables import brief
+    from graphkit.engine import load_results
+
+    return brief(load_results(path))
+
+
 def _results(path: Path) -> list[str]:
-    from benchmarks._tables import comparison, markdown, title
+    from benchmarks._tables import FIRST, comparison, fold, title
     from graphkit.engine import load_results
 
     results = load_results(path)
@@ -113,7 +124,8 @@ def _results(path: Path) -> list[str]:
         return _reliability(results)
     head, rows, notes = comparison(results)
     versions = results[0].versions
-    lines = [f"*{'. '.join(line for line in title(results) if line)}.*", "", *markdown(head, rows)]
+    table = fold(head, rows, FIRST.get(results[0].task, ()))
+    lines = [f"*{'. '.join(line for line in title(results) if line)}.*", "", *table]
     made = ", ".join(f"{k} {versions[k]}" for k in ("graphkit", "torch") if k in versions)
     return [*lines, "", *[f"{note}.  " for note in notes], f"Made with {made}."]
 
@@ -134,10 +146,11 @@ def _reliability(results: list[Result]) -> list[str]:
 
 
 def _encoders(record: dict[str, Any]) -> list[str]:
-    from benchmarks._tables import markdown
+    from benchmarks._tables import FIRST, fold
     from benchmarks.encoders import about, tables
 
-    return [f"*{about(record)}*", *(x for t in tables(record) for x in ("", *markdown(*t)))]
+    folded = [fold(head, rows, FIRST["encoders"]) for head, rows in tables(record)]
+    return [f"*{about(record)}*", *(line for table in folded for line in ("", *table))]
 
 
 def _speed(record: dict[str, Any]) -> list[str]:

@@ -4,8 +4,10 @@ import argparse
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from graphkit.engine import Result, save_results
+from graphkit.engine import Result, load_results, save_results
 from graphkit.errors import GraphError
 
 
@@ -53,6 +55,10 @@ def folder(tmp_path):
 TEXT = "before\n<!-- report: {} -->\nold\n<!-- /report -->\nafter\n"
 
 
+def cells(line):
+    return line.strip("| ").split(" | ")
+
+
 def test_a_table_of_results(report, folder):
     new = report.filled(TEXT.format("toy"), folder)
     assert new.startswith("before\n<!-- report: toy -->\n*toy: link prediction, test split")
@@ -60,15 +66,50 @@ def test_a_table_of_results(report, folder):
     assert "old" not in new
     lines = new.splitlines()
     head = next(line for line in lines if line.startswith("| model"))
-    assert head.split(" | ")[1:4] == ["AP", "published AP", "MRR"]
-    nat = next(line for line in lines if line.startswith("| nat"))
-    assert nat.split(" | ")[1:4] == ["0.9600 ± 0.0141", "0.9340 ± 0.0026", "0.5000 ± 0.0000"]
-    assert "1,234" in nat
-    assert "2.00" in nat  # the median epoch
+    assert cells(head) == ["model", "AP", "MRR", "train ev/s", "published AP", "eval ev/s"]
+    nat, rest = (line for line in lines if line.startswith("| nat"))
+    shown = ["nat", "0.9600 ± 0.0141", "0.5000 ± 0.0000", "1,234", "0.9340 ± 0.0026", "–"]
+    assert cells(nat) == shown
+    assert cells(rest) == ["nat", "2.00", "–"]  # the median epoch, folded
+    assert "<summary>More columns: s/epoch, peak MiB</summary>" in lines
     bank = next(line for line in lines if line.startswith("| bank"))
-    assert bank.split(" | ")[1:3] == ["0.7000", "–"]
+    assert cells(bank)[:5] == ["bank", "0.7000", "0.5000", "1,234", "–"]
     assert "published, nat: a paper." in new
     assert report.filled(new, folder) == new
+
+
+def test_four_columns(report, folder):
+    """A figure that is published as a mean over batches is left out: it is another protocol."""
+    text = TEXT.replace("{} -->", "toy brief -->")
+    lines = report.filled(text, folder).splitlines()
+    assert cells(lines[2]) == ["model", "AP", "published AP, same protocol", "events/s"]
+    assert cells(lines[4]) == ["nat", "0.9600 ± 0.0141", "0.9340 ± 0.0026", "–"]
+    results = load_results(folder / "toy.json")
+    for result in results[:2]:
+        result.published["ap"]["source"] = "a paper, mean over batches"
+    save_results(results, folder / "toy.json")
+    lines = report.filled(text, folder).splitlines()
+    assert cells(lines[4]) == ["nat", "0.9600 ± 0.0141", "–", "–"]
+
+
+@given(
+    width=st.integers(1, 20),
+    first=st.lists(st.integers(0, 25), unique=True, max_size=8),
+)
+def test_a_folded_table_has_every_column_once(width, first):
+    from benchmarks._tables import fold
+
+    head = ["model", *(f"c{i}" for i in range(width))]
+    lines = fold(head, [[f"{name}!" for name in head]], tuple(f"c{i}" for i in first))
+    heads = [cells(line) for line in lines if line.startswith("| model |")]
+    bodies = [cells(line) for line in lines if line.startswith("| model! |")]
+    assert bodies == [[f"{name}!" for name in names] for names in heads]
+    assert all(names[0] == "model" and len(names) <= 6 for names in heads)
+    shown = [name for names in heads for name in names[1:]]
+    assert sorted(shown) == sorted(head[1:])
+    wanted = [f"c{i}" for i in first if i < width][:5]
+    assert heads[0][1 : 1 + len(wanted)] == wanted
+    assert ("<details>" in lines) == (width > 5) == ("</details>" in lines)
 
 
 def test_a_table_of_speed(report, folder):

@@ -34,6 +34,10 @@ __all__ = ["CSPLDA"]
 class CSPLDA(nn.Module):
     """Common spatial patterns with a linear discriminant; two or more classes.
 
+    When to use:
+        As a closed-form baseline for EEG windows, in particular for motor imagery: spatial
+        filters and a linear discriminant.
+
     Args:
         out_channels: Number of classes.
         num_nodes: Number of electrodes.

@@ -60,6 +60,10 @@ _ACTIVATIONS = {"elu": F.elu, "silu": F.silu}
 class EEGNet(nn.Module):
     """EEGNet (Lawhern et al. 2018): temporal, spatial and separable convolutions.
 
+    When to use:
+        As a convolutional baseline for EEG windows. `variant="histn"` is the form that the
+        authors of HiSTN compare with.
+
     Args:
         out_channels: Number of classes.
         num_nodes: Number of electrodes, N.

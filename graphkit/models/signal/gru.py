@@ -24,6 +24,10 @@ class SignalGRU(PerNodeForecaster):
     to those of :class:`LastValue`. The model can be used step by step: :meth:`step` reads one
     reading at a time, and ``T'`` steps from the empty state equal :meth:`forward`.
 
+    When to use:
+        As a baseline for sensor forecasts that does not use the graph: one GRU with shared
+        weights is applied to every node. It can also be advanced one reading at a time.
+
     Args:
         in_channels: Number of channels of the readings.
         hidden_channels: Size of the state.

@@ -125,6 +125,11 @@ class _Dense:
 class GraphWaveNet(nn.Module):
     r"""Graph WaveNet, a forecaster that learns a graph in addition to the given one.
 
+    When to use:
+        For sensor forecasts with a given graph, a learned graph, or both. It is the most common
+        reference in the literature. `transposed=False` selects the form of the paper instead of
+        the authors' code.
+
     Args:
         in_channels: Number of channels of the readings.
         num_nodes: Number of nodes, ``N``.

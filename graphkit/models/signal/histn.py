@@ -82,6 +82,11 @@ _SHORT = 5  # number of taps of the convolutions after the first one
 class HiSTN(nn.Module):
     r"""HiSTN (Kuang et al. 2024): hierarchical EEG classifier with about 1,000 weights.
 
+    When to use:
+        For classification of EEG windows with few training data: about 1,000 parameters,
+        organised by the regions of the electrodes, which are derived from the electrode names
+        of any montage.
+
     Args:
         out_channels: Number of classes.
         hierarchy: Regions and their graphs; by default the four regions of the paper over the 14

@@ -26,6 +26,9 @@ class HistoricalAverage(nn.Module):
 
     The averages are computed by :meth:`fit`, which :meth:`from_task` calls.
 
+    When to use:
+        As a baseline for sensor forecasts that depends only on the time of day.
+
     Args:
         num_nodes: Number of nodes, ``N``.
         horizon: Number of steps ahead, ``T``.

@@ -17,6 +17,9 @@ __all__ = ["LastValue"]
 class LastValue(nn.Module):
     """Repeats the last valid reading of each node; 0 (in scaled units) if there is none.
 
+    When to use:
+        As a baseline for sensor forecasts: the last reading is repeated.
+
     Args:
         horizon: Number of steps ahead, ``T``.
         target_channels: Channels to forecast; by default all.

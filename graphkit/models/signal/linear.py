@@ -29,6 +29,9 @@ __all__ = ["DLinear"]
 class DLinear(nn.Module):
     r"""DLinear, which does not use the graph.
 
+    When to use:
+        As a linear baseline for sensor forecasts that does not use the graph.
+
     Args:
         in_steps: Number of rows of a window, ``T'``.
         horizon: Number of steps ahead, ``T``.

@@ -42,6 +42,10 @@ _FEATURES = ("raw", "skeleton")
 class SequenceClassifier(nn.Module):
     r"""Classifier of clips of any length with any sequence encoder.
 
+    When to use:
+        To classify clips of any length or windows of a recording with any sequence encoder
+        (`encoder=`), from the mean of its outputs over time.
+
     Args:
         out_channels: Number of classes.
         num_nodes: Number of joints or sensors, N.

@@ -27,6 +27,10 @@ class SequenceForecaster(PerNodeForecaster):
     the encoder can be used step by step, so can the forecaster: :meth:`step` reads one reading at a
     time, and ``T'`` steps from the empty state equal :meth:`forward` if the encoder is causal.
 
+    When to use:
+        To compare sequence encoders on sensor forecasts (`encoder=`), without a graph. It can
+        be advanced one reading at a time if the encoder can.
+
     Args:
         in_channels: Number of channels of the readings.
         hidden_channels: Width of the encoder.

@@ -85,6 +85,12 @@ class Explanation(NamedTuple):
 class STLINK(nn.Module):
     r"""A decoder with spatial rotary angles and pattern memories (Jeon et al. 2025).
 
+    When to use:
+        For forecasts of sensors whose positions or distances are known: attention depends on
+        the positions, and each block reads a memory of patterns. Both parts can be switched
+        off. If the time of day explains most of the signal, use it with
+        `Forecast(profile=True)`.
+
     Args:
         num_nodes: Number of nodes, N.
         history: Number of input rows, T'.

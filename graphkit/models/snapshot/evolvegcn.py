@@ -170,6 +170,11 @@ class EvolveGCNO(_EvolveGCN):
     The output depends on the number of earlier snapshots but not on their content, see the
     docstring of the module.
 
+    When to use:
+        For snapshots whose nodes change over time, if node features carry little information:
+        the weights evolve independently of the features. In windows, the prediction does not
+        depend on the earlier snapshots.
+
     Args:
         in_channels: Number of node features; for one-hot degrees, the number of degrees.
         hidden_channels: Number of output channels of every layer.
@@ -232,6 +237,12 @@ class EvolveGCNH(_EvolveGCN):
     r"""EvolveGCN-H: graph convolutions with weights that evolve with a summary of each snapshot.
 
     The summary is computed from the k nodes with the highest learned scores.
+
+    When to use:
+        For snapshots whose nodes change over time, if node features are informative or earlier
+        snapshots matter: the weights are updated from the highest-scoring nodes of each
+        snapshot. Set `projection` for many input features, since the cell has 6 times the
+        square of the feature width as parameters.
 
     Args:
         in_channels: Number of node features; for one-hot degrees, the number of degrees.

@@ -38,6 +38,10 @@ __all__ = ["SnapshotGCN"]
 class SnapshotGCN(OneByOne):
     """GCN on each snapshot independently of earlier snapshots.
 
+    When to use:
+        As a baseline for snapshots: only the last snapshot is used. `pair_history` adds the
+        times at which a pair was linked before.
+
     Args:
         in_channels: Number of node features; for one-hot degrees, the number of degrees.
         hidden_channels: Number of output channels of every layer.

@@ -44,6 +44,9 @@ _AT_ONCE = 1024  # steps of idle nodes that the recurrence processes in one call
 class GCNGRU(nn.Module):
     """GCN layers, followed by a GRU over time for every node.
 
+    When to use:
+        As a baseline for snapshots with a fixed set of nodes: each node has a recurrent state.
+
     Args:
         in_channels: Number of node features; for one-hot degrees, the number of degrees.
         hidden_channels: Number of output channels of every layer and size of the GRU state.

@@ -24,6 +24,10 @@ class MetBefore(OneByOne):
     """Equal embeddings for all nodes; predicts links with a
     :class:`~graphkit.nn.snapshot.PairHistory` only.
 
+    When to use:
+        As a baseline for link prediction on snapshots: the score depends only on when a pair
+        was linked before.
+
     Args:
         in_channels: Number of node features, which are not read.
         hidden_channels: Number of output channels.

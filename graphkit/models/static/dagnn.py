@@ -42,6 +42,11 @@ __all__ = ["DAGNN", "StackedDAGNN"]
 class DAGNN(nn.Module):
     r"""DAGNN (Liu et al. 2020): deep receptive fields by gated propagation of class scores.
 
+    When to use:
+        For node classification on a static graph with few labels whose neighbours tend to have
+        the same class: class scores are propagated over many hops (10 to 50), with a learned
+        weight for each hop and node.
+
     Args:
         in_channels: Number of node features.
         hidden_channels: Width of the MLP.

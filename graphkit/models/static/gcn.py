@@ -27,6 +27,9 @@ __all__ = ["GCN"]
 class GCN(nn.Module):
     """GCN (Kipf and Welling 2017): one propagation step with weights per layer (the PyG layer).
 
+    When to use:
+        As a baseline for static graphs. Use two layers: accuracy drops with more layers.
+
     Args:
         in_channels: Number of node features.
         hidden_channels: Width of the hidden layers.

@@ -18,6 +18,10 @@ __all__ = ["MLP"]
 class MLP(nn.Module):
     """A two-layer MLP on node features that ignores the edges.
 
+    When to use:
+        As a baseline that ignores the edges. If it is as accurate as a graph model, the edges
+        do not help.
+
     Args:
         in_channels: Number of node features.
         hidden_channels: Width of the hidden layer.

@@ -47,6 +47,10 @@ _LOGIT = 10.0
 class EdgeBank(NodeTables):
     r"""EdgeBank (Poursafaei et al. 2022): predicts the pairs that have interacted before.
 
+    When to use:
+        As a baseline for every link prediction result: it has no parameters and predicts that
+        pairs interact again. A trained model should exceed it.
+
     Args:
         num_nodes: Number of nodes :math:`N`.
         memory: ``"unlimited"`` or ``"time_window"``.

@@ -97,6 +97,11 @@ _POOLS = ("last", "mean")
 class HistoryLinkPredictor(NodeTables):
     r"""Sequence encoder over the last events of both nodes (GraphMixer, DyGFormer, ...).
 
+    When to use:
+        For link prediction with any sequence encoder (`encoder=`), from the latest events of
+        both nodes and their common neighbours. With `within_batch` of the task, predictions
+        also use the strictly earlier events of the same batch.
+
     Args:
         num_nodes: Number of nodes :math:`N`.
         encoder: Name of a sequence encoder, see :mod:`graphkit.encoders.sequence`; a class or

@@ -128,6 +128,11 @@ class _Reading:
 class NAT(NodeTables):
     """NAT (Luo and Li 2022): joint neighbourhoods from per-node dictionaries.
 
+    When to use:
+        For link prediction on large streams, in particular on a CPU: the memory per node and
+        the cost of a query are bounded, and the recent neighbourhoods of both nodes are
+        compared.
+
     Args:
         num_nodes: Number of nodes :math:`N`.
         edge_dim: Number of features per event, given as ``edge_attr`` in batches.

@@ -85,6 +85,10 @@ _GAPS = ("query", "last_update")
 class TGN(NodeTables):
     r"""Temporal Graph Network (Rossi et al. 2020): node memory and attention over neighbours.
 
+    When to use:
+        For comparison with the literature, where it is the most common reference: a recurrent
+        memory per node, and attention over its latest neighbours.
+
     Args:
         num_nodes: Number of nodes :math:`N`.
         edge_dim: Number of features per event, given as ``edge_attr`` in batches.

@@ -133,7 +133,7 @@ class LinkPrediction(GraphTask):
 
     # ---------------------------------------------------------------- queries
     def columns_read(self, model: Any) -> set[str]:
-        """Return the features that the model was built for: of events (``edge_dim``), nodes (``x``)."""
+        """Return the features that the model was built for: ``edge_attr`` (``edge_dim``), ``x``."""
         width = getattr(model, "edge_dim", None)
         found = set() if width == 0 else {"edge_attr"}
         if width is None:  # a model that does not say gets whole batches

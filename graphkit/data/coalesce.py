@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REDUCTIONS", "EdgeColumns", "Groups", "column_reductions", "group_events"]
 
-REDUCTIONS = ("sum", "mean", "last", "count")
+REDUCTIONS = ("sum", "mean", "last", "count", "majority")
 
 
 class EdgeColumns:
@@ -32,12 +32,35 @@ class EdgeColumns:
     Args:
         graph: Where the events are.
         reduce: Reduction of each column, from :func:`column_reductions`.
+        symmetric: Whether to add every event in the other direction, right after itself.
+        columns: Names of the columns to keep besides the ends; all of them if ``None``. Without
+            ``edge_weight`` every event weighs 1.
+
+    Attributes:
+        repeats: Edges of each event, 2 if ``symmetric``.
     """
 
-    def __init__(self, graph: TemporalGraph, reduce: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        graph: TemporalGraph,
+        reduce: Mapping[str, str],
+        symmetric: bool = False,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         self._src, self._dst, self._type = graph.src, graph.dst, graph.edge_type
         self._num_nodes, self._reduce = graph.num_nodes, reduce
         self._values = {name: getattr(graph, name) for name in reduce}
+        self.repeats = 2 if symmetric else 1
+        if columns is not None:
+            self._type = self._type if "edge_type" in columns else None
+            self._values = {n: v if n in columns else None for n, v in self._values.items()}
+        if symmetric:
+            ends = torch.stack([self._src, self._dst], dim=1)
+            self._src, self._dst = ends.flatten(), ends.flip(1).flatten()
+            self._type = None if self._type is None else self._type.repeat_interleave(2)
+            self._values = {
+                n: None if v is None else v.repeat_interleave(2, 0) for n, v in self._values.items()
+            }
 
     def group(self, interval: Tensor | None = None, num_intervals: int = 1) -> Groups:
         """Bring parallel events together, interval by interval.
@@ -48,6 +71,8 @@ class EdgeColumns:
         """
         columns = [(self._src, self._num_nodes), (self._dst, self._num_nodes)]
         if interval is not None:
+            if self.repeats > 1:
+                interval = interval.repeat_interleave(self.repeats)
             columns.insert(0, (interval, num_intervals))
         if self._type is not None and self._type.numel():
             low, high = self._type.aminmax()
@@ -180,7 +205,8 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
     Args:
         values: The column, ``[E, ...]``, in input order; ``None`` counts as a column of ones.
         groups: The groups.
-        reduce: ``"sum"``, ``"mean"``, ``"last"`` (in input order) or ``"count"``.
+        reduce: ``"sum"``, ``"mean"``, ``"last"`` (in input order), ``"count"``, or ``"majority"``:
+            the most frequent of non-negative integers, of equally frequent ones the lowest.
 
     Returns:
         ``[P, ...]``. The last value keeps its dtype, and so do sums and means of floating-point
@@ -194,6 +220,8 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
     ends = torch.cat([groups.first, groups.first.new_tensor([groups.num_events])])
     if reduce == "last":
         return values.index_select(0, groups.order.index_select(0, ends[1:] - 1))
+    if reduce == "majority":
+        return _majority(values, groups)
     if reduce == "mean" and not values.is_floating_point():
         values = values.to(torch.get_default_dtype())
     elif not values.is_floating_point():  # as torch.sum does, so that no small type overflows
@@ -205,6 +233,24 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
         return segment(ranked, ends, reduce=reduce)
     group = torch.repeat_interleave(groups.sizes())
     return ranked.new_zeros(groups.num_groups, *ranked.shape[1:]).index_add_(0, group, ranked)
+
+
+def _majority(values: Tensor, groups: Groups) -> Tensor:
+    if values.dim() != 1 or values.is_floating_point() or values.dtype == torch.bool:
+        raise GraphError(
+            "reduce",
+            "'majority' goes with classes",
+            expected="integers [E]",
+            got=f"{values.dtype} {list(values.shape)}",
+        )
+    if values.numel() == 0:
+        return values
+    low = values.min()
+    num_classes = int(values.max() - low) + 1
+    group = torch.repeat_interleave(groups.sizes())
+    key = group * num_classes + (values.index_select(0, groups.order) - low)
+    count = torch.bincount(key, minlength=groups.num_groups * num_classes)
+    return count.view(groups.num_groups, num_classes).argmax(1).to(values.dtype) + low
 
 
 def _positions(mask: Tensor) -> Tensor:

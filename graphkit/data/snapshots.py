@@ -114,6 +114,8 @@ def snapshots(
     reduce: str | Mapping[str, str] = "sum",
     empty: str = "keep",
     origin: str | int | float = "first",
+    symmetric: bool = False,
+    columns: Sequence[str] | None = None,
 ) -> Snapshots:
     """Cut a graph into intervals; see :meth:`TemporalGraph.snapshots`.
 
@@ -135,6 +137,10 @@ def snapshots(
             ``"epoch"`` (at a multiple of ``every``: days begin at midnight UTC), ``"midnight"``
             (days and weeks of the calendar, on the local clock of the graph's ``time_zone``: 23 or
             25 hours long where it changes; weeks begin on Monday), or a time.
+        symmetric: Whether to add every event in the other direction.
+        columns: Names of the edge columns to keep (``"edge_attr"``, ``"edge_y"``, ``"edge_type"``);
+            all of them if ``None``. Without ``"edge_type"`` edges of different types are parallel;
+            without ``"edge_weight"`` an event weighs 1.
 
     Raises:
         GraphError: Not exactly one of ``every``, ``count``, ``at`` is given; the graph has no
@@ -160,8 +166,12 @@ def snapshots(
                 fix="Use longer intervals, or empty='skip' or 'keep'.",
             )
         step = step[filled]
-    columns = EdgeColumns(graph[int(stops[0]) : int(stops[-1])], reductions)
-    edges = (_CumulativeEdges if cumulative else _IntervalEdges)(columns, offsets, stops)
+    inside = graph[int(stops[0]) : int(stops[-1])]
+    edge_columns = EdgeColumns(inside, reductions, symmetric, columns)
+    if cumulative:
+        edges = _CumulativeEdges(edge_columns, stops)
+    else:
+        edges = _IntervalEdges(edge_columns, offsets, stops)
     if cumulative:
         num_events = stops[1:] - stops[0]
     return Snapshots(
@@ -175,7 +185,8 @@ class _IntervalEdges:
     def __init__(self, columns: EdgeColumns, offsets: Tensor, stops: np.ndarray) -> None:
         groups = columns.group(torch.repeat_interleave(offsets.diff()), len(stops) - 1)
         self._columns = columns.reduced(groups)
-        self._stops = torch.searchsorted(groups.first, offsets - offsets[0]).cpu().numpy()
+        starts = (offsets - offsets[0]) * columns.repeats
+        self._stops = torch.searchsorted(groups.first, starts).cpu().numpy()
 
     def take(self, step: int) -> dict[str, Tensor]:
         """Edge columns of one interval."""
@@ -189,9 +200,9 @@ class _IntervalEdges:
 class _CumulativeEdges:
     """Edges of everything up to a step: sorted once, selected and reduced per step."""
 
-    def __init__(self, columns: EdgeColumns, offsets: Tensor, stops: np.ndarray) -> None:
+    def __init__(self, columns: EdgeColumns, stops: np.ndarray) -> None:
         self._columns, self._groups = columns, columns.group()
-        self._stops = stops - stops[0]
+        self._stops = (stops - stops[0]) * columns.repeats
 
     def take(self, step: int) -> dict[str, Tensor]:
         """Edge columns of everything up to the end of one interval."""

@@ -472,6 +472,8 @@ class TemporalGraph:
         reduce: str | Mapping[str, str] = "sum",
         empty: str = "keep",
         origin: str | int | float = "first",
+        symmetric: bool = False,
+        columns: Sequence[str] | None = None,
     ) -> Snapshots:
         """The snapshot view; see :func:`graphkit.data.snapshots.snapshots`."""
         given = _arguments(locals())

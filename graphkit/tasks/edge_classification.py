@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from graphkit.data import TemporalGraph
 from graphkit.registry import register
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
+from graphkit.tasks.snapshot_stream import SnapshotQuery
+from graphkit.tasks.snapshot_timeline import Timeline
 
 __all__ = ["EdgeClassification"]
 

@@ -14,8 +14,9 @@ from graphkit.errors import GraphError
 from graphkit.nn.inputs.number_types import at_least_float32
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.class_labels import check_width
+from graphkit.tasks.snapshot_stream import SnapshotQuery, SnapshotStream
 from graphkit.tasks.snapshot_task import SnapshotTask
-from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
+from graphkit.tasks.snapshot_timeline import Timeline
 
 __all__ = ["SnapshotClassification"]
 

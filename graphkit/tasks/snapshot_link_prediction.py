@@ -14,11 +14,12 @@ from graphkit.data import TemporalGraph
 from graphkit.errors import GraphError
 from graphkit.nn.inputs.number_types import at_least_float32
 from graphkit.ops.absent_targets import absent_targets
-from graphkit.ops.distinct_pairs import distinct_pairs
 from graphkit.registry import register
+from graphkit.sampling.negatives.step_pairs import StepNegatives
 from graphkit.tasks.answer import Answer
+from graphkit.tasks.snapshot_stream import SnapshotQuery, SnapshotStream
 from graphkit.tasks.snapshot_task import SnapshotTask
-from graphkit.tasks.snapshot_timeline import SnapshotQuery, SnapshotStream, Timeline
+from graphkit.tasks.snapshot_timeline import Timeline
 
 __all__ = ["SnapshotLinkPrediction"]
 
@@ -94,20 +95,20 @@ class SnapshotLinkPrediction(SnapshotTask):
         seed: int = 0,
         **timeline: Any,
     ) -> None:
-        if negatives < 1:
-            raise GraphError("negatives", "nothing to tell apart", expected=">= 1", got=negatives)
         if sampled is not None and sampled < 1:
             raise GraphError("sampled", "nothing to rank among", expected=">= 1", got=sampled)
         measured = _METRICS if sampled is None else _SAMPLED
         if selection is None:
             selection = measured[0]
         check_choice(selection, "selection", measured)
-        check_choice(drawn_from, "drawn_from", ("window", "all"))
         super().__init__(graph, Timeline(graph, **timeline))
         self.negatives, self.class_weights = negatives, tuple(class_weights)
         self.sampled = sampled
         self.drawn_from, self.selection, self.seed = drawn_from, selection, seed
-        self._most: dict[int, int] = {}
+        line = self.timeline
+        self._absent = StepNegatives(
+            line.edges, line.num_nodes, negatives, drawn_from, line.history, seed
+        )
         for split in ("train", "test"):
             if not len(self._steps(split)):
                 raise GraphError(split, "no step is left for it")
@@ -128,7 +129,7 @@ class SnapshotLinkPrediction(SnapshotTask):
         if whole:  # a step without an edge has no ranks
             sizes = [int(self._edges(step + 1).shape[1] > 0) for step in steps]
         else:
-            sizes = [self._edges(step + 1).shape[1] + self._wanted(step) for step in steps]
+            sizes = [self._edges(step + 1).shape[1] + self._absent.count(step) for step in steps]
         drawn_in = 0 if whole else epoch
         return SnapshotStream(
             self.timeline,
@@ -261,31 +262,7 @@ class SnapshotLinkPrediction(SnapshotTask):
     def _drawn(self, step: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The edges of the step after this one, and pairs without an edge."""
         true = self._edges(step + 1)
-        src, dst = torch.cat([true, self._negatives(step, epoch)], dim=1)
+        src, dst = torch.cat([true, self._absent.draw(step, epoch)], dim=1)
         label = torch.zeros(len(src), dtype=torch.int64)
         label[: true.shape[1]] = 1
         return src, dst, label
-
-    def _negatives(self, step: int, epoch: int) -> Tensor:
-        """Pairs ``[2, M]``, in the order in which they were drawn."""
-        true, n = self._edges(step + 1), self.num_nodes
-        at = (self.seed, epoch, step)
-        known = true[0] * n + true[1]
-        return distinct_pairs(*self._ends(step), known, n, self._wanted(step), *at)
-
-    def _wanted(self, step: int) -> int:
-        """As many negatives as asked for, or half of what there is."""
-        if step not in self._most:
-            true = self._edges(step + 1)
-            sources, targets = (ends.unique().numel() for ends in self._ends(step))
-            room = sources * targets - true.shape[1]
-            self._most[step] = max(0, min(self.negatives * true.shape[1], room // 2))
-        return self._most[step]
-
-    def _ends(self, step: int) -> tuple[Tensor, Tensor]:
-        """Where sources and destinations of negatives are drawn from."""
-        if self.drawn_from == "all":
-            every = torch.arange(self.num_nodes)
-            return every, every
-        steps = self.timeline.edges[max(0, step - self.timeline.history) : step + 1]
-        return self._edges(step + 1)[0], torch.cat([edges.reshape(-1) for edges in steps])

@@ -14,7 +14,8 @@ from graphkit.nn.inputs.class_ids import check_class_ids
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
 from graphkit.tasks.snapshot_classification import SnapshotClassification
-from graphkit.tasks.snapshot_timeline import SnapshotQuery, Timeline
+from graphkit.tasks.snapshot_stream import SnapshotQuery
+from graphkit.tasks.snapshot_timeline import Timeline
 
 __all__ = ["SnapshotNodeClassification"]
 

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from graphkit.data import TemporalGraph
 from graphkit.data.node_values import NodeValues
+from graphkit.data.snapshots import Snapshots
 from graphkit.errors import GraphError
 from graphkit.nn.inputs.class_ids import check_class_ids
 from graphkit.tasks.step_borders import Borders
 
-__all__ = ["Step", "class_votes", "cut_steps"]
+__all__ = ["Step", "check_classes", "cut_steps"]
 
 
 class Step(NamedTuple):
@@ -73,53 +74,34 @@ def cut_steps(
     at = borders.at(first, stop)
     if len(graph) == 0:
         return [] if skip_empty else _empty(graph, at, first, label_classes, vote_classes)
-    src, dst, t = graph.src, graph.dst, graph.t
-    label = class_votes(graph, label_classes) if label_classes else None
-    weight = _weights(graph) if weighted else None
-    if symmetric:
-        src, dst, t = torch.cat([src, dst]), torch.cat([dst, src]), torch.cat([t, t])
-        label = None if label is None else torch.cat([label, label])
-        weight = None if weight is None else torch.cat([weight, weight])
-    empty = "skip" if skip_empty else "keep"
-    reduce = {"edge_weight": "sum" if weighted else "count", "edge_attr": "sum"}
-    steps = TemporalGraph(
-        src,
-        dst,
-        t,
-        edge_attr=label,
-        edge_weight=weight,
-        x=graph.x,
-        y=graph.y,
-        node_events=graph.node_events,
-        num_nodes=graph.num_nodes,
-        time_unit=str(graph.time_unit),
-    ).snapshots(at=at, reduce=reduce, empty=empty)
-    told: Any = [None] * len(steps)
-    if vote_classes:
-        told = TemporalGraph(
-            graph.src,
-            graph.dst,
-            graph.t,
-            edge_attr=class_votes(graph, vote_classes),
-            num_nodes=graph.num_nodes,
-            time_unit=str(graph.time_unit),
-        ).snapshots(at=at, reduce={"edge_attr": "sum"}, empty=empty)
+    if label_classes:
+        check_classes(graph, label_classes)
+    if weighted:
+        _check_weights(graph)
+    steps = graph.snapshots(
+        at=at,
+        symmetric=symmetric,
+        columns=["edge_weight"] * weighted + ["edge_y"] * bool(label_classes),
+        reduce={"edge_weight": "sum" if weighted else "count", "edge_y": "majority"},
+        empty="skip" if skip_empty else "keep",
+    )
+    votes = _node_votes(graph, steps, vote_classes) if vote_classes else [None] * len(steps)
     numbers = first + np.searchsorted(at, steps.start)
     return [
         Step(
             int(number),
             step.edge_index,
             step.edge_weight,
-            step.edge_attr.argmax(dim=1) if label_classes else None,
+            step.edge_y if label_classes else None,
             step.x,
             step.y,
-            None if votes is None else _of_nodes(votes, graph.num_nodes),
+            told,
         )
-        for number, step, votes in zip(numbers, steps, told)
+        for number, step, told in zip(numbers, steps, votes)
     ]
 
 
-def _weights(graph: TemporalGraph) -> Tensor:
+def _check_weights(graph: TemporalGraph) -> None:
     weight = graph.edge_weight
     if weight is None or weight.dim() != 1:
         raise GraphError(
@@ -134,15 +116,14 @@ def _weights(graph: TemporalGraph) -> Tensor:
         raise GraphError(
             "edge_weight", "a weight is negative", row=row, expected=">= 0", got=weight[row].item()
         )
-    return weight
 
 
-def class_votes(graph: TemporalGraph, num_classes: int | None = None) -> Tensor:
-    """The classes of the events as rows with a 1, float ``[E, C]``.
+def check_classes(graph: TemporalGraph, num_classes: int | None = None) -> int:
+    """The number of classes of the events.
 
     Args:
         graph: With ``edge_y``.
-        num_classes: C; the largest class and one more if ``None``.
+        num_classes: The number that there is; the largest class and one more if ``None``.
 
     Raises:
         GraphError: There are no classes, not one for each event, or one is out of range.
@@ -164,14 +145,21 @@ def class_votes(graph: TemporalGraph, num_classes: int | None = None) -> Tensor:
         raise GraphError(
             "edge_y", "a class out of range", row=row, expected=f"0{most}", got=int(y[row])
         )
-    return torch.nn.functional.one_hot(y.long(), num_classes or -1).float()
+    return int(y.max()) + 1 if num_classes is None else num_classes
 
 
-def _of_nodes(step: Any, num_nodes: int) -> Tensor:
-    """Votes of edges added up at their sources, then at their destinations."""
-    votes, nothing = step.edge_attr, step.edge_attr.new_zeros(num_nodes, 1)
-    nothing = nothing.expand(-1, votes.shape[1])
-    return torch.cat([nothing.index_add(0, end, votes) for end in step.edge_index], dim=1)
+def _node_votes(graph: TemporalGraph, steps: Snapshots, num_classes: int) -> list[Tensor]:
+    """For each step ``[N, 2 C]``, events of each class that a node sent, then received."""
+    check_classes(graph, num_classes)
+    borders = [torch.from_numpy(bound).to(graph.t.device) for bound in (steps.start, steps.end)]
+    found = []
+    for low, high in zip(*(torch.searchsorted(graph.t, bound).tolist() for bound in borders)):
+        y = graph.edge_y[low:high].long()
+        votes = torch.zeros(graph.num_nodes, 2 * num_classes)
+        for end, shift in ((graph.src, 0), (graph.dst, num_classes)):
+            votes.index_put_((end[low:high], y + shift), torch.ones(high - low), accumulate=True)
+        found.append(votes)
+    return found
 
 
 def _empty(

@@ -347,3 +347,48 @@ def test_a_snapshot_has_a_whole_number(index):
         steps[index]
     assert torch.equal(steps[np.int64(1)].edge_index, steps[1].edge_index)
     assert torch.equal(steps[torch.tensor(-1)].edge_index, steps[2].edge_index)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 20), st.integers(0, 2)),
+        min_size=1, max_size=30,
+    ),
+    st.booleans(),
+    st.booleans(),
+)  # fmt: skip
+def test_both_directions_and_majorities_against_dictionaries(events, cumulative, typed):
+    events = sorted(events, key=lambda e: e[2])
+    src, dst, t, y = (list(column) for column in zip(*events))
+    weight = [1.0 + i for i in range(len(events))]
+    graph = TemporalGraph(
+        src, dst, t, edge_y=y, edge_weight=weight, edge_type=[c % 2 for c in y], num_nodes=5,
+        edge_attr=[[float(i)] for i in range(len(events))],
+    )  # fmt: skip
+    columns = ["edge_weight", "edge_y", *(["edge_type"] if typed else [])]
+    steps = graph.snapshots(
+        at=[0, 7, 14, 21], symmetric=True, columns=columns, cumulative=cumulative,
+        reduce={"edge_weight": "sum", "edge_y": "majority"},
+    )  # fmt: skip
+    for number, step in enumerate(steps):
+        votes, total = {}, {}
+        for i, (u, v, when, label) in enumerate(events):
+            if when >= 7 * (number + 1) or (when < 7 * number and not cumulative):
+                continue
+            for pair in ((u, v), (v, u)):
+                key = (*pair, label % 2) if typed else pair
+                votes.setdefault(key, []).append(label)
+                total[key] = total.get(key, 0.0) + weight[i]
+        keys = list(map(tuple, step.edge_index.t().tolist()))
+        if typed:
+            keys = [(*k, c) for k, c in zip(keys, step.edge_type.tolist())]
+        want = {k: min(set(v), key=lambda c: (-v.count(c), c)) for k, v in votes.items()}
+        assert dict(zip(keys, step.edge_y.tolist())) == want
+        assert dict(zip(keys, step.edge_weight.tolist())) == pytest.approx(total)
+        assert step.edge_attr is None
+
+
+def test_a_majority_is_one_of_classes():
+    graph = TemporalGraph([0, 1], [1, 0], [0, 1], edge_y=[0.5, 1.5])
+    with pytest.raises(GraphError, match="'majority' goes with classes"):
+        graph.snapshots(count=1, reduce={"edge_y": "majority"})

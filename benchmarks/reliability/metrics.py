@@ -12,13 +12,13 @@ from torch import Tensor
 
 from benchmarks.reliability._case import REFUSED, RIGHT, Case, refused
 from graphkit.metrics.binary import average_precision, roc_auc
-from graphkit.metrics.forecast import forecast_errors
-from graphkit.metrics.ordinal import (
+from graphkit.metrics.classification import (
     balanced_accuracy,
     confusion_matrix,
     top_k_accuracy,
     weighted_f1,
 )
+from graphkit.metrics.forecast import forecast_errors
 from graphkit.metrics.ranking import hits_at_k, mrr, ranks
 from graphkit.metrics.snapshot_ranking import rank_all_pairs
 

@@ -9,9 +9,12 @@ confusion matrices without a list of classes; here both always have all classes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from graphkit import renamed
 from graphkit.errors import GraphError
 from graphkit.metrics.classification import check_scores, ranked_classes
 
@@ -46,3 +49,7 @@ def _two(scores: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         raise GraphError("scores", "two classes at least", got=list(scores.shape))
     best = ranked_classes(scores, 2)
     return best[:, 0], best[:, 1]
+
+
+def __getattr__(name: str) -> Any:
+    return renamed.forwarded(__name__, name)

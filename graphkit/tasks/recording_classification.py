@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
+from graphkit.data.cadence import signal_breaks
+from graphkit.data.fill_gaps import fill_gaps
 from graphkit.data.given_split import GivenSplit
+from graphkit.data.schema_times import Clock
 from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.data.window_index import WindowSplit
+from graphkit.errors import GraphError, GraphWarning
 from graphkit.metrics import classification
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
@@ -53,6 +58,10 @@ class RecordingClassification(SignalTask):
             :class:`~graphkit.tasks.window_input.WindowInput`.
         max_gap: Maximum number of consecutive missing readings that are interpolated; ``None`` for
             no limit.
+        gaps: What to do where the rows of a recording are not one step apart. ``"join"``: rows
+            follow one another whatever their times. ``None``: the same, with a
+            :class:`~graphkit.errors.GraphWarning`. ``"missing"``: rows without readings are filled
+            in. ``"raise"``: an error.
         selection: Validation metric that selects the epoch.
         seed: Seed of orders and draws.
 
@@ -80,12 +89,14 @@ class RecordingClassification(SignalTask):
         noise: float = 0.0,
         missing: str = "interpolate",
         max_gap: int | None = None,
+        gaps: str | None = None,
         selection: str = "log_likelihood",
         seed: int = 0,
     ) -> None:
         check_choice(selection, "selection", _METRICS)
         stretch = check_share(stretch, "stretch", zero=False, one=True)
         super().__init__(graph)
+        self.graph = graph = _regular(graph, gaps)
         self.recordings, self.split = (
             WholeRecordings(graph),
             split or GivenSplit(label=label, seed=seed),
@@ -202,3 +213,36 @@ class RecordingClassification(SignalTask):
             f"{self.num_classes} classes, epoch chosen by validation "
             f"{self.selection.replace('_', ' ')}"
         )
+
+
+def _regular(graph: TemporalGraph, gaps: str | None) -> TemporalGraph:
+    """Return the graph whose recordings are classified, as ``gaps`` says."""
+    if gaps is not None:
+        check_choice(gaps, "gaps", ("raise", "missing", "join"))
+    if graph.signal is None or graph.signal_t is None or gaps == "join":
+        return graph
+    breaks = signal_breaks(graph.signal_t, graph.signal_recording).nonzero().flatten()
+    if not len(breaks):
+        return graph
+    if gaps == "missing":
+        return fill_gaps(graph)
+    row = int(breaks[0])
+    clock = Clock.of(graph, signal=True)
+    before, after = (clock.write_one(graph.signal_t[r].item()) for r in (row - 1, row))
+    if gaps == "raise":
+        raise GraphError(
+            "signal_t",
+            f"the rows are not regular in {len(breaks)} places",
+            row=row,
+            expected=f"one step after {before}",
+            got=str(after),
+            fix="gaps='missing' fills rows in.",
+        )
+    warnings.warn(
+        f"'signal_t': the rows are not regular in {len(breaks)} places, first in row {row} "
+        f"({after} follows {before}), and follow one another all the same. "
+        "gaps='join' says that this is meant, gaps='missing' fills rows in.",
+        GraphWarning,
+        stacklevel=3,
+    )
+    return graph

@@ -10,7 +10,7 @@ from graphkit.data.given_split import GivenSplit
 from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.engine import fit
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError, GraphWarning, UnknownNameError
 from graphkit.models.signal import SequenceClassifier
 from graphkit.tasks import RecordingClassification
 from graphkit.tasks.answer import Answer
@@ -140,3 +140,24 @@ def test_splits_and_errors():
         RecordingClassification(odd)
     with pytest.raises(GraphError, match="no recording is left"):
         GivenSplit(val=0.0).split(WholeRecordings(graph))
+
+
+def test_rows_that_are_missing_are_named_filled_in_or_refused():
+    graph = sticks()
+    t = torch.arange(len(graph.signal_recording)) * 2
+    first = int((graph.signal_recording == 0).sum())
+    t[first - 2 :] += 6  # three rows are missing in recording 0
+    given = {"signal": graph.signal, "signal_t": t, "signal_recording": graph.signal_recording,
+             "recordings": dict(graph.recordings), "num_nodes": graph.num_nodes}  # fmt: skip
+    broken = TemporalGraph([], [], [], **given)
+    with pytest.warns(GraphWarning, match=f"1 places, first in row {first - 2} "):
+        task = RecordingClassification(broken)
+    assert int(task.recordings.lengths[0]) == first
+    with pytest.raises(GraphError, match=f"row {first - 2}: the rows are not regular"):
+        RecordingClassification(broken, gaps="raise")
+    filled = RecordingClassification(broken, gaps="missing", missing="zero")
+    assert int(filled.recordings.lengths[0]) == first + 3
+    query = filled.query(torch.tensor([0]))
+    assert query.x_mask[0, :, 0, 0].tolist() == [True] * (first - 2) + [False] * 3 + [True] * 2
+    with pytest.raises(UnknownNameError, match="gaps"):
+        RecordingClassification(broken, gaps="split")

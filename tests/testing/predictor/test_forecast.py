@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -103,3 +105,28 @@ def test_a_difference_is_told(forgetful: type[nn.Module]) -> None:
     model.level = torch.tensor(0.5)
     with pytest.raises(AssertionError, match="a forecast: 15 of 15 values differ"):
         check_predictor(model, asked, separate_process=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ("zone", {"profile": True, "split": (0.2, 0.2)}),
+        ("zeros", {"null_value": 0.0, "profile": True}),
+        ("gap", {"gaps": "split"}),
+        ("gap", {"gaps": "missing"}),
+        ("gap", {"gaps": "join"}),
+    ],
+)
+def test_local_clocks_missing_values_and_gaps(changes: str, options: dict[str, Any]) -> None:
+    """Over a change of the clock, with zeros for missing readings, and rows missing in the test."""
+    index = pd.date_range("2024-03-20", periods=480, freq="1h", tz="Europe/Berlin")
+    wave = 20 + 5 * np.sin(index.hour.to_numpy()[:, None] * 2 * np.pi / 24 + np.arange(3))
+    table = pd.DataFrame(wave, index=index, columns=list("abc"))
+    if changes == "zeros":
+        table = table.mask(np.random.default_rng(1).random(table.shape) < 0.15, 0.0)
+    if changes == "gap":
+        table = table.drop(index[440:446])
+    links = pd.DataFrame({"from": ["a", "b"], "to": ["b", "c"]})
+    graph = TemporalGraph.from_pandas(links, "from", "to", None, signal=table)
+    task = Forecast(graph, history=6, horizon=3, horizons=(), **options)
+    check_predictor(registry.get("model", "linear").from_task(task), task)

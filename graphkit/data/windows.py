@@ -12,10 +12,10 @@ from torch import Tensor
 
 from graphkit import renamed
 from graphkit.checks import check_choice, check_count
-from graphkit.data.cadence import GAPS, signal_breaks
+from graphkit.data.cadence import GAPS
 from graphkit.data.fill_gaps import fill_gaps, signal_mask
+from graphkit.data.gaps import find_gaps
 from graphkit.data.recordings import recording_bounds
-from graphkit.data.schema_times import Clock
 from graphkit.errors import GraphError, GraphWarning
 
 if TYPE_CHECKING:
@@ -368,37 +368,26 @@ def _stretches(
     places where rows are missing."""
     recording, steps = graph.signal_recording, graph.signal.size(0)
     whole = recording_bounds(recording, steps)
-    if graph.signal_t is None or gaps == "join":
-        return graph, whole, 0
-    breaks = signal_breaks(graph.signal_t, recording).nonzero().flatten()
-    if not len(breaks):
+    found = None if gaps == "join" else find_gaps(graph)
+    if found is None:
         return graph, whole, 0
     if gaps == "missing":
         graph = fill_gaps(graph)
         return graph, recording_bounds(graph.signal_recording, graph.signal.size(0)), 0
-    row = int(breaks[0])
-    clock = Clock.of(graph, signal=True)
-    before, after = (clock.write_one(graph.signal_t[r].item()) for r in (row - 1, row))
     if gaps == "raise":
-        raise GraphError(
-            "signal_t",
-            f"the rows are not regular in {len(breaks)} places",
-            row=row,
-            expected=f"one step after {before}",
-            got=str(after),
-            fix="gaps='split' lets no window cross such a place, gaps='missing' fills rows in.",
+        raise found.error(
+            "gaps='split' lets no window cross such a place, gaps='missing' fills rows in."
         )
     if gaps is None:
         warnings.warn(
-            f"'signal_t': the rows are not regular in {len(breaks)} places, first in row {row} "
-            f"({after} follows {before}): no window crosses one. gaps='split' says that this is "
-            "meant, gaps='missing' fills rows in, gaps='join' ignores the times.",
+            f"{found}: no window crosses one. gaps='split' says that this is meant, gaps='missing' "
+            "fills rows in, gaps='join' ignores the times.",
             GraphWarning,
             stacklevel=4,
         )
-    bounds = torch.cat([whole[1], breaks]).unique()
+    bounds = torch.cat([whole[1], found.rows]).unique()
     place = torch.searchsorted(whole[1], bounds[:-1], right=True) - 1
-    return graph, (whole[0][place], bounds), len(breaks)
+    return graph, (whole[0][place], bounds), len(found.rows)
 
 
 def _take(column: Tensor, rows: Tensor) -> Tensor:

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from graphkit import renamed
 from graphkit.checks import check_choice, check_share
 from graphkit.data import TemporalGraph
-from graphkit.data.cadence import signal_breaks
 from graphkit.data.fill_gaps import fill_gaps
+from graphkit.data.gaps import find_gaps
 from graphkit.data.given_split import GivenSplit
-from graphkit.data.schema_times import Clock
 from graphkit.data.whole_recordings import WholeRecordings
 from graphkit.data.window_index import WindowSplit
-from graphkit.errors import GraphError, GraphWarning
+from graphkit.errors import GraphWarning
 from graphkit.metrics import classification
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.registry import register
@@ -219,29 +218,16 @@ def _regular(graph: TemporalGraph, gaps: str | None) -> TemporalGraph:
     """Return the graph whose recordings are classified, as ``gaps`` says."""
     if gaps is not None:
         check_choice(gaps, "gaps", ("raise", "missing", "join"))
-    if graph.signal is None or graph.signal_t is None or gaps == "join":
-        return graph
-    breaks = signal_breaks(graph.signal_t, graph.signal_recording).nonzero().flatten()
-    if not len(breaks):
+    found = None if graph.signal is None or gaps == "join" else find_gaps(graph)
+    if found is None:
         return graph
     if gaps == "missing":
         return fill_gaps(graph)
-    row = int(breaks[0])
-    clock = Clock.of(graph, signal=True)
-    before, after = (clock.write_one(graph.signal_t[r].item()) for r in (row - 1, row))
     if gaps == "raise":
-        raise GraphError(
-            "signal_t",
-            f"the rows are not regular in {len(breaks)} places",
-            row=row,
-            expected=f"one step after {before}",
-            got=str(after),
-            fix="gaps='missing' fills rows in.",
-        )
+        raise found.error("gaps='missing' fills rows in.")
     warnings.warn(
-        f"'signal_t': the rows are not regular in {len(breaks)} places, first in row {row} "
-        f"({after} follows {before}), and follow one another all the same. "
-        "gaps='join' says that this is meant, gaps='missing' fills rows in.",
+        f"{found}, and follow one another all the same. gaps='join' says that this is meant, "
+        "gaps='missing' fills rows in.",
         GraphWarning,
         stacklevel=3,
     )

@@ -79,7 +79,7 @@ def test_reading_is_gathering_and_counting(num_slots, start: int, directed: bool
         for a, b in zip(found, plain(cache_loops.read_rows)(*args)):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
-        key, stamp, group, rest, place, place_row, cell, entry_key, bucket, state = (
+        key, stamp, group, rest, place, place_row, cell, owner, entry_key, bucket, state = (
             torch.from_numpy(x) for x in found
         )
         rows = cache.read(node)
@@ -100,6 +100,7 @@ def test_reading_is_gathering_and_counting(num_slots, start: int, directed: bool
         listed = held[:, :pending].nonzero()
         assert cell.tolist() == [r * width + c for r, c in listed.tolist()]
         r, c = listed.unbind(1)
+        assert torch.equal(owner, r)
         assert torch.equal(entry_key, rows.key[r, c])
         assert torch.equal(bucket, group[r, c])
         assert torch.equal(state, rows.vector[r, :, c].t())

@@ -428,7 +428,7 @@ class NAT(NodeTables):
             num_buckets(),
             self.directed,
         )
-        key, stamp, group, rest, *places, cell, entry_key, entry_group, state = (
+        key, stamp, group, rest, *places, cell, owner, entry_key, entry_group, state = (
             torch.from_numpy(v) for v in found
         )
         partner = cache.partner.index_select(0, node)
@@ -439,11 +439,10 @@ class NAT(NodeTables):
         if self.features is not None:
             entry_stamp = stamp.view(-1).index_select(0, cell)
         entry = self._apply_events(entry_key, entry_group, state, None, entry_stamp, None)
-        owner = torch.div(cell, width, rounding_mode="floor").expand(channels, -1)
         return _Reading(
             rows=rows,
             group=group,
-            vector_sum=rest.scatter_add(1, owner, entry),
+            vector_sum=rest.scatter_add(1, owner.expand(channels, -1), entry),
             self_vector=self._self_vectors(rows, group[:, 0]),
             row_of=row_of,
             cell=cell,

@@ -53,7 +53,8 @@ class EventColumns:
         src, dst, t, event_id = batch.src, batch.dst, batch.t, getattr(batch, "event_id", None)
         given = (src, dst, t) if event_id is None else (src, dst, t, event_id)
         shape = src.shape
-        if len(shape) != 1 or any([column.shape != shape for column in given]):
+        alike = dst.shape == shape and t.shape == shape
+        if len(shape) != 1 or not alike or (event_id is not None and event_id.shape != shape):
             raise GraphError(
                 "batch",
                 "the columns do not belong together",

@@ -293,8 +293,8 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
         group ``direction * num_buckets + bucket`` of every entry; rest float32 ``[F, R]``, the sum
         of the vectors from column ``pending`` on. Listed for the ``m`` occupied slots: int64
         ``[m]`` ``hop * groups + group``, and int64 ``[m]`` row. Listed for the ``n`` of them before
-        that column: cell int64 ``[n]`` (``row * W + column``), key int32 ``[n]``, group int64
-        ``[n]`` and state float32 ``[F, n]``.
+        that column: cell int64 ``[n]`` (``row * W + column``), row int64 ``[n]``, key int32
+        ``[n]``, group int64 ``[n]`` and state float32 ``[F, n]``.
     """
     num_rows, width, channels = node.shape[0], key.shape[1], vector.shape[1]
     groups = 2 * num_buckets if directed else num_buckets
@@ -327,6 +327,7 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
     place = np.empty(occupied, dtype=np.int64)
     place_row = np.empty(occupied, dtype=np.int64)
     cell = np.empty(total, dtype=np.int64)
+    owner = np.empty(total, dtype=np.int64)
     entry_key = np.empty(total, dtype=np.int32)
     bucket = np.empty(total, dtype=np.int64)
     state = np.empty((channels, total), dtype=np.float32)
@@ -342,9 +343,11 @@ def read_rows(key, stamp, vector, node, clock, m1, pending, num_buckets, directe
             j += 1
             if c < pending:
                 cell[i] = r * width + c
+                owner[i] = r
                 entry_key[i] = row_key[r, c]
                 bucket[i] = group[r, c]
                 for f in range(channels):
                     state[f, i] = vector[n, f, c]
                 i += 1
-    return row_key, row_stamp, group, rest, place, place_row, cell, entry_key, bucket, state
+    listed = (cell, owner, entry_key, bucket, state)
+    return row_key, row_stamp, group, rest, place, place_row, *listed

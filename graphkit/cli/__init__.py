@@ -1,7 +1,7 @@
 """The command line: ``graphkit``, or ``python -m graphkit``.
 
 A command is a module of :mod:`graphkit.cli.commands` with ``add_arguments(parser)`` and
-``run(args)``. Nothing but :mod:`argparse` is imported before a command runs.
+``run(args)``. Only :mod:`argparse` is imported before a command runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a column of a table looks like: kind, values, what is missing, what is wrong."""
+"""Describes a column of a table: kind, values, missing values and problems."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ KINDS = {
     "classes": "classes",
     "numbers": "numbers",
 }
-"""Kinds of columns and how they are called."""
+"""The kinds of columns, with their names in the output."""
 
-_FEW = 20  # distinct values that classes may have
+_FEW = 20  # largest number of distinct values of a class column
 _TIME_WORDS = {"t", "ts", "time", "times", "timestamp", "date", "datetime", "when", "sent",
                "created", "at", "day", "hour", "epoch"}  # fmt: skip
 _ERA = (788_918_400, 2_524_608_000)  # 1995 to 2050, seconds since 1970
@@ -36,17 +36,18 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 @dataclass(frozen=True)
 class ColumnLook:
-    """What a column looks like.
+    """Description of a column.
 
     Attributes:
-        name: Its name.
+        name: Name of the column.
         kind: One of :data:`KINDS`.
         distinct: Number of distinct values.
         missing: Number of rows without a value.
-        bad_row: First row, from 0, whose value is missing or unlike the others; ``None`` if none.
-        low, high: Range of its values as text, or some values.
-        unit: Guessed unit of times, ``None`` where there is no guess.
-        note: What else is to be said.
+        bad_row: First row, from 0, whose value is missing or of another kind; ``None`` if there is
+            none.
+        low, high: Range of the values as text, or examples of the values.
+        unit: Guessed unit of times; ``None`` without a guess.
+        note: Further remarks.
     """
 
     name: str
@@ -61,7 +62,7 @@ class ColumnLook:
 
 
 def look_at(column: pd.Series) -> ColumnLook:
-    """Guess what a column holds; nothing is changed or refused."""
+    """Guess what a column contains. Nothing is modified or refused."""
     absent = column.isna().to_numpy()
     present = column[~absent]
     start = ColumnLook(
@@ -87,7 +88,7 @@ def look_at(column: pd.Series) -> ColumnLook:
 
 
 def words(name: str) -> set[str]:
-    """The words of a name: ``userId``, ``user_id`` and ``User ID`` all are ``user`` and ``id``."""
+    """Split a name into words: ``userId``, ``user_id`` and ``User ID`` give ``user``, ``id``."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return set(re.split(r"[\W_]+", apart.lower())) - {""}
 
@@ -167,7 +168,7 @@ def _are_dates(values: Iterable[str]) -> bool:
 
 
 def _first(index: pd.Index, column: pd.Series) -> int:
-    """Position in the column of the first of some rows."""
+    """Position in the column of the first of the given rows."""
     return int(column.index.get_loc(index[0]))
 
 

@@ -1,4 +1,4 @@
-"""A saved model and the tables that it is given: labels as text get the type of its labels."""
+"""A saved model and its input tables; labels read as text are converted to the model's types."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NEXT = {
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every command that uses a saved model."""
+    """Add the arguments shared by all commands that use a saved model."""
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="the folder that graphkit train --out wrote")
     add("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
@@ -51,23 +51,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:
-    """How a table that a saved model is given is written."""
+    """Add the arguments that describe the format of an input table."""
     add = parser.add_argument
     add("--sep", type=separator, default=",", help="what parts two fields: ';', tab (default: ,)")
     add("--time-unit", metavar="UNIT", help="of times that are numbers (default: as in training)")
 
 
 def add_gaps(parser: argparse.ArgumentParser) -> None:
-    """What becomes of readings that are missing between two rows."""
+    """Add the argument for readings that are missing between two rows."""
     parser.add_argument("--gaps", choices=["raise", "missing", "split", "join"], help="of "
         "readings: what becomes of a row that is missing (default: raise)")  # fmt: skip
 
 
 def open_predictor(args: argparse.Namespace) -> Predictor:
-    """The saved model.
+    """Open the saved model.
 
     Raises:
-        GraphError: The folder is none, is damaged or incomplete; or ``--threads`` is not positive.
+        GraphError: The folder is not a saved model, is damaged or incomplete, or ``--threads`` is
+            not positive.
     """
     import torch
 
@@ -79,14 +80,14 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
 
 
 def ask(predictor: Predictor, method: str, *values: Any, **options: Any) -> Any:
-    """The answer of a method of a predictor.
+    """Call a method of a predictor and return the result.
 
     Args:
-        values: Passed on.
-        options: Passed on but for those that are ``None``, which were not given.
+        values: Positional arguments of the method.
+        options: Keyword arguments of the method; those that are ``None`` are omitted.
 
     Raises:
-        GraphError: The predictor has no such method, or the method takes no such option.
+        GraphError: The predictor has no such method, or the method does not accept an option.
     """
     call = getattr(predictor, method)
     options = {name: value for name, value in options.items() if value is not None}
@@ -103,10 +104,10 @@ def ask(predictor: Predictor, method: str, *values: Any, **options: Any) -> Any:
 
 
 def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
-    """A table for a predictor, its labels in the type of the predictor's; or a saved graph.
+    """Read a table, with labels in the type of the predictor's labels, or a saved graph.
 
     Raises:
-        GraphError: The file is no table, or a label is of another type.
+        GraphError: The file is not a table, or a label has another type.
     """
     if path.is_dir():
         from graphkit.data import TemporalGraph
@@ -129,10 +130,10 @@ def read_input(predictor: Predictor, path: Path, sep: str = ",") -> Any:
 def node_labels(
     predictor: Predictor, texts: Sequence[Any], column: str, *, side: int = 0
 ) -> list[Any]:
-    """Labels as text in the type of a predictor's labels.
+    """Convert labels from text to the type of a predictor's labels.
 
     Args:
-        side: Where sources and destinations have separate labels, 0 for those of sources.
+        side: If sources and destinations have separate labels, 0 for the labels of sources.
     """
     from graphkit.cli.labels import typed_labels
 
@@ -140,7 +141,7 @@ def node_labels(
     if labels is None:
         return list(texts)
     if labels.names is None:
-        return typed_labels(texts, [0], column)  # ids are the labels
+        return typed_labels(texts, [0], column)  # without labels, ids serve as labels
     known = labels.names
     if labels.space is not None:
         known = known[labels.space.numpy() == bool(side)]
@@ -148,16 +149,16 @@ def node_labels(
 
 
 def next_steps(predictor: Predictor, folder: Path) -> str:
-    """Commands that use a saved model, for the screen."""
+    """Text that lists the commands for a saved model."""
     lines = [line for method, line in _NEXT.items() if method in predictor.offers]
     place = shlex.quote(str(folder))
     return "\n".join(["Go on with:", *(f"  graphkit {line.format(place)}" for line in lines)])
 
 
 def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False) -> None:
-    """Write a table to a file, or print it: as CSV, or aligned.
+    """Write a table to a file or print it, as CSV or aligned.
 
-    An index that is not 0, 1, ... is written too; one without a name is called ``label``.
+    An index other than 0, 1, ... is also written; an index without a name is called ``label``.
     """
     import pandas as pd
 
@@ -174,9 +175,9 @@ def show_or_write(frame: pd.DataFrame, out: Path | None, *, pretty: bool = False
 
 
 def _readings(frame: pd.DataFrame, schema: SignalSchema) -> pd.DataFrame:
-    """Readings whose columns are labels of sensors in the type of training.
+    """Convert the column names of a table of readings to the type of the sensor labels of training.
 
-    Where training had no name for the column of times, it is the first.
+    If the column of times had no name in training, the first column holds the times.
     """
     from graphkit.cli.labels import typed_labels
 
@@ -188,13 +189,13 @@ def _readings(frame: pd.DataFrame, schema: SignalSchema) -> pd.DataFrame:
 
 
 def _label_columns(schema: Any) -> dict[str, int]:
-    """Columns of labels of tables of events, each with its side."""
+    """Columns with labels in tables of events, each with its side."""
     names = (getattr(schema, "src", None), getattr(schema, "dst", None))
     return {name: side for side, name in enumerate(names) if name is not None}
 
 
 def _column(labels: list[Any]) -> Any:
-    """A column of Python values as they are; integers stay exact beside missing ones."""
+    """Convert a column to Python values; integers stay exact if values are missing."""
     import pandas as pd
 
     if all(isinstance(label, int) for label in labels):

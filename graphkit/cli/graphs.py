@@ -1,4 +1,4 @@
-"""The file that a command is given as a graph: a table of events, of readings, or a saved graph."""
+"""Reads the graph of a command: a table of events, a table of readings, or a saved graph."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ __all__ = ["TableColumns", "events_graph", "readings_graph", "saved_graph"]
 
 @dataclass(frozen=True)
 class TableColumns:
-    """Which columns of a table are what, and how they are written.
+    """Roles of the columns of a table, and the format of the table.
 
     Attributes:
-        src, dst, time: Columns of the two ends and the time of events; ``time`` also of readings.
-        edge_attr: Columns of features of events.
-        edge_weight, label: Columns of weights and of classes of events.
-        bipartite: Sources and destinations are two kinds of things, with labels of their own.
-        sep: What parts two fields of a text file.
-        dates: Times are dates.
-        time_unit: What one tick of a number is.
+        src, dst, time: Columns of the two ends and of the time of events; ``time`` is also the
+            column of times of readings.
+        edge_attr: Columns of event features.
+        edge_weight, label: Columns of event weights and of event classes.
+        bipartite: Whether sources and destinations are separate sets of nodes with their own
+            labels.
+        sep: Separator of the fields of a text file.
+        dates: Whether times are dates.
+        time_unit: Unit of numeric times.
     """
 
     src: str = "src"
@@ -44,17 +46,17 @@ class TableColumns:
 
 
 def saved_graph(path: Path) -> TemporalGraph:
-    """The graph that :meth:`TemporalGraph.save` wrote into a folder."""
+    """Open the graph that :meth:`TemporalGraph.save` wrote to a folder."""
     from graphkit.data import TemporalGraph
 
     return TemporalGraph.open(path)
 
 
 def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
-    """A table with one row per event.
+    """Read a table with one row per event.
 
     Raises:
-        GraphError: What :meth:`TemporalGraph.from_pandas` refuses.
+        GraphError: :meth:`TemporalGraph.from_pandas` refuses the table.
     """
     from graphkit.data import TemporalGraph
 
@@ -73,23 +75,23 @@ def events_graph(path: Path, columns: TableColumns) -> TemporalGraph:
         return TemporalGraph.from_pandas(frame, *names, **options)
     if not first_line(path).startswith("# graphkit "):
         times = read_table(path, sep=columns.sep, only=columns.time)
-        _with_times(times, columns)  # refuses in the words of the command line
+        _with_times(times, columns)  # raises errors that refer to the command-line options
     options |= {"sep": columns.sep, "dates": columns.dates}
     return TemporalGraph.from_csv(path, *names, **options)
 
 
 def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
-    """A table with one row per time and one column per sensor, and a table of links.
+    """Read a table with one row per time and one column per sensor, and a table of links.
 
     Args:
         path: The readings; an empty field is a missing reading.
         columns: ``time`` is the column of times; ``src``, ``dst`` and ``edge_weight`` are columns
             of ``edges``.
-        edges: Links between sensors, by the names of their columns.
+        edges: Links between sensors, which are referred to by column name.
 
     Raises:
-        GraphError: A column is missing or not numeric, times do not increase, or a link names no
-            sensor.
+        GraphError: A column is missing or not numeric, times do not increase, or a link refers to
+            an unknown sensor.
     """
     import numpy as np
 
@@ -138,11 +140,11 @@ def readings_graph(path: Path, columns: TableColumns, edges: Path | None = None)
 
 
 def _with_times(frame: pd.DataFrame, columns: TableColumns) -> pd.DataFrame:
-    """The table with texts of dates as dates, where ``--dates`` says that they are.
+    """Convert texts to dates in a table if ``--dates`` is set.
 
     Raises:
-        GraphError: A time is missing or not finite, a text is no date, or times are text and
-            ``--dates`` does not say that they are dates.
+        GraphError: A time is missing or not finite, a text is not a date, or times are text and
+            ``--dates`` is not set.
     """
     import numpy as np
     import pandas as pd
@@ -191,7 +193,7 @@ def _with_times(frame: pd.DataFrame, columns: TableColumns) -> pd.DataFrame:
 
 
 def _links(path: Path, columns: TableColumns, sensors: list[str]) -> dict[str, Any]:
-    """The links between sensors, all at one time: a network that stands still."""
+    """Links between sensors, all with the same time: a static network."""
     frame = read_table(path, sep=columns.sep, text=(columns.src, columns.dst))
     ids = {str(name): node for node, name in enumerate(sensors)}
     links: dict[str, Any] = {"t": [0] * len(frame)}

@@ -1,4 +1,4 @@
-"""Labels of nodes from text: ``7`` in a CSV file is the integer 7 where labels are integers."""
+"""Labels of nodes read from text: ``7`` in a CSV file is the integer 7 if labels are integers."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _KINDS = {str: "text", int: "an integer as it is normally written", float: "a nu
 
 
 def typed_labels(texts: Sequence[Any], known: Iterable[Any], column: str) -> list[Any]:
-    """Labels as text in the type that the known labels have.
+    """Convert labels from text to the type of the known labels.
 
-    Where all known labels are integers, a text is read as an integer, as
-    :meth:`TemporalGraph.from_csv` reads it: ``007`` and ``7.0`` are not how 7 is written, and are
-    refused. Where labels are of several types, a text stands for the known label that is written
-    so.
+    If all known labels are integers, a text is parsed as an integer, as
+    :meth:`TemporalGraph.from_csv` does: ``007`` and ``7.0`` are not the canonical form of 7 and are
+    refused. If labels have several types, a text is matched to the known label with that text form.
 
     Args:
-        texts: Text. What is no text (a table with typed columns) is returned as it is.
-        known: The labels of the nodes.
-        column: Column or argument, for messages.
+        texts: Text values. Values that are not text (from a table with typed columns) are returned
+            unchanged.
+        known: Labels of the nodes.
+        column: Column or argument, for error messages.
 
     Returns:
-        Labels, which need not be known.
+        Labels, which may be unknown ones.
 
     Raises:
-        GraphError: A text is not of the type of the labels; or labels are of several types, and a
-            text is none of them, or two.
+        GraphError: A text does not have the type of the labels; or labels have several types, and
+            a text matches none or two of them.
     """
     known = known.tolist() if hasattr(known, "tolist") else list(known)
     kinds = {type(label) for label in known} or {str}

@@ -1,4 +1,4 @@
-"""What a table could be trained on: which columns are ends and times, or readings of sensors."""
+"""Guesses how to train on a table: which columns are ends and times, or readings of sensors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _WEIGHTS = {"weight", "weights"}
 
 @dataclass(frozen=True)
 class Layout:
-    """What a table seems to be.
+    """Guessed layout of a table.
 
     Attributes:
         kind: ``"events"``, ``"readings"``, or ``"unknown"``.
-        columns: How to read it, where a role was found.
+        columns: How to read the table, as far as roles were found.
         missing: Roles without a column, out of ``"src"``, ``"dst"``, ``"time"``.
-        left_out: Columns that are not used, each with the reason.
+        left_out: Unused columns, each with the reason.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Layout:
     left_out: tuple[tuple[str, str], ...] = ()
 
     def command(self, path: Path, sep: str = ",", out: str = "model/") -> str:
-        """The line that trains on the table."""
+        """The command that trains on the table."""
         c = self.columns
         line = ["graphkit", "train", str(path)]
         if self.kind == "readings":
@@ -61,18 +61,18 @@ class Layout:
 
 
 def guess_layout(looks: Sequence[ColumnLook], num_rows: int, sep: str = ",") -> Layout:
-    """Guess the roles of columns from their names, and from what they hold.
+    """Guess the roles of columns from their names and contents.
 
     Args:
-        looks: The columns in their order.
-        num_rows: Rows of the table.
-        sep: What parts two fields, kept for reading.
+        looks: Descriptions of the columns, in their order.
+        num_rows: Number of rows of the table.
+        sep: Separator of fields, stored in the layout.
     """
     time = _named(looks, _TIMES, None) or _first(looks, _TIMES)
     rest = [look for look in looks if look is not time]
     src, dst = _named(rest, _ENDS, _SRC), _named(rest, _ENDS, _DST)
     ends = [look for look in rest if look.kind in _ENDS]
-    # Two columns of integers among numbers are ends; none or many are readings.
+    # Exactly two integer columns among numbers are ends; none or more than two are readings.
     wide = time is not None and src is None and dst is None and len(ends) != 2 and len(rest) > 1
     if wide and time.distinct == num_rows and all(map(_numeric, rest)):
         return Layout("readings", _columns(time, sep=sep))
@@ -127,7 +127,7 @@ def _columns(
 def _named(
     looks: Sequence[ColumnLook], kinds: Sequence[str], names: set[str] | None
 ) -> ColumnLook | None:
-    """The column whose name has the most of such words in it; times have them by their kind."""
+    """The column whose name contains the most of the given words; times are also found by kind."""
     found = [look for look in looks if look.kind in kinds]
     if names is None:
         whole = [look for look in found if look.name.lower() in ("t", "ts", "time", "timestamp")]
@@ -144,7 +144,7 @@ def _first(looks: Sequence[ColumnLook], kinds: Sequence[str]) -> ColumnLook | No
 
 
 def _why_not(look: ColumnLook) -> str | None:
-    """Why a column cannot be a feature of events, ``None`` if it can."""
+    """Reason why a column cannot be a feature of events; ``None`` if it can."""
     if look.kind == "empty":
         return "it is empty"
     if not _numeric(look):

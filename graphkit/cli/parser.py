@@ -1,4 +1,4 @@
-"""An argument parser that suggests what was meant."""
+"""An argument parser that suggests the closest name for a wrong one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Parser", "columns", "separator"]
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the closest argument or command when it refuses a wrong one."""
+    """Argument parser whose errors include the closest argument or command."""
 
     def error(self, message: str) -> None:
         known = [option for action in self._actions for option in action.option_strings]
@@ -25,10 +25,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def columns(text: str) -> list[str]:
-    """Names separated by commas, as the type of an argument.
+    """Parse names separated by commas; used as the type of an argument.
 
     Raises:
-        ArgumentTypeError: There is none, or one occurs twice.
+        ArgumentTypeError: There is no name, or a name occurs twice.
     """
     found = [name.strip() for name in text.split(",") if name.strip()]
     if not found:
@@ -40,10 +40,10 @@ def columns(text: str) -> list[str]:
 
 
 def separator(text: str) -> str:
-    """What parts two fields of a line, as the type of an argument; ``tab`` is a word for it.
+    """Parse the separator of fields, as the type of an argument; ``tab`` stands for a tab.
 
     Raises:
-        ArgumentTypeError: It is not one character.
+        ArgumentTypeError: The separator is not a single character.
     """
     found = {"tab": "\t", r"\t": "\t", "space": " "}.get(text, text)
     if len(found) != 1:

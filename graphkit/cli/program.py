@@ -1,4 +1,4 @@
-"""The program: its commands, and what becomes of errors and interruptions.
+"""The entry point: finds the command and turns errors and interruptions into exit codes.
 
 Exit codes: 0 done; 1 a file could not be read or written; 2 an argument or the data cannot be used;
 130 interrupted with Ctrl-C; 141 the reader of a pipe has gone.
@@ -26,10 +26,10 @@ COMMANDS = ("inspect", "train", "predict", "recommend", "forecast", "observe", "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command and return the exit code.
 
     Args:
-        arguments: Those of ``sys.argv`` by default.
+        arguments: Command-line arguments; ``sys.argv`` by default.
 
     Returns:
         The exit code.
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> tuple[Parser, dict[str, Parser]]:
-    """The parser, and those of its commands by name."""
+    """The parser of the program, and the parsers of its commands by name."""
     import graphkit
 
     parser = Parser(
@@ -84,7 +84,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
 def _run(arguments: Sequence[str] | None) -> int:
     parser, commands = make_parser()
     args, unknown = parser.parse_known_args(arguments)
-    if unknown:  # said by the command's parser, which knows what is close
+    if unknown:  # reported by the command's parser, which suggests the closest name
         commands.get(args.command, parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command is None:
         parser.print_help()
@@ -111,7 +111,7 @@ def _module(name: str) -> ModuleType:
 
 @contextmanager
 def _short_warnings(prog: str) -> Iterator[None]:
-    """Warnings as one line each, without a line of source code."""
+    """Print each warning as one line, without a line of source code."""
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         print(f"{prog}: warning: {' '.join(str(message).split())}", file=sys.stderr)
@@ -122,6 +122,6 @@ def _short_warnings(prog: str) -> Iterator[None]:
 
 
 def _close_output() -> None:
-    """Nobody reads any more: what is still in the buffer goes nowhere, and nothing is said."""
+    """Discard buffered output without an error message after the reader has closed the pipe."""
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

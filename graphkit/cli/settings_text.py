@@ -1,4 +1,4 @@
-"""Settings as a command line writes them: ``KEY=VALUE``, and which thing takes which key."""
+"""Settings of a command line, ``KEY=VALUE``, and which object accepts which key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class SettingGroups(Protocol):
-    """What one training is made with: arguments of the model, of ``fit`` and of the task."""
+    """Settings of one training run: arguments of the model, of ``fit`` and of the task."""
 
     model: dict[str, Any]
     fit: dict[str, Any]
@@ -37,7 +37,7 @@ class SettingGroups(Protocol):
 
 
 def parse(assignments: list[str]) -> dict[str, Any]:
-    """``["lr=1e-3", "readout=sum"]`` as a dictionary; values are JSON where they can be.
+    """Parse ``["lr=1e-3", "readout=sum"]`` to a dictionary; values are JSON if they can be parsed.
 
     Raises:
         GraphError: An assignment has no ``=``.
@@ -52,9 +52,9 @@ def parse(assignments: list[str]) -> dict[str, Any]:
 
 
 def parse_sweep(assignments: list[str]) -> dict[str, dict[str, Any]]:
-    """``["clock=time,absolute"]`` as ``{"clock": {"time": "time", "absolute": "absolute"}}``.
+    """Parse ``["clock=time,absolute"]`` to ``{"clock": {"time": "time", "absolute": "absolute"}}``.
 
-    Commas inside brackets belong to a value: ``num_slots=[16,8],[64,32]``.
+    Commas inside brackets are part of a value: ``num_slots=[16,8],[64,32]``.
 
     Raises:
         GraphError: An assignment has no ``=`` or no value.
@@ -70,16 +70,16 @@ def parse_sweep(assignments: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def optional_parameters(*functions: Any) -> set[str]:
-    """Names of the parameters that are given by name or have a default."""
+    """Names of the parameters that can be passed by name or have a default."""
     each = (p for f in functions for p in inspect.signature(f).parameters.values())
     return {p.name for p in each if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
 
 
 def known_settings(make: Any) -> set[str] | None:
-    """Names that a model's ``from_task`` or ``from_graph`` takes; ``None`` if it takes any.
+    """Names accepted by a model's ``from_task`` or ``from_graph``; ``None`` if any is accepted.
 
-    Each of the two that takes any settings passes them on, at last to the constructor; what it
-    passes of its own, such as sizes of the data, cannot be set.
+    If one of these methods accepts arbitrary settings, it passes them on, finally to the
+    constructor; arguments that it sets itself, such as sizes of the data, cannot be set.
     """
     makers = [getattr(make, name, None) for name in ("from_task", "from_graph", "__init__")]
     chain = [maker for maker in makers if maker is not None]
@@ -104,7 +104,7 @@ def known_settings(make: Any) -> set[str] | None:
 
 
 def task_functions(make: Any) -> list[Callable[..., Any]]:
-    """A task, and what it passes settings on to."""
+    """A task together with the function it passes settings on to."""
     from graphkit.tasks.node_splits import random_split
     from graphkit.tasks.snapshot_timeline import Timeline
 
@@ -117,7 +117,7 @@ def task_functions(make: Any) -> list[Callable[..., Any]]:
 
 
 def task_settings(make: Any) -> set[str]:
-    """Names of the settings of a task; those that it passes on too."""
+    """Names of the settings of a task, including those that it passes on."""
     first, *others = task_functions(make)
     names = optional_parameters(first)
     if others:
@@ -126,15 +126,15 @@ def task_settings(make: Any) -> set[str]:
 
 
 def check_types(settings: SettingGroups, model: Any, task: Any) -> None:
-    """Refuse settings of a wrong type; in place.
+    """Refuse settings of a wrong type; the checked values replace them in place.
 
     Args:
-        settings: Those of one training.
-        model: The model's class.
-        task: The task's class.
+        settings: Settings of one training run.
+        model: Class of the model.
+        task: Class of the task.
 
     Raises:
-        GraphError: A value is of another type than the argument that it is for.
+        GraphError: A value has another type than its argument.
     """
     from graphkit import fit
 
@@ -155,24 +155,24 @@ def apply(
     task_names: set[str],
     others: dict[str, set[str] | None],
 ) -> None:
-    """Put ``--set`` values where they belong.
+    """Assign ``--set`` values to the model, to ``fit`` and to the task.
 
-    ``fit.lr``, ``task.val``, ``model.dim`` and ``nat.dim`` say it themselves (``nat.lr`` is the
-    learning rate of that model); a bare name is an argument of ``fit`` if it has one of that name,
-    else of the task, else of the model.
+    ``fit.lr``, ``task.val``, ``model.dim`` and ``nat.dim`` name their owner (``nat.lr`` is the
+    learning rate of that model). A name without a prefix is an argument of ``fit`` if it has one of
+    that name, else of the task, else of the model.
 
     Args:
-        settings: Changed in place.
+        settings: Modified in place.
         model: Name of the model.
-        values: From :func:`parse`.
-        model_names: What the model takes, ``None`` for anything.
-        fit_names: What ``fit`` takes.
-        task_names: What the task takes.
-        others: The same as ``model_names`` for every model of the command: a name that only
-            another model knows is not an error.
+        values: Result of :func:`parse`.
+        model_names: Names accepted by the model; ``None`` if any is accepted.
+        fit_names: Names accepted by ``fit``.
+        task_names: Names accepted by the task.
+        others: ``model_names`` of every model of the command: a name that only another model
+            accepts is not an error.
 
     Raises:
-        UnknownNameError: Nothing takes the setting.
+        UnknownNameError: No object accepts the setting.
     """
     known = {"fit": fit_names, "task": task_names, "model": model_names}
     for key, value in values.items():
@@ -207,12 +207,12 @@ def apply(
 
 
 def scopes(section: str, model: str) -> tuple[str, ...]:
-    """Where an old name of a setting may be listed."""
+    """The place where an old name of a setting may be listed."""
     return (section, model) if section == "model" else (section,)
 
 
 def _passed(function: Any, make: Any) -> tuple[Any | None, set[str]]:
-    """Where a maker passes settings on to, and names of what it passes of its own."""
+    """The function that a constructor passes settings on to, and the names that it sets itself."""
     for call in _calls(function):
         callee = call.func
         if isinstance(callee, ast.Name) and callee.id == "cls":
@@ -230,7 +230,7 @@ def _passed(function: Any, make: Any) -> tuple[Any | None, set[str]]:
 
 
 def _spreads(function: Any) -> bool:
-    """Whether a maker passes on what another function returns, whose names are not to be seen."""
+    """Whether a constructor passes on the result of a call, whose names are not known."""
     return any(
         keyword.arg is None and isinstance(keyword.value, ast.Call)
         for call in _calls(function)
@@ -256,12 +256,12 @@ def _calls(function: Any) -> list[ast.Call]:
 def _tree(function: Any) -> ast.AST:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):  # no source at hand
+    except (OSError, TypeError, SyntaxError):  # the source is not available
         return ast.Module([], [])
 
 
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # no JSON, or of too many digits or brackets
+    except (ValueError, RecursionError):  # not JSON, or too many digits or brackets
         return {"True": True, "False": False, "None": None}.get(text, text)

@@ -1,4 +1,4 @@
-"""Tables as files: CSV (also .gz, .bz2, .xz) and Parquet."""
+"""Reading and writing tables: CSV (also .gz, .bz2, .xz) and Parquet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz")
 
 
 def is_parquet(path: str | Path) -> bool:
-    """Whether a file is Parquet by its suffix; every other file is read as text."""
+    """Whether a file is Parquet by its suffix; all other files are read as text."""
     return Path(path).suffix.lower() in _PARQUET
 
 
@@ -31,20 +31,20 @@ def read_table(
     only: str | None = None,
     index: bool = False,
 ) -> pd.DataFrame:
-    """Read a table, floats to the last bit.
+    """Read a table; floating-point values are exact to the last bit.
 
     Args:
         path: ``.parquet``, or text with a header.
-        sep: What parts two fields of text.
-        text: Columns of a text file whose values stay text, such as labels; an empty field is
-            missing.
-        only: The one column of a text file to read, none if there is no such column.
-        index: Whether the index of a Parquet file, if it has a name, becomes a column.
+        sep: Separator of the fields of a text file.
+        text: Columns of a text file whose values are kept as text, such as labels; an empty field
+            is a missing value.
+        only: The only column of a text file to read; no column is read if it does not exist.
+        index: Whether the index of a Parquet file becomes a column if it has a name.
 
     Raises:
-        MissingFileError: There is no such file.
-        GraphError: The file is empty or no table.
-        MissingPackageError: It is Parquet, and pyarrow is absent.
+        MissingFileError: The file does not exist.
+        GraphError: The file is empty or is not a table.
+        MissingPackageError: The file is Parquet and pyarrow is not installed.
     """
     import pandas as pd
 
@@ -79,7 +79,7 @@ def read_table(
 
 
 def _check_width(path: Path, sep: str) -> None:
-    """Refuse rows that are wider than the header: pandas takes their first fields for an index."""
+    """Refuse rows with more fields than the header: pandas reads their first fields as an index."""
     import csv
     import itertools
 
@@ -98,11 +98,11 @@ def _check_width(path: Path, sep: str) -> None:
 
 
 def first_line(path: str | Path) -> str:
-    """The first line of a text file, also of a compressed one.
+    """Read the first line of a text file, which may be compressed.
 
     Raises:
-        MissingFileError: There is no such file.
-        GraphError: It is not text.
+        MissingFileError: The file does not exist.
+        GraphError: The file is not text.
     """
     path = Path(path)
     if not path.is_file():
@@ -125,11 +125,11 @@ def _opened(path: Path) -> TextIO:
 
 
 def check_output(path: str | Path) -> Path:
-    """Refuse the name of a table that could not be written, before there is anything to write.
+    """Refuse an output name that cannot be written, before anything is computed.
 
     Raises:
-        GraphError: Neither CSV nor Parquet by its suffix, or a folder.
-        MissingPackageError: It is Parquet, and pyarrow is absent.
+        GraphError: The suffix is neither CSV nor Parquet, or the path is a folder.
+        MissingPackageError: The suffix is Parquet and pyarrow is not installed.
     """
     path = Path(path)
     kinds = [s.lower() for s in path.suffixes if s.lower() not in _COMPRESSED]
@@ -147,7 +147,7 @@ def check_output(path: str | Path) -> Path:
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -> Path:
-    """Write a table; the file appears when it is complete.
+    """Write a table. The file appears only when it is complete.
 
     Args:
         frame: The table.
@@ -155,7 +155,7 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, index: bool = False) -
         index: Also write the index, as the first column.
 
     Raises:
-        GraphError: The name is of no such kind, or Parquet has no type for a column.
+        GraphError: The suffix is not supported, or Parquet has no type for a column.
     """
     from graphkit.files import write_atomically
 

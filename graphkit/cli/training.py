@@ -1,4 +1,4 @@
-"""What a training needs, from words of a command line: reader, task, model, settings."""
+"""Builds the reader, task, model and settings of a training run from command-line arguments."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BY_COMMAND = {"seed", "progress", "name", "checkpoint_dir", "resume"}
 
 @dataclass
 class Training:
-    """A task, a model and their settings; all names are checked before data is read.
+    """A task, a model and their settings. All names are checked before data is read.
 
     Attributes:
         task_name, model_name: Registered names.
-        view: The task's.
-        model, fit, task: Settings.
+        view: View of the task.
+        model, fit, task: Settings of each.
     """
 
     task_name: str
@@ -40,11 +40,11 @@ class Training:
 
     @classmethod
     def plan(cls, task: str, model: str | None) -> Training:
-        """A training of a model on a task, by name.
+        """Create the plan of training a model on a task, both given by name.
 
         Raises:
             UnknownNameError: There is no such task or model.
-            GraphError: The model is not made for the task, or none is named.
+            GraphError: The model does not fit the task, or no model is given.
         """
         from graphkit import registry
 
@@ -69,16 +69,16 @@ class Training:
         *,
         checkpoints: bool = True,
     ) -> None:
-        """Take the settings.
+        """Assign the settings to the model, to ``fit`` and to the task.
 
         Args:
-            assignments: Of ``--set``.
-            given: Those of other arguments, by group; they go before ``--set``.
-            checkpoints: Whether checkpoints are written, so that how often can be set.
+            assignments: Values of ``--set``.
+            given: Settings from other arguments, by group; they take precedence over ``--set``.
+            checkpoints: Whether checkpoints are written, so that their interval can be set.
 
         Raises:
-            UnknownNameError: Nothing takes one of them.
-            GraphError: One is of a wrong type.
+            UnknownNameError: A setting is not accepted by any of them.
+            GraphError: A setting has a wrong type.
         """
         from graphkit import fit, registry
 
@@ -110,10 +110,10 @@ class Training:
         settings_text.check_types(self, make, task)
 
     def read(self, path: Path, columns: TableColumns, edges: Path | None = None) -> TemporalGraph:
-        """The graph that a file or a folder holds.
+        """Read the graph from a file or a folder.
 
         Raises:
-            GraphError: The task needs more than a table holds, or the data cannot be used.
+            GraphError: The task needs data that a table cannot contain, or the data is invalid.
         """
         if path.is_dir():
             if edges is not None or columns != TableColumns():
@@ -133,7 +133,7 @@ class Training:
         checkpoint_dir: Path | None = None,
         resume: bool = False,
     ) -> Result:
-        """Train and test."""
+        """Train the model and evaluate it on the test subset."""
         from graphkit import fit, registry, seed_everything
 
         task = registry.get("task", self.task_name)(graph, **self.task)
@@ -153,10 +153,10 @@ class Training:
 
 
 def _shares(given: dict[str, float], names: set[str], view: str, task: str) -> dict[str, Any]:
-    """``--val`` and ``--test`` in a task's own words.
+    """Convert ``--val`` and ``--test`` to the arguments of a task.
 
-    Tasks on events take both; those on steps take the shares of training and validation; those on
-    windows take a split.
+    Tasks on events accept both; tasks on steps accept the shares of training and validation; tasks
+    on windows accept a split.
     """
     if not given:
         return {}

@@ -27,12 +27,12 @@ def average_precision(positive: Tensor, negative: Tensor) -> float:
     true, false = _above(positive, negative)
     precision, recall = true / (true + false), true / true[-1]
     steps = recall.diff(prepend=recall.new_zeros(1))
-    # Summed from the lowest threshold up, the order that recorded results were summed in.
+    # Summed from the lowest threshold up, the order used for the recorded results.
     return float((steps * precision).flip(0).sum())
 
 
 def roc_auc(positive: Tensor, negative: Tensor) -> float:
-    """Area under the ROC curve over all scores at once; a tie counts one half.
+    """Area under the ROC curve over all scores at once; a tie counts as one half.
 
     Args:
         positive: Scores of true events, any shape; logits or probabilities.
@@ -53,14 +53,14 @@ def batch_mean(
 ) -> float:
     """The mean of a metric over consecutive batches, as many published tables are computed.
 
-    It is not the metric of the split: a score is compared only with those of its own batch. Report
-    it only under a name that says so (``ap_batch_mean_32``).
+    This is not the metric of the split: a score is compared only with scores of its own batch.
+    Report it only under a name that states this (``ap_batch_mean_32``).
 
     Args:
         metric: :func:`average_precision` or :func:`roc_auc`.
         positive: ``[E]`` scores of true events, in stream order.
         negative: ``[E]`` or ``[E, K]`` scores of their negatives.
-        size: Events per batch; the last batch may hold fewer and counts as much as the others.
+        size: Events per batch; the last batch may be smaller and has the same weight as the others.
     """
     if len(positive) != len(negative):
         raise GraphError(
@@ -77,20 +77,21 @@ def batch_mean(
 
 
 def _above(positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
-    """How many positives and how many negatives reach each distinct score, the highest first.
+    """Number of positives and of negatives that reach each distinct score, highest score first.
 
-    Counted here and not by a library of metrics: the known ones load packages for images and text
-    when they are imported, and one of those that is broken would take these numbers with it.
+    The counts are computed here instead of with a metrics library: the common ones load packages
+    for images and text at import, and a broken one of these packages would make the metrics fail.
 
     Returns:
-        Two int64 tensors ``[L]`` on the CPU for ``L`` distinct scores. Their quotients are float32.
+        Two int64 tensors ``[L]`` on the CPU for ``L`` distinct scores. Quotients of them are
+        float32.
     """
     positive, negative = positive.detach().flatten(), negative.detach().flatten()
     for name, part in (("positive", positive), ("negative", negative)):
         if part.numel() == 0:
             raise GraphError(name, "there is nothing to score", expected="at least one score")
         refuse_nan(part, name)
-    # By rank among the distinct scores: a sigmoid would make large logits equal.
+    # Ranked among the distinct scores: a sigmoid would make large logits equal.
     distinct, level = torch.unique(torch.cat([positive, negative]), return_inverse=True)
     sides = level.split([positive.numel(), negative.numel()])
     true, false = (torch.bincount(side, minlength=distinct.numel()).cpu() for side in sides)

@@ -23,18 +23,19 @@ def bootstrap_over_groups(
     repeats: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Mean of a metric over subjects, with a percentile interval from drawing subjects anew.
+    """Mean of a metric over subjects, with a percentile interval from resampling the subjects.
 
-    Windows of one subject are no independent samples, so subjects are drawn and not windows.
+    Windows of one subject are not independent samples, so subjects are resampled instead of
+    windows.
 
     Args:
-        metric: Of scores and labels, such as :func:`~graphkit.metrics.ordinal.seq2hr`; taken
-            once for each group.
-        scores, y: As for the metric.
+        metric: Function of scores and labels, such as :func:`~graphkit.metrics.ordinal.seq2hr`; it
+            is computed once per group.
+        scores, y: Arguments of the metric.
         group: Subject of each row, integers ``[Q]``.
-        level: Share of the draws that the interval covers.
-        repeats: Draws.
-        seed: Of the draws.
+        level: Share of the resampled means that the interval covers.
+        repeats: Number of resamples.
+        seed: Seed of the resampling.
 
     Returns:
         Mean over groups, lower end, upper end.

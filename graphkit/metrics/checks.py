@@ -1,4 +1,4 @@
-"""What every metric refuses: scores that are not numbers."""
+"""The check that all metrics share: scores must not be NaN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphkit.errors import GraphError
 
 
 def refuse_nan(scores: Tensor, column: str) -> None:
-    """Raise :class:`GraphError` with the first NaN's position; infinite scores are fine."""
+    """Raise :class:`GraphError` with the position of the first NaN; infinite scores are allowed."""
     bad = torch.isnan(scores)
     if bool(bad.any()):
         row = int(bad.reshape(bad.shape[0], -1).any(dim=1).nonzero()[0]) if bad.dim() else 0

@@ -1,8 +1,8 @@
 """Metrics for classes, with a fixed list of classes.
 
-Every function takes scores ``[Q, C]`` over *all* classes and labels ``[Q]``; nothing depends on
-which classes happen to occur in the labels (except weights of F1 and balanced accuracy, which
-count occurrences by definition), and nothing is written to. Equal scores: the lower class wins.
+Every function takes scores ``[Q, C]`` over *all* classes and labels ``[Q]``. The result does not
+depend on which classes occur in the labels (except for weighted F1 and balanced accuracy, which
+count occurrences by definition), and no input is modified. Of equal scores the lower class wins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def confusion_matrix(scores: Tensor, y: Tensor) -> Tensor:
-    """Counts, int64 ``[C, C]``: rows are true classes, columns predicted ones."""
+    """Confusion matrix, int64 ``[C, C]``: rows are true classes, columns are predicted classes."""
     check_scores(scores, y)
     num = scores.shape[1]
     return torch.bincount(y * num + ranked_classes(scores, 1)[:, 0], minlength=num * num).view(
@@ -33,7 +33,7 @@ def confusion_matrix(scores: Tensor, y: Tensor) -> Tensor:
 
 
 def weighted_f1(scores: Tensor, y: Tensor) -> float:
-    """F1 of each class (one against the rest), weighted by how often the class is true."""
+    """F1 of each class (one against the rest), weighted by the frequency of the class."""
     counts = confusion_matrix(scores, y).double()
     right, support, said = counts.diagonal(), counts.sum(1), counts.sum(0)
     f1 = 2 * right / (support + said).clamp_min(1)
@@ -56,16 +56,16 @@ def top_k_accuracy(scores: Tensor, y: Tensor, k: int = 2) -> float:
 
 
 def ranked_classes(scores: Tensor, k: int) -> Tensor:
-    """The k best classes of each row, the best one first; of equal ones the lower class."""
+    """The k best classes of each row, best first; of equal scores the lower class comes first."""
     return scores.sort(dim=1, descending=True, stable=True).indices[:, :k]
 
 
 def check_scores(scores: Tensor, y: Tensor) -> None:
-    """Refuse scores and labels that a metric cannot compare.
+    """Refuse scores and labels that cannot be compared.
 
     Raises:
-        GraphError: The scores are not ``[Q, C]`` or one is NaN, there are no rows, or ``y`` is not
-            one class of them for each row.
+        GraphError: The scores are not ``[Q, C]``, a score is NaN, there are no rows, or ``y`` does
+            not hold one valid class per row.
     """
     if scores.dim() != 2 or scores.shape[0] == 0:
         raise GraphError("scores", "no scores", expected="[Q, C]", got=list(scores.shape))

@@ -1,4 +1,4 @@
-r"""Errors of forecasts over valid targets only, in the units of the targets.
+r"""Errors of forecasts, computed over valid targets only, in the units of the targets.
 
 .. math::
     \mathrm{MAE} = \overline{|\hat y - y|}, \quad
@@ -6,8 +6,8 @@ r"""Errors of forecasts over valid targets only, in the units of the targets.
     \mathrm{MAPE} = \overline{|\hat y - y| / |y|}, \quad
     \mathrm{WAPE} = \frac{\sum |\hat y - y|}{\sum |y|}
 
-A target is valid where the mask is true, it is not NaN and not the null value. MAPE leaves out
-targets that are (nearly) 0 as well. MAPE and WAPE are fractions: 0.05 is 5 %.
+A target is valid if the mask is true and the target is neither NaN nor the null value. MAPE also
+excludes targets that are (nearly) 0. MAPE and WAPE are fractions: 0.05 is 5 %.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from torch import Tensor
 
 __all__ = ["forecast_errors", "masked_mae", "masked_mape", "masked_rmse", "wape"]
 
-_PIECE = 1 << 22  # entries that are looked at together
-_SMALL = 1e-3  # a target below this is 0 to MAPE: the quotient says nothing
+_PIECE = 1 << 22  # number of entries processed at once
+_SMALL = 1e-3  # MAPE excludes smaller targets: the quotient is meaningless
 
 
 def masked_mae(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, null_value: float | None = None
 ) -> Tensor:
-    """Mean absolute error; 0 (with a gradient of 0) where no target is valid, so it can be a loss.
+    """Mean absolute error; 0 (with a gradient of 0) without valid targets, so it can be a loss.
 
     Args:
         pred: Forecasts, any shape.
-        target: Truth, of the same shape; NaN marks a missing one.
-        mask: bool, where the target is valid.
-        null_value: Targets of this value count as missing.
+        target: True values, of the same shape; NaN marks a missing value.
+        mask: bool, true where the target is valid.
+        null_value: Targets equal to this value count as missing.
     """
     valid = _valid(target, mask, null_value)
     error = (pred - torch.where(valid, target, 0)).abs() * valid
@@ -40,7 +40,7 @@ def masked_mae(
 def masked_rmse(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, null_value: float | None = None
 ) -> Tensor:
-    """Root of the mean squared error; 0 where no target is valid. Arguments: :func:`masked_mae`."""
+    """Root mean squared error; 0 without valid targets. Arguments as in :func:`masked_mae`."""
     valid = _valid(target, mask, null_value)
     error = (pred - torch.where(valid, target, 0)).square() * valid
     return (error.sum() / valid.sum().clamp(min=1)).sqrt()
@@ -49,9 +49,9 @@ def masked_rmse(
 def masked_mape(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, null_value: float | None = None
 ) -> Tensor:
-    """Mean absolute error relative to each target, over targets that are not 0; 0 without any.
+    """Mean absolute error relative to each target, over targets that are not 0; 0 if none is left.
 
-    Arguments as for :func:`masked_mae`.
+    The arguments are those of :func:`masked_mae`.
     """
     valid = _valid(target, mask, null_value) & ~(target.abs() < _SMALL)
     safe = torch.where(valid, target, 1)
@@ -61,9 +61,9 @@ def masked_mape(
 def wape(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, null_value: float | None = None
 ) -> Tensor:
-    """Sum of absolute errors relative to the sum of absolute targets; 0 where that is 0.
+    """Sum of absolute errors relative to the sum of absolute targets; 0 if that sum is 0.
 
-    Arguments as for :func:`masked_mae`.
+    The arguments are those of :func:`masked_mae`.
     """
     valid = _valid(target, mask, null_value)
     truth = torch.where(valid, target, 0)
@@ -75,17 +75,17 @@ def wape(
 def forecast_errors(
     pred: Tensor, target: Tensor, mask: Tensor | None = None, null_value: float | None = None
 ) -> dict[str, Tensor]:
-    """The four errors of every step ahead at once.
+    """The four error metrics of every forecast step, computed together.
 
     Args:
-        pred: ``[Q, T, ...]``.
-        target: Of the same shape; NaN marks a missing one.
-        mask: bool, where the target is valid.
-        null_value: Targets of this value count as missing.
+        pred: Forecasts, ``[Q, T, ...]``.
+        target: True values, of the same shape; NaN marks a missing value.
+        mask: bool, true where the target is valid.
+        null_value: Targets equal to this value count as missing.
 
     Returns:
-        ``mae``, ``rmse``, ``mape``, ``wape``, each float64 ``[T]``; NaN at a step without a valid
-        target.
+        ``mae``, ``rmse``, ``mape`` and ``wape``, each float64 ``[T]``; NaN at a step without valid
+        targets.
     """
     steps = pred.size(1)
     sums = {

@@ -1,4 +1,4 @@
-"""Where the true destination stands among its candidates: ranks, MRR, hits@k."""
+"""Rank of the true destination among its candidates: ranks, MRR and hits@k."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["hits_at_k", "mrr", "ranks"]
 
 
 def ranks(scores: Tensor, offsets: Tensor | None = None) -> Tensor:
-    """The rank of each positive among itself and its negatives, 1 is best, ties averaged.
+    """Rank of each positive among itself and its negatives; 1 is best, ties are averaged.
 
-    A positive that ties with ``m`` negatives gets the mean of the ``m + 1`` places they share, as
-    ``scipy.stats.rankdata(method="average")`` gives it; a model that scores everything alike gains
-    nothing by it.
+    A positive that ties with ``m`` negatives gets the mean of the ``m + 1`` ranks they share, as
+    ``scipy.stats.rankdata(method="average")`` computes it, so that a model that gives all
+    candidates the same score gains nothing.
 
     Args:
-        scores: ``[B, 1 + K]``, the positive in column 0; or, with ``offsets``, ``[M]``: the rows
-            of a ragged list one after the other, each row's positive first.
-        offsets: int64 ``[B + 1]``, where each ragged row begins, and ``M`` at the end.
+        scores: ``[B, 1 + K]`` with the positive in column 0; or, with ``offsets``, ``[M]``: the
+            concatenated rows of a ragged list, the positive first in each row.
+        offsets: int64 ``[B + 1]``, the position at which each ragged row begins, followed by ``M``.
 
     Returns:
         float64 ``[B]``.
 
     Raises:
-        GraphError: A score is NaN, shapes do not fit, or a ragged row has no positive.
+        GraphError: A score is NaN, shapes do not match, or a ragged row has no positive.
     """
     refuse_nan(scores, "scores")
     if offsets is None:
@@ -52,14 +52,14 @@ def ranks(scores: Tensor, offsets: Tensor | None = None) -> Tensor:
 
 
 def mrr(scores: Tensor, offsets: Tensor | None = None) -> float:
-    """Mean reciprocal rank; arguments as for :func:`ranks`."""
+    """Mean reciprocal rank. The arguments are those of :func:`ranks`."""
     return float(_some(ranks(scores, offsets)).reciprocal().mean())
 
 
 def hits_at_k(scores: Tensor, k: int = 10, offsets: Tensor | None = None) -> float:
-    """Share of events whose positive ranks among the first ``k``; arguments as for :func:`ranks`.
+    """Share of events whose positive ranks among the first ``k``. Arguments as in :func:`ranks`.
 
-    A tie across place ``k`` is decided by the averaged rank, as in the Temporal Graph Benchmark.
+    A tie across rank ``k`` is decided by the averaged rank, as in the Temporal Graph Benchmark.
     """
     if k < 1:
         raise GraphError("k", "not a number of places", expected="k >= 1", got=k)

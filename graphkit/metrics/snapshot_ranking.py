@@ -1,14 +1,14 @@
 r"""Ranking of all pairs of a snapshot: MAP and row-MRR of EvolveGCN, without an N x N array.
 
-Average precision is taken over all :math:`N^2` ordered pairs of a step (self pairs among them):
+Average precision is computed over all :math:`N^2` ordered pairs of a step, self pairs included:
 :math:`\sum_k (R_k - R_{k-1}) P_k` over the distinct scores, as scikit-learn defines it. Recall
-moves at scores of positives only, so counting how many pairs reach each of those is enough, and the
-pairs pass by tile by tile.
+changes only at scores of positives, so it is enough to count the pairs that reach each of these
+scores, and the pairs are processed tile by tile.
 
 MRR is, for each source with a positive, the mean of 1 / rank over its positives among all N
-destinations, averaged over the sources. Unfiltered, as in the paper, a positive competes with the
-other positives of its source; filtered, it does not. Ties get the mean of the ranks that they share
-(the authors' code breaks them by index).
+destinations, averaged over the sources. In the unfiltered form of the paper, a positive competes
+with the other positives of its source; in the filtered form it does not. Tied scores share the mean
+of their ranks (the authors' code breaks ties by index).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = ["DrawnRanking", "PairRanking", "rank_all_pairs", "rank_drawn"]
 
 
 class PairRanking(NamedTuple):
-    """What one step comes to.
+    """Ranking metrics of one step.
 
     Attributes:
         ap: Average precision over all pairs.
         mrr: Unfiltered row-MRR.
         mrr_filtered: The same without the other positives of the row.
-        num_pairs: Pairs, the weight of the step in MAP.
+        num_pairs: Number of pairs, the weight of the step in MAP.
     """
 
     ap: float
@@ -61,17 +61,17 @@ def rank_all_pairs(
     """Rank the positive pairs of a step among all pairs.
 
     Args:
-        score: ``score(rows [R]) -> [R, n]``, the scores of some rows as sources with all rows as
-            destinations; the same each time.
+        score: ``score(rows [R]) -> [R, n]``, the scores of the given rows as sources with all rows
+            as destinations. It has to return the same scores in every call.
         num_rows: ``n``.
         src: Sources of the positives, node ids int64 ``[P]``.
-        dst: Destinations; every pair once.
-        position: int64 ``[N]``, the row of each node, where nodes share rows.
-        size: int64 ``[n]``, how many nodes share each row.
+        dst: Destinations of the positives; every pair occurs once.
+        position: int64 ``[N]``, the row of each node if nodes share rows.
+        size: int64 ``[n]``, number of nodes that share each row.
         offsets: Sources, destinations (node ids, every pair once) and what is added to the scores
             of these pairs, ``[Q]`` each.
-        tile: Scores at a time.
-        keep: Keep the scores of a step of up to so many; beyond, they are computed twice.
+        tile: Number of scores per tile.
+        keep: Largest number of scores of a step that is stored; larger steps are scored twice.
 
     Raises:
         GraphError: There is no positive, a pair occurs twice, or a score is NaN.
@@ -86,7 +86,7 @@ def rank_all_pairs(
     row, column = (src, dst) if position is None else (position[src], position[dst])
     moved = _Moved(offsets, pair, num_nodes, position)
 
-    # The rows of positives first: their scores are the thresholds of everything else.
+    # The rows of positives come first, because their scores are the thresholds.
     with_positive = torch.zeros(num_rows, dtype=torch.bool, device=device)
     with_positive[row] = True
     with_positive[moved.row] = True
@@ -136,12 +136,12 @@ def rank_all_pairs(
 
 
 class DrawnRanking(NamedTuple):
-    """What one step comes to when its positives are ranked among drawn pairs.
+    """Ranking metrics of one step whose positives are ranked among drawn pairs.
 
     Attributes:
         ap: Average precision of the positives against all drawn pairs.
         mrr: Mean over the sources of the mean of 1 / rank over their positives.
-        num_pairs: Pairs, drawn ones and positives.
+        num_pairs: Number of pairs, drawn pairs and positives together.
     """
 
     ap: float
@@ -150,11 +150,11 @@ class DrawnRanking(NamedTuple):
 
 
 def rank_drawn(true: Tensor, drawn: Tensor, src: Tensor) -> DrawnRanking:
-    """Rank every positive among the pairs that were drawn for it.
+    """Rank every positive among the pairs drawn for it.
 
     Args:
         true: Scores of the positives, ``[P]``.
-        drawn: Scores of the pairs drawn for each, ``[P, k]``.
+        drawn: Scores of the pairs drawn for each positive, ``[P, k]``.
         src: Sources of the positives, int64 ``[P]``.
 
     Raises:
@@ -168,7 +168,7 @@ def rank_drawn(true: Tensor, drawn: Tensor, src: Tensor) -> DrawnRanking:
 
 
 class _Tiles:
-    """Scores of all rows in order, some rows at a time; kept if that is allowed."""
+    """Yield the scores of all rows in order, a few rows at a time; store them if allowed."""
 
     def __init__(
         self, score: Callable[[Tensor], Tensor], order: Tensor, step: int, kept: bool
@@ -177,7 +177,7 @@ class _Tiles:
         self._kept: dict[int, Tensor] | None = {} if kept else None
 
     def until(self, stop: int) -> Iterator[tuple[int, Tensor]]:
-        """Tiles with their first place, up to the one that holds place ``stop - 1``."""
+        """Yield tiles with their first position, up to the one that holds ``stop - 1``."""
         for start in range(0, stop, self._step):
             if self._kept is not None and start in self._kept:
                 yield start, self._kept[start]
@@ -190,13 +190,13 @@ class _Tiles:
 
 
 class _Moved:
-    """Pairs whose scores are moved by an offset: their scores before and after.
+    """Pairs whose scores are changed by an offset, with the scores before and after.
 
     Attributes:
-        own: ``[P]``, the offset of each positive, 0 for most.
-        src: Their sources, ``[Q]``.
-        row: The rows of those.
-        before: Their scores without the offset, once all tiles with such rows were read.
+        own: ``[P]``, the offset of each positive; 0 for positives without an offset.
+        src: Sources of the pairs, ``[Q]``.
+        row: Rows of the sources.
+        before: Scores without the offset, complete after all tiles with these rows are read.
     """
 
     def __init__(
@@ -224,11 +224,11 @@ class _Moved:
 
     @property
     def after(self) -> Tensor:
-        """Their scores with the offset."""
+        """Scores of the pairs with the offset."""
         return self.before + self._offset.to(self.before.dtype)
 
     def read(self, scores: Tensor, place: Tensor, start: int) -> None:
-        """Take what a tile, whose first row has place ``start``, says of them."""
+        """Read the scores of the pairs from a tile whose first row has position ``start``."""
         if start == 0:
             self.before = scores.new_zeros(self.count)
         at = place[self.row] - start
@@ -237,7 +237,7 @@ class _Moved:
 
 
 class _Reached:
-    """``counts[k]``: pairs whose score reaches exactly the k lowest thresholds."""
+    """``counts[k]``: number of pairs whose score reaches exactly the k lowest thresholds."""
 
     def __init__(self, threshold: Tensor, weight: Tensor) -> None:
         self._threshold, self._weight = threshold, weight
@@ -251,7 +251,7 @@ class _Reached:
             loops.cells_of(threshold.numpy(), self._scale, self._start.numpy())
 
     def add(self, scores: Tensor, rows: Tensor) -> None:
-        """Count scores ``[R, n]`` of some rows with all."""
+        """Count the scores ``[R, n]`` of some rows with all rows."""
         owner = self._weight[rows]
         if self._start is not None and use_compiled(scores):
             loops.count_reached(
@@ -270,7 +270,7 @@ class _Reached:
 
 
 def _rivals(scores: Tensor, row: Tensor, value: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """How many nodes score more than each value in its row, and how many the same."""
+    """Number of nodes that score above each value in its row, and number that score the same."""
     if use_compiled(scores, row, value, size):
         found = torch.empty(2, len(row), dtype=torch.float64)
         given = (scores.contiguous(), row, value, size, *found)
@@ -282,7 +282,7 @@ def _rivals(scores: Tensor, row: Tensor, value: Tensor, size: Tensor) -> tuple[T
 
 
 def _among(row: Tensor, scores: Tensor, of_row: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
-    """How many of some scores are above, and how many equal to each of others of the same row."""
+    """Number of scores above and number equal to each of the other scores of the same row."""
     _, level = torch.cat([scores, of]).unique(return_inverse=True)
     width = level.numel() + 1
     ranked = (row * width + level[: scores.numel()]).sort().values
@@ -295,7 +295,7 @@ def _among(row: Tensor, scores: Tensor, of_row: Tensor, of: Tensor) -> tuple[Ten
 
 
 def _refuse_twice(name: str, src: Tensor, dst: Tensor, num_nodes: int) -> Tensor:
-    """The pairs as ``src * N + dst``, none of which may occur twice."""
+    """Encode the pairs as ``src * N + dst``; every pair has to occur once."""
     pair = src * num_nodes + dst
     if pair.unique().numel() != pair.numel():
         raise GraphError(name, "a pair occurs twice", fix="Give every pair once.")
@@ -303,7 +303,7 @@ def _refuse_twice(name: str, src: Tensor, dst: Tensor, num_nodes: int) -> Tensor
 
 
 def _row_mrr(src: Tensor, rank: Tensor) -> float:
-    """Mean over sources of the mean of 1 / rank."""
+    """Mean over the sources of the mean of 1 / rank."""
     _, owner, count = src.unique(return_inverse=True, return_counts=True)
     total = torch.zeros(count.numel(), dtype=torch.float64, device=src.device)
     return float((total.index_add_(0, owner, rank.reciprocal()) / count).mean())

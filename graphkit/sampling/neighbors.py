@@ -1,4 +1,4 @@
-"""Temporal neighbours: the most recent ones or a uniform draw, exact for any query time."""
+"""Temporal neighbours: the most recent events or a uniform draw, exact for any query time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _TAG = 0x4E42  # keeps these draws apart from other uses of the same seed
 
 
 class Neighbors(NamedTuple):
-    """Sampled events of each queried node, oldest first, padding on the left.
+    """Sampled events of each queried node, oldest first, padded on the left.
 
-    ``Q`` stands for the shape of the query, which may have any number of dimensions.
+    ``Q`` is the shape of the query, which may have any number of dimensions.
 
     Attributes:
-        node: int64 ``[Q, k]``, the node at the other end of the event; -1 where there is none.
-        time: ``[Q, k]``, time of the event, dtype of the graph's times; 0 where there is none.
+        node: int64 ``[Q, k]``, the node at the other end of the event; -1 in empty slots.
+        time: ``[Q, k]``, time of the event, in the dtype of the graph's times; 0 in empty slots.
         event_id: int64 ``[Q, k]``, ``graph.event_id`` of the event (the row of
-            ``graph.tables.edge_attr``); -1 where there is none.
-        mask: bool ``[Q, k]``, true where there is an event.
+            ``graph.tables.edge_attr``); -1 in empty slots.
+        mask: bool ``[Q, k]``, true where the slot holds an event.
     """
 
     node: Tensor
@@ -42,44 +42,45 @@ class Neighbors(NamedTuple):
 class NeighborSampler:
     r"""Samples the temporal neighbours of many (node, time) queries in one vectorised call.
 
-    A query :math:`(v, t)` sees the events of :math:`v` **strictly earlier than** :math:`t`: an
-    event at exactly :math:`t` is not seen, whatever its place in the input, so neither is an event
-    of the same batch that has the same time. Any :math:`t` will do, in any order: there is no state
-    to move forward and nothing to reset between epochs (contrast the ring buffers of streaming
-    samplers, which answer for "now" only). Searches use the time-sorted events and the key of
-    :class:`~graphkit.data.csr.TemporalCSR`; nothing loops over queries, nodes or events.
+    A query :math:`(v, t)` returns events of :math:`v` that are **strictly earlier than** :math:`t`.
+    An event at exactly :math:`t` is excluded regardless of its position in the input, and so is an
+    event of the same batch that has the same time. Queries may have any :math:`t`, in any order:
+    there is no state to advance and nothing to reset between epochs (unlike the ring buffers of
+    streaming samplers, which answer only for the current time). Searches use the time-sorted events
+    and the key of :class:`~graphkit.data.csr.TemporalCSR`, without loops over queries, nodes or
+    events.
 
-    The sampler sees **only the events of the graph that it is built on**. Built on a slice
-    (``graph.split().train``), it knows neither earlier nor later events; build it on the whole
-    graph when later queries must see the full past (queries never see the future anyway).
+    The sampler returns **only events of the graph it is built on**. Built on a slice
+    (``graph.split().train``), it returns neither earlier nor later events; build it on the whole
+    graph if later queries need the full past (queries never return future events in either case).
 
-    * ``"recent"``: the ``k`` latest events. Among equal times the later ones in storage order win.
+    * ``"recent"``: the ``k`` latest events. Of equal times, later events in storage order win.
     * ``"uniform"``: ``k`` events drawn uniformly from the whole past (or the window). Without
-      replacement (the default) a node with at most ``k`` events returns each of them once; with
-      ``replace=True`` all ``k`` slots are filled as soon as there is one event, as DyGLib does. A
+      replacement (the default), a node with at most ``k`` events returns each of them once; with
+      ``replace=True`` all ``k`` slots are filled if there is at least one event, as in DyGLib. A
       draw is a pure function of (seed, epoch, hop, node, time, slot): it does not depend on the
-      batch that a query is part of, and equal queries get equal answers.
+      batch that contains the query, and equal queries return equal results.
 
-    Events are drawn, not distinct neighbours: a neighbour met twice may appear twice.
+    Events are drawn, not distinct neighbours: a neighbour with several events may occur repeatedly.
 
     Args:
-        graph: a :class:`~graphkit.TemporalGraph`. Queries must be on its device.
+        graph: A :class:`~graphkit.TemporalGraph`. Queries must be on its device.
         num_neighbors: ``k``, or a list with one ``k`` per hop. Hop ``h + 1`` queries each sampled
-            neighbour at the time of the event that led to it (as TGAT and DyGLib do).
+            neighbour at the time of the event that led to it (as in TGAT and DyGLib).
         strategy: ``"recent"`` or ``"uniform"``.
-        window: how far back a query sees: a duration (``"1d"``, taken in ``graph.time_unit``) or a
-            number of ticks. Events with ``t - window <= time < t`` are seen. On later hops the
-            window counts from that hop's query time.
-        seed: seed of the uniform draws.
-        replace: draw with replacement (``"uniform"`` only).
-        direction: ``"both"`` ends of an event see it, or only its source (``"out"``: neighbours are
-            destinations) or its destination (``"in"``: neighbours are sources). Fixed, not counted
-            from the first hop.
+        window: Length of the past that a query covers: a duration (``"1d"``, converted to
+            ``graph.time_unit``) or a number of ticks. Events with ``t - window <= time < t`` are
+            returned. On later hops the window is relative to the query time of that hop.
+        seed: Seed of the uniform draws.
+        replace: Draw with replacement (``"uniform"`` only).
+        direction: ``"both"`` makes an event a neighbour entry of both its ends, ``"out"`` of its
+            source only (neighbours are destinations), ``"in"`` of its destination only (neighbours
+            are sources). The direction is the same on all hops.
 
     Raises:
-        GraphError: for a ``num_neighbors`` that is not positive, a senseless window, or an unknown
-            direction.
-        UnknownNameError: for an unknown strategy.
+        GraphError: A ``num_neighbors`` is not positive, the window is invalid, or the direction is
+            unknown.
+        UnknownNameError: The strategy is unknown.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class NeighborSampler:
         self._event_id = None if torch.equal(ids, rows) else ids
         self._empty, self._mask = {}, {}
         for k in self.num_neighbors:
-            # row n: the slots of a node of which n events are found, right-aligned
+            # row n: the slots of a node for which n events are found, right-aligned
             slot = torch.arange(k, device=ids.device)
             self._mask[k] = slot >= k - torch.arange(k + 1, device=ids.device).unsqueeze(1)
             self._empty[k] = self._mask[k].long() - 1
@@ -135,26 +136,27 @@ class NeighborSampler:
             self._columns = [self._csr.windows(name, 1).squeeze(1) for name in names]
 
     def reset(self, epoch: int = 0) -> None:
-        """Makes uniform draws those of another epoch; recent neighbours do not change."""
+        """Set the epoch of the uniform draws; recent neighbours do not depend on it."""
         self.epoch = epoch
 
     def sample(self, nodes: Tensor, t: Tensor) -> Neighbors | list[Neighbors]:
-        r"""Samples the neighbours of ``nodes`` as known just before ``t``.
+        r"""Sample the neighbours of ``nodes`` from the events strictly before ``t``.
 
         Args:
-            nodes: int64 :math:`(*)`, any shape; -1 asks for nothing and gets an empty row.
-            t: query times, same shape or one that broadcasts to it (``[B, 1]`` for ``[B, C]``
-                candidates: each time is then searched once), int64 or float64. A graph with int64
-                times may be asked at float64 times.
+            nodes: int64 :math:`(*)`, any shape; -1 returns an empty row.
+            t: Query times, of the same shape or of one that broadcasts to it (``[B, 1]`` for ``[B,
+                C]`` candidates: each time is then searched once), int64 or float64. A graph with
+                int64 times accepts float64 query times.
 
         Returns:
             :class:`Neighbors` of shape :math:`(*, k)`; with a list of ``num_neighbors``, one per
             hop, of shapes :math:`(*, k_1)`, :math:`(*, k_1, k_2)` and so on.
 
         Raises:
-            GraphError: for ids outside ``-1..N-1``, a time that is NaN (both found on the CPU; on a
-                GPU, where looking would stall the device, a bad id is a device assertion and a NaN
-                sees nothing), times of less than 64 bits, or shapes that do not match.
+            GraphError: An id is outside ``-1..N-1`` or a time is NaN (both are checked on the CPU;
+                on a GPU, where the check would synchronise the device, a bad id is a device
+                assertion and a NaN returns no events), times have less than 64 bits, or shapes do
+                not match.
         """
         t = self._query_time(t)
         if nodes.dtype != torch.int64:
@@ -183,8 +185,8 @@ class NeighborSampler:
         begin, end = self._rows(nodes, t)
         count = end - begin
         if self.strategy == "recent":
-            # Row i of a window view is the k entries that end before entry i: one contiguous copy
-            # per query, of which the part before the node's own row is then masked.
+            # Row i of a window view holds the k entries that end before entry i: one contiguous
+            # copy per query; the part before the node's own row is masked afterwards.
             columns, rows = self._windows[size], end
         else:
             offset = self._draw(nodes.reshape(-1), t.expand_as(nodes).reshape(-1), count, size, hop)
@@ -208,9 +210,9 @@ class NeighborSampler:
         return Neighbors(node, time, event, mask)
 
     def _rows(self, nodes: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """First entry seen by each query, and one past the last: int64 [Q], flat."""
+        """First entry in the range of each query, and one past the last: int64 [Q], flat."""
         csr = self._csr
-        last = csr.position(t)  # once per time given, before it is broadcast to the nodes
+        last = csr.position(t)  # once per given time, before broadcasting to the nodes
         if self._floating and t.device.type != "cpu":
             last = last.masked_fill(t.isnan(), 0)
         if self._stop is not None:
@@ -235,9 +237,9 @@ class NeighborSampler:
         if self.replace:
             offset = integers(count, *key).masked_fill_(count < 1, -1)
             return offset.t().contiguous().sort(dim=1).values
-        # Floyd's sample without replacement: slot j draws from 0..n-k+j, and takes n-k+j itself
-        # when the draw was taken before. The steps follow one another, hence the loop over the k
-        # slots; each is vectorised over the queries. For n < k the first k-n slots stay empty.
+        # Floyd's sample without replacement: slot j draws from 0..n-k+j and takes n-k+j itself if
+        # the draw is already taken. The steps depend on one another, so there is a loop over the k
+        # slots; each step is vectorised over the queries. For n < k the first k-n slots stay empty.
         top = slot + (count - size)
         draw = integers(top + 1, *key).masked_fill_(top < 0, -1)
         top.clamp_(min=-1)

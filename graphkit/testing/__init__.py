@@ -1,4 +1,4 @@
-"""Checks that the author of a model, a layer or an encoder can run on their own work."""
+"""Checks that authors can run on their own models, layers and encoders."""
 
 from graphkit.testing.predictor import check_predictor
 from graphkit.testing.sequence_encoder import SEQUENCE_ENCODER_CHECKS, check_sequence_encoder

@@ -1,6 +1,6 @@
-"""What models of several kinds promise alike: modes, copies, state dicts, parameters drawn anew.
+"""Checks shared by several kinds of models: modes, copies, state dicts, redrawn parameters.
 
-A case has ``model(factory)``, a fresh model in evaluation mode, and ``inputs()``, the tensors that
+A case has ``model(factory)``, a new model in evaluation mode, and ``inputs()``, the tensors that
 the model is called with.
 """
 
@@ -28,7 +28,7 @@ Factory = Callable[[Any], nn.Module]
 def assert_close(
     a: Tensor, b: Tensor, promise: str, rtol: float = 1e-4, atol: float = 1e-5
 ) -> None:
-    """Close to one another, wherever they lie; a failure names the promise."""
+    """Check that tensors are close, on any device; a failure names the violated contract."""
     torch.testing.assert_close(
         a, b, rtol=rtol, atol=atol, msg=lambda m: f"{promise}: {m}", check_device=False
     )
@@ -46,14 +46,14 @@ def assert_draws(module: nn.Module, seeds: Sequence[int]) -> list[list[Tensor]]:
         for name, parameter in trained.items():
             assert bool(parameter.isfinite().all()), f"parameter '{name}' is not drawn anew"
             with torch.no_grad():
-                parameter.fill_(float("nan"))  # whatever is not drawn anew shows
+                parameter.fill_(float("nan"))  # NaN remains in values that are not redrawn
     assert all(torch.equal(a, b) for a, b in zip(drawn[0], drawn[1])), "one seed, two draws"
     return drawn
 
 
 @torch.no_grad()
 def check_modes(factory: Factory, case: Any) -> None:
-    """Evaluation is deterministic and changes nothing; training with one seed is too."""
+    """Evaluation is deterministic and changes nothing; training is deterministic for a seed."""
     model, inputs = case.model(factory), case.inputs()
     state = {name: value.clone() for name, value in model.state_dict().items()}
     first = model(*inputs)
@@ -72,10 +72,10 @@ def check_modes(factory: Factory, case: Any) -> None:
 
 @torch.no_grad()
 def check_state_dict(factory: Factory, case: Any) -> None:
-    """A loaded state dict gives the same bits; a call adds nothing to it."""
+    """A loaded state dict gives equal bits; a call adds nothing to the state dict."""
     model, other, inputs = case.model(factory), case.model(factory), case.inputs()
     out = model(*inputs)
-    for value in other.state_dict().values():  # constants are no state
+    for value in other.state_dict().values():  # constants are not part of the state
         value.fill_(1 if value.dtype == torch.bool else 0)
     other.load_state_dict(model.state_dict())
     assert torch.equal(out, other(*inputs)), "a loaded state dict restores everything"
@@ -84,13 +84,13 @@ def check_state_dict(factory: Factory, case: Any) -> None:
 
 
 def check_reset_parameters(factory: Factory, case: Any) -> None:
-    """``reset_parameters`` draws every trained parameter anew, the same for the same seed."""
+    """``reset_parameters`` redraws every trained parameter, equal for equal seeds."""
     assert_draws(case.model(factory), (7, 7))
 
 
 @torch.no_grad()
 def check_deepcopy(factory: Factory, case: Any) -> None:
-    """A deep copy gives the same bits, before and after it was used, and goes its own way."""
+    """A deep copy gives equal bits, before and after use, and is independent of the original."""
     model, inputs = case.model(factory), case.inputs()
     early = copy.deepcopy(model)
     out = model(*inputs)

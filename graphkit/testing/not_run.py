@@ -1,4 +1,4 @@
-"""Checks that cannot run on a machine say so: they neither pass nor fail."""
+"""Reports checks that cannot run on a machine: they neither pass nor fail."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["NotRun", "chosen_checks", "needs_compile", "needs_cuda", "run_checks
 
 
 class NotRun(unittest.SkipTest):
-    """A check that did not run here, and why. Test runners report it as skipped."""
+    """Raised by a check that cannot run, with the reason. Test runners report it as skipped."""
 
 
 def needs_cuda() -> None:
-    """Stop a check that compares devices.
+    """Stop a check that compares devices if there is no GPU.
 
     Raises:
         NotRun: There is no CUDA device.
@@ -27,10 +27,10 @@ def needs_cuda() -> None:
 
 
 def needs_compile() -> None:
-    """Stop a check of ``torch.compile``.
+    """Stop a check of ``torch.compile`` if it is not supported.
 
     Raises:
-        NotRun: This torch does not compile on this Python.
+        NotRun: This version of torch does not compile on this version of Python.
     """
     if not torch._dynamo.is_dynamo_supported():
         raise NotRun(f"torch {torch.__version__} does not compile on Python {sys.version[:4]}")
@@ -39,7 +39,7 @@ def needs_compile() -> None:
 def chosen_checks(
     checks: Mapping[str, Callable[..., None]], only: Iterable[str] | None
 ) -> dict[str, Callable[..., None]]:
-    """The checks of these names; all of them by default."""
+    """Return the checks with the given names; all of them by default."""
     return dict(checks) if only is None else {name: checks[name] for name in only}
 
 
@@ -47,7 +47,7 @@ def run_checks(checks: Mapping[str, Callable[..., None]], *arguments: Any) -> di
     """Call each check with the arguments.
 
     Returns:
-        The checks that did not run here, with the reason.
+        The checks that could not run, with the reason.
     """
     skipped = {}
     for name, check in checks.items():

@@ -1,9 +1,9 @@
-"""What models and encoders promise about number types: float32, float64, and bf16 under autocast.
+"""Checks of number types for models and encoders: float32, float64, and bf16 under autocast.
 
-The same parameters give the same results in float32 and float64 up to rounding, float64 data may be
-given to a float32 model through :func:`~graphkit.nn.inputs.number_types.model_inputs` (as tasks and
-predictors do), autocast to bfloat16 works forward and backward with float32 parameters, and a model
-can be made while torch's default type is float64.
+The same parameters give the same results in float32 and float64 up to rounding; float64 data can be
+passed to a float32 model through :func:`~graphkit.nn.inputs.number_types.model_inputs` (as tasks
+and predictors do); autocast to bfloat16 works forward and backward with float32 parameters; and a
+model can be created while the default dtype of torch is float64.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Call = Callable[[nn.Module, torch.dtype], Tensor]
 
 @contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Torch's default type inside the block."""
+    """Set the default dtype of torch inside the block."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -33,20 +33,20 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 def run_in_types(
     make: Callable[[], nn.Module], call: Call, *, device: str = "cpu", coarse: float = 0.25
 ) -> None:
-    """Run a model in every type and compare.
+    """Run a model in every dtype and compare the outputs.
 
     Args:
-        make: Makes the model in torch's default type, with the same parameters each time.
-        call: ``call(model, dtype)``: the output for data of that type, in whatever mode the model
-            is; the model may hold state.
-        device: Where the model is.
-        coarse: Largest difference that bfloat16 may make, as a share of the largest output.
+        make: Creates the model in the default dtype of torch, with the same parameters each time.
+        call: ``call(model, dtype)`` returns the output for data of that dtype, in the current mode
+            of the model; the model may have a state.
+        device: Device of the model.
+        coarse: Largest difference allowed for bfloat16, as a share of the largest output.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     single, double = torch.float32, torch.float64
-    # What has nothing to train may answer in the type of the data, or in one of its own.
+    # A model without trained parameters may return the dtype of the data or a fixed dtype.
     trained = any(p.requires_grad for p in make().parameters())
     want = _finite(call(make().eval(), single), single if trained else None, "float32")
     size = 1 + (float(want.abs().max()) if want.numel() else 0.0)
@@ -60,7 +60,7 @@ def run_in_types(
     with default_dtype(double):
         model = make()
         for name, value in (*model.named_parameters(), *model.named_buffers()):
-            # A buffer may have a type of its own; a parameter has torch's default type.
+            # A buffer may have a fixed dtype; a parameter has the default dtype of torch.
             fits = not isinstance(value, nn.Parameter) or not value.is_floating_point()
             assert fits or value.dtype == double, f"made in float64: '{name}' is {value.dtype}"
         _backward(model, call(model.train(), double), double, "made in float64")

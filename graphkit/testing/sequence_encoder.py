@@ -1,8 +1,8 @@
-"""What every sequence encoder promises, as checks that an author can run on their own encoder.
+"""Checks of the contract of sequence encoders, for authors of an encoder.
 
 ``check_sequence_encoder(MyEncoder)`` calls ``MyEncoder(in_channels)`` and raises an
-``AssertionError`` that says which promise of
-:class:`~graphkit.encoders.sequence.SequenceEncoder` was broken. All in float64, in a few seconds.
+``AssertionError`` that names the violated part of the contract of
+:class:`~graphkit.encoders.sequence.SequenceEncoder`. The checks take a few seconds, in float64.
 
 Example:
     >>> from graphkit.encoders.sequence import GRU
@@ -43,7 +43,7 @@ def _encoder(factory: Factory, seed: int = 0) -> SequenceEncoder:
 def _input(
     batch: int = _BATCH, length: int = _LENGTH, channels: int = _CHANNELS, seed: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """``(x, time)``: normal numbers, and times that grow."""
+    """``(x, time)``: normal random numbers, and increasing times."""
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, length, channels, generator=draw, dtype=torch.float64)
     gaps = torch.rand(batch, length, generator=draw, dtype=torch.float64)
@@ -65,7 +65,7 @@ def _close(a: Any, b: Any, promise: str, tolerance: float = _EXACT) -> None:
     for x, y in pairs:
         assert x.shape == y.shape, f"{promise}: {tuple(x.shape)} and {tuple(y.shape)}"
         x, y = x.detach().double(), y.detach().double()
-        same = (x == y) | (x.isnan() & y.isnan())  # infinities are fine where both have them
+        same = (x == y) | (x.isnan() & y.isnan())  # infinities are accepted if both have them
         off = torch.where(same, 0, (x - y).abs())
         worst = float(off.max()) if off.numel() else 0.0
         size = 1 + (float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
@@ -75,7 +75,7 @@ def _close(a: Any, b: Any, promise: str, tolerance: float = _EXACT) -> None:
 def _with_chunks(
     encoder: SequenceEncoder, sizes_tried: tuple[int, ...] = (1, 3, 16, _LENGTH, _LENGTH + 5)
 ) -> Iterator[str]:
-    """Each form of the encoder; the chunkwise one with several chunk sizes in turn."""
+    """Yield each form of the encoder; the chunkwise form with several chunk sizes."""
     for form in sorted(encoder.forms):
         if form != "chunkwise":
             yield form
@@ -91,7 +91,7 @@ def _with_chunks(
 
 
 def check_shapes(factory: Factory) -> None:
-    """Shape, dtype and device follow the input, for one position and for none as well."""
+    """Output shape, dtype and device follow the input, also for one position and for none."""
     encoder = _encoder(factory)
     for dtype in (torch.float64, torch.float32):
         encoder.to(dtype)
@@ -112,7 +112,7 @@ def check_shapes(factory: Factory) -> None:
 
 
 def check_forms(factory: Factory) -> None:
-    """All forms give the same outputs, states and gradients, whatever the size of chunks."""
+    """All forms give the same outputs, states and gradients, for every chunk size."""
     encoder, mask = _encoder(factory), _holes()
     (x, time), want = _input(), None
     for form in _with_chunks(encoder):
@@ -132,7 +132,7 @@ def check_forms(factory: Factory) -> None:
 
 
 def check_last(factory: Factory) -> None:
-    """``last`` gives the last column of what ``forward`` gives, and its gradient."""
+    """``last`` gives the last column of the output of ``forward``, and its gradient."""
     encoder = _encoder(factory)
     left = torch.arange(_LENGTH) >= torch.tensor([[0], [3], [_LENGTH]])
     for length in (_LENGTH, 40, 1, 0):
@@ -150,7 +150,7 @@ def check_last(factory: Factory) -> None:
 
 
 def check_chaining(factory: Factory) -> None:
-    """Pieces with the state carried over, and steps, give what one call gives."""
+    """Pieces with the state passed on, and single steps, give the output of one call."""
     encoder = _encoder(factory)
     if not encoder.causal:
         return
@@ -195,7 +195,7 @@ def check_causality(factory: Factory) -> None:
 
 
 def check_padding(factory: Factory) -> None:
-    """Padding at the right, at the left and in holes changes nothing, whatever lies in it."""
+    """Padding on the right, on the left and in between has no effect, whatever its content."""
     encoder = _encoder(factory)
     x, time = _input(length=5)
     want = encoder(x, time=time, return_state=encoder.causal)
@@ -223,7 +223,7 @@ def check_padding(factory: Factory) -> None:
 
 
 def check_empty_row(factory: Factory) -> None:
-    """A row without a valid position: zeros, its first state, finite gradients."""
+    """A row without a valid position gives zeros, its initial state and finite gradients."""
     encoder = _encoder(factory).train()
     x, time = _input()
     x[0] = float("nan")
@@ -250,7 +250,7 @@ def check_empty_row(factory: Factory) -> None:
 
 
 def check_rows(factory: Factory) -> None:
-    """Rows do not know of one another: the order of rows and other rows do not matter."""
+    """Rows are independent: neither the order of rows nor other rows change an output."""
     (x, time), mask = _input(), _holes()
     order = torch.tensor([2, 0, 1])
     for training in (False, True):
@@ -300,7 +300,7 @@ def check_gradients(factory: Factory) -> None:
 
 
 def check_state_table(factory: Factory) -> None:
-    """A table of node states, advanced by batches of events, holds what a replay per node gives."""
+    """A table of node states updated by batches of events equals a replay per node."""
     encoder = _encoder(factory)
     if not (encoder.causal and encoder.state_is_constant):
         return
@@ -322,7 +322,7 @@ def check_state_table(factory: Factory) -> None:
 
 
 def check_state_dict(factory: Factory) -> None:
-    """A state dict and a copy carry an encoder over to the bit; evaluation is deterministic."""
+    """A state dict and a copy restore an encoder to the bit; evaluation is deterministic."""
     encoder, other, (x, time) = _encoder(factory), _encoder(factory, seed=1), _input()
     want = encoder(x, time=time)
     assert torch.equal(want, encoder(x, time=time)), "two calls in evaluation differ"
@@ -341,7 +341,7 @@ def check_state_dict(factory: Factory) -> None:
 
 
 def check_reset_parameters(factory: Factory) -> None:
-    """``reset_parameters`` draws every parameter anew, the same for the same seed."""
+    """``reset_parameters`` redraws every parameter, equal for equal seeds."""
     encoder, drawn = _encoder(factory), []
     for seed in (7, 7):
         with torch.no_grad():
@@ -356,7 +356,7 @@ def check_reset_parameters(factory: Factory) -> None:
 
 
 def check_long_input(factory: Factory) -> None:
-    """Two thousand positions of large numbers, in float32: everything stays finite."""
+    """The output for two thousand positions of large numbers, in float32, is finite."""
     encoder = _encoder(factory).float()
     x, time = _input(1, 2000)
     x = (30 * x).float().requires_grad_()
@@ -432,26 +432,26 @@ SEQUENCE_ENCODER_CHECKS: dict[str, Callable[[Factory], None]] = {
 def check_sequence_encoder(
     factory: Factory, *, only: Iterable[str] | None = None
 ) -> dict[str, str]:
-    """Runs all checks on a sequence encoder.
+    """Run all checks on a sequence encoder.
 
     Args:
-        factory: Makes an encoder of ``in_channels`` (8 here); small, and without dropout.
-        only: Names out of :data:`SEQUENCE_ENCODER_CHECKS`; all of them by default.
+        factory: Creates an encoder of ``in_channels`` (8 here); small, and without dropout.
+        only: Names from :data:`SEQUENCE_ENCODER_CHECKS`; all checks by default.
 
     Returns:
-        The checks that did not run on this machine, with the reason.
+        The checks that could not run on this machine, with the reason.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     return run_checks(chosen_checks(SEQUENCE_ENCODER_CHECKS, only), factory)
 
 
 def parameter_formula(encoder: SequenceEncoder) -> int | None:
-    """The number of parameters by the class's docstring, or ``None`` if it gives none.
+    """Number of parameters according to the class's docstring, ``None`` without a formula.
 
-    The formula stands in double backticks after ``Parameters:`` and speaks of the encoder's
-    attributes, for example ``Parameters: ``out_channels * (in_channels + 1)````.
+    The formula is in double backticks after ``Parameters:`` and uses attributes of the encoder, for
+    example ``Parameters: ``out_channels * (in_channels + 1)````.
     """
     found = re.search(r"Parameters: ``(.+?)``", type(encoder).__doc__ or "", re.S)
     if found is None:

@@ -1,9 +1,9 @@
-"""What every model of a signal promises, as checks that an author can run on their own model.
+"""Checks of the contract of signal models, for authors of a model.
 
-A model of a signal is called ``model(x, covariates=None, mask=None)`` with windows
-``x [B, T', N, C]``; a forecaster (``kind = "forecast"``) returns ``[B, T, N, C']``, a classifier
-(``kind = "classify"``) logits ``[B, classes]``. ``check_signal_model(MyModel.from_task)`` raises an
-``AssertionError`` that says which promise was broken.
+A signal model is called ``model(x, covariates=None, mask=None)`` with windows ``x [B, T', N, C]``.
+A forecaster (``kind = "forecast"``) returns ``[B, T, N, C']``, a classifier
+(``kind = "classify"``) returns logits ``[B, classes]``. ``check_signal_model(MyModel.from_task)``
+raises an ``AssertionError`` that names the violated part of the contract.
 
 Example:
     >>> from graphkit.models.signal import SignalGRU
@@ -45,22 +45,22 @@ _EMOTIV = ["AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", 
 
 @dataclass(frozen=True)
 class SignalCase:
-    """A small task: everything that ``from_task`` of a model may read, without data behind it.
+    """A small task with every attribute that ``from_task`` of a model may read, without a graph.
 
     Attributes:
         kind: ``"forecast"`` or ``"classify"``.
         num_nodes: ``N``.
         in_channels: ``C``.
-        target_channels: Channels that are forecast.
-        in_steps: Rows that a model sees, ``T'``.
-        horizon: ``T``; 0 for classes.
+        target_channels: Channels to forecast.
+        in_steps: Number of input rows, ``T'``.
+        horizon: ``T``; 0 for classification.
         delay: Rows between history and horizon.
-        num_classes: Of a classifier; otherwise 0.
-        covariate_names: Columns of the covariates; none at all if empty.
-        steps_per_day: Rows per day, ``None`` without a clock.
+        num_classes: Number of classes of a classifier; otherwise 0.
+        covariate_names: Columns of the covariates; no covariates if empty.
+        steps_per_day: Rows per day; ``None`` without a clock.
         missing: Whether readings are missing.
-        seed: Of readings and parameters.
-        device: Where the model runs.
+        seed: Seed of readings and parameters.
+        device: Device of the model.
     """
 
     kind: str = "forecast"
@@ -84,7 +84,7 @@ class SignalCase:
 
     @property
     def node_names(self) -> list[str]:
-        """Names of the nodes: electrodes, where classes are asked for."""
+        """Names of the nodes; electrodes for classification."""
         if self.kind == "classify":
             return _EMOTIV[: self.num_nodes]
         return [f"sensor {i}" for i in range(self.num_nodes)]
@@ -109,7 +109,7 @@ class SignalCase:
         return torch.rand(self.edge_index.shape[1], generator=draw) + 0.5
 
     def training_signal(self) -> TrainingSignal:
-        """120 rows, with a window at every one where it fits."""
+        """120 rows, with a window at every row where it fits."""
         steps, draw = 120, torch.Generator().manual_seed(self.seed + 1)
         x = torch.randn(steps, self.num_nodes, self.in_channels, generator=draw)
         mask = torch.rand(x.shape, generator=draw) < 0.9 if self.missing else None
@@ -119,14 +119,14 @@ class SignalCase:
         return TrainingSignal(x, mask, self._covariates(torch.arange(steps)), start)
 
     def training_windows(self) -> tuple[Tensor, Tensor]:
-        """40 labelled windows: ``x [40, T', N, C]``, classes ``[40]``, each of them there."""
+        """40 labelled windows: ``x [40, T', N, C]``, classes ``[40]``; every class occurs."""
         draw = torch.Generator().manual_seed(self.seed + 3)
         x = torch.randn(40, self.in_steps, self.num_nodes, self.in_channels, generator=draw)
         y = torch.arange(40) % max(1, self.num_classes)
         return x * (1 + (torch.arange(self.num_nodes) + y.unsqueeze(1)) % 3).view(40, 1, -1, 1), y
 
     def model(self, factory: Factory) -> nn.Module:
-        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        """Create a model in evaluation mode, with parameters drawn from the seed of this case."""
         torch.manual_seed(self.seed)
         return factory(self).to(self.device).eval()
 
@@ -185,11 +185,11 @@ SIGNAL_CASES: dict[str, dict[str, SignalCase]] = {
         ),
     },
 }
-"""The tasks that :func:`check_signal_model` uses, by what a model answers and by name."""
+"""The tasks that :func:`check_signal_model` uses, by kind of model and by name."""
 
 
 def check_shapes(factory: Factory, case: SignalCase) -> None:
-    """The answer has the promised shape, is floating point and finite, for one window too."""
+    """The output has the required shape, is floating point and finite, also for a single window."""
     model = case.model(factory)
     assert model.kind == case.kind, "kind says what the model answers"
     for batch in (_BATCH, 1):
@@ -204,9 +204,9 @@ def check_shapes(factory: Factory, case: SignalCase) -> None:
 
 
 def check_gradients(factory: Factory, case: SignalCase) -> None:
-    """The loss leaves a finite gradient on every trained parameter, twice in a row.
+    """The loss gives a finite gradient for every trained parameter, twice in a row.
 
-    Parameters are moved a little first: a gate that starts at 0 hides what lies behind it.
+    Parameters are shifted slightly first: a gate that starts at 0 blocks the gradients behind it.
     """
     model, inputs = case.model(factory), case.inputs()
     draw = torch.Generator().manual_seed(5)
@@ -227,7 +227,7 @@ def check_gradients(factory: Factory, case: SignalCase) -> None:
 
 
 def check_batch(factory: Factory, case: SignalCase) -> None:
-    """In evaluation a window's answer does not depend on the windows beside it."""
+    """In evaluation mode, the output of a window does not depend on the other windows."""
     model, inputs = case.model(factory), case.inputs()
     with torch.no_grad():
         together = model(*inputs)
@@ -237,7 +237,7 @@ def check_batch(factory: Factory, case: SignalCase) -> None:
 
 
 def check_mask(factory: Factory, case: SignalCase) -> None:
-    """No mask and a mask that is true everywhere mean the same."""
+    """No mask and a mask that is true everywhere give the same output."""
     model, (x, covariates, _) = case.model(factory), case.inputs()
     with torch.no_grad():
         full = torch.ones_like(x, dtype=torch.bool)
@@ -245,7 +245,7 @@ def check_mask(factory: Factory, case: SignalCase) -> None:
 
 
 def check_step(factory: Factory, case: SignalCase) -> None:
-    """A model with ``step``: all readings one by one give what the whole window gives."""
+    """For a model with ``step``, passing readings one by one equals passing the whole window."""
     model, (x, covariates, mask) = case.model(factory), case.inputs()
     if not hasattr(model, "step"):
         return
@@ -258,7 +258,7 @@ def check_step(factory: Factory, case: SignalCase) -> None:
 
 
 def check_types(factory: Factory, case: SignalCase) -> None:
-    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+    """Float64, bf16-mixed and float64 data are supported (:mod:`graphkit.testing.number_types`)."""
 
     def call(model: nn.Module, dtype: torch.dtype) -> Tensor:
         x, covariates, mask = case.inputs()
@@ -305,19 +305,19 @@ def check_signal_model(
     kind: str = "forecast",
     only: Iterable[str] | None = None,
 ) -> dict[str, str]:
-    """Runs all checks on a model of a signal.
+    """Run all checks on a signal model.
 
     Args:
-        factory: Makes a model for a task, such as ``MyModel.from_task``.
-        case: Run on this one task instead.
-        kind: What the model answers, ``"forecast"`` or ``"classify"``.
-        only: Names out of :data:`SIGNAL_MODEL_CHECKS`; all of them by default.
+        factory: Creates a model for a task, such as ``MyModel.from_task``.
+        case: Run the checks on this task only.
+        kind: Output of the model, ``"forecast"`` or ``"classify"``.
+        only: Names from :data:`SIGNAL_MODEL_CHECKS`; all checks by default.
 
     Returns:
-        The checks that did not run on this machine, with the reason.
+        The checks that could not run on this machine, with the reason.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     chosen = chosen_checks(SIGNAL_MODEL_CHECKS, only)
     skipped: dict[str, str] = {}

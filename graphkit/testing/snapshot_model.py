@@ -1,8 +1,8 @@
-"""What every snapshot model promises, as checks that an author can run on their own model.
+"""Checks of the contract of snapshot models, for authors of a model.
 
-A snapshot model maps a sequence of snapshots and a state to an output and a state, and holds no
-state of its own. ``check_snapshot_model(MyModel)`` calls ``MyModel(in_channels, hidden_channels)``
-and raises an ``AssertionError`` that says which promise was broken.
+A snapshot model maps a sequence of snapshots and a state to an output and a state, and stores no
+state itself. ``check_snapshot_model(MyModel)`` calls ``MyModel(in_channels, hidden_channels)``
+and raises an ``AssertionError`` that names the violated part of the contract.
 
 Example:
     >>> from graphkit.models.snapshot import EvolveGCNH
@@ -42,7 +42,7 @@ def random_snapshots(
     one_hot: bool = False,
     seed: int = 0,
 ) -> list[Data]:
-    """Small weighted snapshots with idle nodes; the third of them has no edge at all."""
+    """Small weighted snapshots with idle nodes; the third snapshot has no edge."""
     draw = torch.Generator().manual_seed(seed)
     found = []
     for step in range(steps):
@@ -95,7 +95,7 @@ def check_one_hot(factory: Factory) -> None:
 
 
 def check_shared_rows(factory: Factory) -> None:
-    """Idle nodes that share a row get the output that they have in rows of their own."""
+    """Idle nodes that share a row get the output of idle nodes with separate rows."""
     model = _model(factory)
     snapshots = [as_snapshot(s) for s in random_snapshots(one_hot=True)]
     shared = [s.shared() for s in snapshots]
@@ -106,7 +106,7 @@ def check_shared_rows(factory: Factory) -> None:
 
 
 def check_state(factory: Factory) -> None:
-    """The state is all there is: going on from it equals going through in one piece."""
+    """The returned state is complete: resuming from it equals a single pass."""
     model, snapshots = _model(factory), random_snapshots()
     whole = model(snapshots)
     for stop in (1, 2, 3):
@@ -116,7 +116,7 @@ def check_state(factory: Factory) -> None:
 
 
 def check_pure(factory: Factory) -> None:
-    """Two calls in evaluation agree to the bit and change no parameter or buffer."""
+    """Two calls in evaluation mode give equal bits and change no parameter or buffer."""
     model, snapshots = _model(factory), random_snapshots()
     before = {n: v.clone() for n, v in model.state_dict().items()}
     first, second = model(snapshots)[0], model(snapshots)[0]
@@ -135,7 +135,7 @@ def check_past_only(factory: Factory) -> None:
 
 
 def check_gradients(factory: Factory) -> None:
-    """Every matrix of parameters gets a finite gradient, again at a second backward pass."""
+    """Every parameter matrix gets a finite gradient, also in a second backward pass."""
     model, snapshots = _model(factory).train(), random_snapshots(num_edges=30)
     for _ in range(2 if list(model.parameters()) else 0):
         model.zero_grad(set_to_none=True)
@@ -148,7 +148,7 @@ def check_gradients(factory: Factory) -> None:
 
 
 def check_state_dict(factory: Factory) -> None:
-    """A state dict carries a model over to the bit; a deep copy goes its own way."""
+    """A state dict restores a model to the bit; a deep copy is independent of the original."""
     model, other = _model(factory), _model(factory, seed=1)
     snapshots = random_snapshots()
     other.load_state_dict(model.state_dict())
@@ -162,14 +162,14 @@ def check_state_dict(factory: Factory) -> None:
 
 
 def check_reset_parameters(factory: Factory) -> None:
-    """``reset_parameters`` draws what is trained, if anything, anew, the same for the same seed."""
+    """``reset_parameters`` redraws the trained parameters, if any, equal for equal seeds."""
     drawn = assert_draws(_model(factory), (7, 7, 8))
     moved = any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2]))
     assert moved or not drawn[0], "seed has no effect"
 
 
 def check_types(factory: Factory) -> None:
-    """Float64, bf16-mixed and float64 data work (:mod:`graphkit.testing.number_types`)."""
+    """Float64, bf16-mixed and float64 data are supported (:mod:`graphkit.testing.number_types`)."""
     for one_hot in (False, True):
 
         def call(model: nn.Module, dtype: torch.dtype, one_hot: bool = one_hot) -> Tensor:
@@ -209,16 +209,16 @@ SNAPSHOT_MODEL_CHECKS: dict[str, Callable[[Factory], None]] = {
 
 
 def check_snapshot_model(factory: Factory, *, only: Iterable[str] | None = None) -> dict[str, str]:
-    """Runs all checks on a snapshot model.
+    """Run all checks on a snapshot model.
 
     Args:
-        factory: Makes a model of ``(in_channels, hidden_channels)``.
-        only: Names out of :data:`SNAPSHOT_MODEL_CHECKS`; all of them by default.
+        factory: Creates a model from ``(in_channels, hidden_channels)``.
+        only: Names from :data:`SNAPSHOT_MODEL_CHECKS`; all checks by default.
 
     Returns:
-        The checks that did not run on this machine, with the reason.
+        The checks that could not run on this machine, with the reason.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     return run_checks(chosen_checks(SNAPSHOT_MODEL_CHECKS, only), factory)

@@ -1,8 +1,8 @@
-"""What every model of a static graph promises, as checks for an author's own model.
+"""Checks of the contract of static graph models, for authors of a model.
 
 Such a model is called ``model(x, edge_index)`` or ``model(x, edge_index, edge_weight)`` and returns
-logits ``[n, C]``. ``check_static_model(MyModel.from_graph)`` raises an ``AssertionError`` that says
-which promise was broken.
+logits ``[n, C]``. ``check_static_model(MyModel.from_graph)`` raises an ``AssertionError`` that
+names the violated part of the contract.
 
 Example:
     >>> from graphkit.models.static import DAGNN
@@ -38,16 +38,16 @@ Factory = Callable[[Data], nn.Module]
 
 @dataclass(frozen=True)
 class StaticCase:
-    """The graph that a check uses.
+    """The graph of a check.
 
     Attributes:
-        num_nodes: Nodes; the last one has no edge.
-        num_edges: Edges, both directions counted, before two self loops.
-        channels: Features of a node.
-        classes: Classes.
+        num_nodes: Number of nodes; the last one has no edge.
+        num_edges: Number of edges, counting both directions, without the two self loops.
+        channels: Number of features per node.
+        classes: Number of classes.
         weighted: Whether edges have weights.
-        seed: Of graph and parameters.
-        device: Where the model runs.
+        seed: Seed of the graph and of the parameters.
+        device: Device of the model.
     """
 
     num_nodes: int = 19
@@ -77,12 +77,12 @@ class StaticCase:
         return Data(x=x, y=y, edge_index=torch.stack([src, dst]), **columns)
 
     def model(self, factory: Factory) -> nn.Module:
-        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        """Create a model in evaluation mode, with parameters drawn from the seed of this case."""
         torch.manual_seed(self.seed)
         return factory(self.graph()).to(self.device).eval()
 
     def inputs(self) -> list[Tensor]:
-        """``x``, ``edge_index`` and, where the case has them, weights."""
+        """``x``, ``edge_index`` and, if the case has weights, the weights."""
         data = self.graph()
         inputs = [data.x, data.edge_index] + ([data.edge_weight] if self.weighted else [])
         return [value.to(self.device) for value in inputs]
@@ -106,7 +106,7 @@ def check_shapes(factory: Factory, case: StaticCase) -> None:
 
 
 def check_gradients(factory: Factory, case: StaticCase) -> None:
-    """The loss leaves a finite gradient on every parameter, twice in a row the same way."""
+    """The loss gives a finite gradient for every trained parameter, equal in two passes."""
     model, inputs = case.model(factory), case.inputs()
     weight = torch.randn(
         case.num_nodes, case.classes, generator=torch.Generator().manual_seed(5)
@@ -122,7 +122,7 @@ def check_gradients(factory: Factory, case: StaticCase) -> None:
 
 
 def check_permutation(factory: Factory, case: StaticCase) -> None:
-    """Numbering nodes otherwise numbers rows otherwise; the order of edges does not matter."""
+    """Renumbering the nodes permutes the output rows; the order of edges has no effect."""
     model, (x, edge_index, *weight) = case.model(factory), case.inputs()
     draw = torch.Generator().manual_seed(case.seed)
     nodes = torch.randperm(case.num_nodes, generator=draw).to(x.device)
@@ -134,7 +134,7 @@ def check_permutation(factory: Factory, case: StaticCase) -> None:
 
 
 def check_other_graph(factory: Factory, case: StaticCase) -> None:
-    """Nothing of one graph stays for the next, not even when it is written over in place."""
+    """Nothing of one graph is kept for the next, even if a graph is overwritten in place."""
     model, (x, edge_index, *weight) = case.model(factory), case.inputs()
     first = model(x, edge_index, *weight)
     reduced = edge_index[:, ::2].contiguous()
@@ -149,28 +149,28 @@ def check_other_graph(factory: Factory, case: StaticCase) -> None:
 
 
 def check_sparse(factory: Factory, case: StaticCase) -> None:
-    """A model that says ``accepts_sparse`` gives for sparse features what it gives for dense."""
+    """A model with ``accepts_sparse`` gives equal outputs for sparse and for dense features."""
     model, (x, *rest) = case.model(factory), case.inputs()
     if getattr(model, "accepts_sparse", False):
         assert_close(model(x.to_sparse_csr(), *rest), model(x, *rest), "sparse features")
 
 
 def check_adj_t(factory: Factory, case: StaticCase) -> None:
-    """A transposed adjacency (``torch.sparse``) or an ``EdgeIndex`` gives what edges give."""
+    """A transposed adjacency (``torch.sparse``) or an ``EdgeIndex`` gives the output of edges."""
     model, (x, edge_index, *weight) = case.model(factory), case.inputs()
     size = (case.num_nodes, case.num_nodes)
     index = EdgeIndex(edge_index, sparse_size=size)
     assert_close(model(x, index, *weight), model(x, edge_index, *weight), "EdgeIndex")
     value = weight[0] if weight else torch.ones_like(edge_index[0], dtype=x.dtype)
     adj_t = torch.sparse_coo_tensor(edge_index.flip(0), value, size).coalesce()
-    expected = model(x, adj_t.indices().flip(0), adj_t.values())  # parallel edges are one
+    expected = model(x, adj_t.indices().flip(0), adj_t.values())  # parallel edges are merged
     for layout in (torch.sparse_coo, torch.sparse_csr):
         given = adj_t if layout == torch.sparse_coo else adj_t.to_sparse(layout=layout)
         assert_close(model(x, given), expected, f"adj_t, {layout}")
 
 
 def check_compile(factory: Factory, case: StaticCase) -> None:
-    """The forward pass can be traced by ``torch.compile`` and gives the same."""
+    """The forward pass can be traced by ``torch.compile`` and gives the same output."""
     needs_compile()
     model, inputs = case.model(factory), case.inputs()
     expected = model(*inputs)
@@ -224,18 +224,18 @@ STATIC_MODEL_CHECKS: dict[str, Callable[[Factory, StaticCase], None]] = {
 def check_static_model(
     factory: Factory, case: StaticCase | None = None, *, only: Iterable[str] | None = None
 ) -> dict[str, str]:
-    """Runs all checks on a model of a static graph.
+    """Run all checks on a static graph model.
 
     Args:
-        factory: Makes a model for a graph, such as ``MyModel.from_graph``.
-        case: Run on this one graph instead.
-        only: Names out of :data:`STATIC_MODEL_CHECKS`; all of them by default.
+        factory: Creates a model for a graph, such as ``MyModel.from_graph``.
+        case: Run the checks on this graph only.
+        only: Names from :data:`STATIC_MODEL_CHECKS`; all checks by default.
 
     Returns:
-        The checks that did not run on this machine, with the reason.
+        The checks that could not run on this machine, with the reason.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     chosen = chosen_checks(STATIC_MODEL_CHECKS, only)
     skipped: dict[str, str] = {}

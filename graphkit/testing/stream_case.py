@@ -1,4 +1,4 @@
-"""The streams on which stream models are checked."""
+"""The streams that stream models are checked on."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from graphkit.data import EventBatch, TemporalGraph
 __all__ = ["STREAM_CASES", "Factory", "StreamCase"]
 
 Factory = Callable[[TemporalGraph], nn.Module]
-"""What makes a model for a graph."""
+"""Creates a model for a graph."""
 
 
 @dataclass(frozen=True)
 class StreamCase:
-    """The stream that a check uses.
+    """The stream of a check.
 
     Attributes:
-        num_nodes: Nodes; ids 0 and ``num_nodes - 1`` both occur.
-        num_events: Events.
+        num_nodes: Number of nodes; ids 0 and ``num_nodes - 1`` both occur.
+        num_events: Number of events.
         batch_size: Events per batch.
         edge_channels: Width of the event features, 0 for none.
         x_channels: Width of the node features, 0 for none.
         time_dtype: int64 or float64.
         time_offset: Added to all times; 2**40 is beyond int32 and beyond float32's resolution.
-        seed: Of the stream and of the parameters.
-        device: Where the model runs.
+        seed: Seed of the stream and of the parameters.
+        device: Device of the model.
     """
 
     num_nodes: int = 23
@@ -64,7 +64,7 @@ class StreamCase:
         return TemporalGraph(ends[0], ends[1], t, num_nodes=n, **features)
 
     def model(self, factory: Factory, graph: TemporalGraph | None = None) -> nn.Module:
-        """A fresh model with parameters of this case's seed, in evaluation mode."""
+        """Create a model in evaluation mode, with parameters drawn from the seed of this case."""
         torch.manual_seed(self.seed)
         return factory(self.graph() if graph is None else graph).to(self.device).eval()
 

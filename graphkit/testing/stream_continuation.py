@@ -1,7 +1,7 @@
-"""What lets a stream go on: other tables, other containers, new nodes, saved states.
+"""Checks of continued streams: other tables, other containers, new nodes, saved states.
 
-The checks of :func:`graphkit.testing.check_stream_model` that are about the events after those that
-a model was made with.
+Those checks of :func:`graphkit.testing.check_stream_model` that concern events after the ones a
+model was created with.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _refuses(act: Callable[[], Any], model: nn.Module, what: str) -> None:
 
 
 def check_tables(factory: Factory, case: StreamCase) -> None:
-    """A stream in ten tables, whose event ids each begin at 0, gives the same bits as in one."""
+    """A stream in ten tables, with event ids from 0 in each, gives equal bits as one table."""
     case = replace(case, batch_size=-(-case.num_events // 10))
     one, ten, graph = case.model(factory), case.model(factory), case.graph()
     promise = "the same stream in one table and in ten"
@@ -58,12 +58,12 @@ def check_tables(factory: Factory, case: StreamCase) -> None:
         assert torch.equal(score(one, batch, dst), score(ten, again, dst)), promise
         one.observe(batch)
         ten.observe(again)
-        ten.state_dict()  # looking at the state in between makes no difference
+        ten.state_dict()  # reading the state in between changes nothing
     same_state(state_of(one), state_of(ten), promise)
 
 
 def check_event_ids(factory: Factory, case: StreamCase) -> None:
-    """``event_id`` orders the events of a batch and nothing else: gaps and offsets say nothing."""
+    """``event_id`` only orders the events of a batch: gaps and offsets have no effect."""
     model, other = case.model(factory), case.model(factory)
     promise = "event ids are an order, not numbers of the stream"
     for batch in case.batches():
@@ -75,7 +75,7 @@ def check_event_ids(factory: Factory, case: StreamCase) -> None:
 
 
 def check_temporal_data(factory: Factory, case: StreamCase) -> None:
-    """Batches of PyG's ``TemporalDataLoader`` (``msg``, no ids) do as well as ``EventBatch``."""
+    """Batches of PyG's ``TemporalDataLoader`` (``msg``, no ids) work like ``EventBatch``."""
     model, other, graph = case.model(factory), case.model(factory), case.graph()
     data = TemporalData(src=graph.src, dst=graph.dst, t=graph.t, msg=graph.edge_attr)
     promise = "TemporalData gives the same as EventBatch"
@@ -88,9 +88,9 @@ def check_temporal_data(factory: Factory, case: StreamCase) -> None:
 
 
 def check_edge_features(factory: Factory, case: StreamCase) -> None:
-    """Features come with the events, whatever graph the model was made for.
+    """Features are read from the events, independently of the graph the model was created for.
 
-    A model that reads features says how many in ``edge_dim``; it refuses events without them.
+    A model that reads features has their number in ``edge_dim`` and refuses events without them.
     """
     graph, batches = case.graph(), case.batches()
     first = slice(0, case.batch_size)
@@ -115,8 +115,8 @@ def check_edge_features(factory: Factory, case: StreamCase) -> None:
 
 
 def check_late_events(factory: Factory, case: StreamCase) -> None:
-    """An event earlier than the last one observed is refused, or the model ``accepts_late``."""
-    if torch.device(case.device).type != "cpu":  # a GPU would have to be waited for
+    """An event earlier than the last observed one is refused, unless the model ``accepts_late``."""
+    if torch.device(case.device).type != "cpu":  # on a GPU the check would need a synchronisation
         return
     model, batches = case.model(factory), case.batches()
     observe(model, batches[:3])
@@ -126,7 +126,7 @@ def check_late_events(factory: Factory, case: StreamCase) -> None:
         assert bool(score(model, late).isfinite().all()), "a score is not finite"
         return
     _refuses(lambda: model.observe(late), model, "an event earlier than the last one observed")
-    model.observe(batches[3])  # the stream goes on
+    model.observe(batches[3])  # the stream continues
 
 
 def _two_ages(case: StreamCase) -> tuple[int, TemporalGraph, TemporalGraph]:
@@ -143,7 +143,7 @@ def _two_ages(case: StreamCase) -> tuple[int, TemporalGraph, TemporalGraph]:
 
 
 def _pair(factory: Factory, case: StreamCase) -> tuple[nn.Module, nn.Module, list[EventBatch], int]:
-    """A model made large, one made small with the same parameters, batches, the small number."""
+    """A large model, a small one with the same parameters, batches, and the small node count."""
     few, whole, graph = _two_ages(case)
     large, small = case.model(factory, whole), case.model(factory, graph)
     with torch.no_grad():
@@ -153,9 +153,9 @@ def _pair(factory: Factory, case: StreamCase) -> tuple[nn.Module, nn.Module, lis
 
 
 def check_growth(factory: Factory, case: StreamCase) -> None:
-    """``grow(num_nodes, x=None)`` takes in new nodes as if the model had been made for them.
+    """``grow(num_nodes, x=None)`` adds nodes as if the model had been created with them.
 
-    The state of nodes that were there keeps its bits. New nodes of a model with ``x`` bring rows.
+    The state of existing nodes keeps its bits. New nodes of a model with ``x`` come with rows.
     """
     large, small, batches, few = _pair(factory, case)
     graph, half = case.graph(), len(batches) // 2
@@ -190,7 +190,7 @@ def check_growth(factory: Factory, case: StreamCase) -> None:
 
 
 def check_saved_states(factory: Factory, case: StreamCase) -> None:
-    """A state dict makes a smaller model grow; in a larger one, nodes beyond it are new."""
+    """Loading a state dict grows a smaller model; in a larger one, the extra nodes are new."""
     large, small, batches, _ = _pair(factory, case)
     young = state_of(small)
     observe(large, batches[:-2])

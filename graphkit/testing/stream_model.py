@@ -1,9 +1,10 @@
-"""What every stream model promises, as checks that an author can run on their own model.
+"""Checks of the contract of stream models, for authors of a model.
 
-A stream model scores pairs (``score``, pure) and is then told what happened (``observe``, the only
-writer); its state lies in buffers. ``check_stream_model(MyModel.from_graph)`` puts small random
-streams through it, with repeated nodes, self loops, tied times and ids at both ends of the range,
-and raises an ``AssertionError`` that says which promise was broken.
+A stream model scores pairs (``score``, pure) and then observes the events that happened
+(``observe``, the only method that changes the state); the state is stored in buffers.
+``check_stream_model(MyModel.from_graph)`` runs small random streams with repeated nodes, self
+loops, tied times and ids at both ends of the range, and raises an ``AssertionError`` that names
+the violated part of the contract.
 
 Example:
     >>> from graphkit.models.stream.tgn import TGN
@@ -40,7 +41,7 @@ __all__ = ["STREAM_MODEL_CHECKS", "check_stream_model"]
 
 
 def check_shapes(factory: Factory, case: StreamCase) -> None:
-    """Scores have the shape of the candidates, are floating point and finite."""
+    """Scores have the shape of the candidates, are floating point and are finite."""
     model = case.model(factory)
     for batch in case.batches():
         for dst in (batch.dst, case.candidates(batch), case.candidates(batch, 1)):
@@ -52,7 +53,7 @@ def check_shapes(factory: Factory, case: StreamCase) -> None:
 
 
 def check_empty_batch(factory: Factory, case: StreamCase) -> None:
-    """A batch without events gives no scores and changes nothing (a rank's share may be empty)."""
+    """An empty batch gives no scores and changes nothing (a rank's share may be empty)."""
     model, batches = case.model(factory), case.batches()
     for seen in (0, 2):
         observe(model, batches[:seen])
@@ -64,7 +65,7 @@ def check_empty_batch(factory: Factory, case: StreamCase) -> None:
 
 
 def check_columns(factory: Factory, case: StreamCase) -> None:
-    """Column j of the scores of ``[B, C]`` is the score of column j alone."""
+    """Column j of the scores of ``[B, C]`` equals the score of column j alone."""
     model, batches = case.model(factory), case.batches()
     observe(model, batches[:3])
     dst = case.candidates(batches[3], 4)
@@ -87,7 +88,7 @@ def check_rows(factory: Factory, case: StreamCase) -> None:
 
 
 def check_pure(factory: Factory, case: StreamCase) -> None:
-    """Scoring changes nothing, bit for bit, in training and in evaluation, nor do mode switches."""
+    """Scoring and mode switches change no bit of the state, in training and in evaluation."""
     model, batches = case.model(factory), case.batches()
     for i, batch in enumerate(batches[:4]):
         before = state_of(model)
@@ -103,14 +104,14 @@ def check_pure(factory: Factory, case: StreamCase) -> None:
 
 
 def check_gradients(factory: Factory, case: StreamCase) -> None:
-    """The loss of one batch leaves a finite gradient on every parameter; observing needs none."""
+    """The loss of one batch gives every parameter a finite gradient; observing needs none."""
     model, batches = case.model(factory), case.batches()
     model.train()
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not parameters:
         return
     observe(model, batches[:4])
-    for batch in batches[4:6]:  # twice: a second backward must not meet the first one's graph
+    for batch in batches[4:6]:  # twice: a second backward must not reach the first graph
         model.zero_grad(set_to_none=True)
         dst = torch.cat([batch.dst.unsqueeze(1), case.candidates(batch, 1)], dim=1)
         logits = model.score(batch.src, dst, batch.t)
@@ -119,7 +120,7 @@ def check_gradients(factory: Factory, case: StreamCase) -> None:
         for name, parameter in parameters.items():
             assert parameter.grad is not None, f"parameter '{name}' gets no gradient"
             assert bool(parameter.grad.isfinite().all()), f"gradient of '{name}' is not finite"
-        # Matrices only: the bias of an attention's keys, for one, rightly has the gradient 0.
+        # Matrices only: the bias of an attention's keys, for example, correctly has gradient 0.
         zero = [n for n, p in parameters.items() if p.dim() > 1 and not bool(p.grad.any())]
         assert not zero, f"gradients that are zero throughout: {zero}"
         model.observe(batch)
@@ -128,7 +129,7 @@ def check_gradients(factory: Factory, case: StreamCase) -> None:
 
 
 def check_state_dict(factory: Factory, case: StreamCase) -> None:
-    """A state dict taken mid-stream continues elsewhere to the same bits."""
+    """A state dict taken mid-stream restores another model, which continues to equal bits."""
     model, batches = case.model(factory), case.batches()
     observe(model, batches[:4])
     other = case.model(factory)
@@ -146,7 +147,7 @@ def check_state_dict(factory: Factory, case: StreamCase) -> None:
 
 
 def check_reset_state(factory: Factory, case: StreamCase) -> None:
-    """``reset_state`` gives the state of a fresh model, keeps parameters, and replays exactly."""
+    """``reset_state`` restores the initial state, keeps parameters, and makes replays exact."""
     model, batches = case.model(factory), case.batches()
     fresh = state_of(model)
     first = []
@@ -167,14 +168,14 @@ def check_reset_state(factory: Factory, case: StreamCase) -> None:
 
 
 def check_reset_parameters(factory: Factory, case: StreamCase) -> None:
-    """``reset_parameters`` draws every trained parameter anew, the same for the same seed."""
+    """``reset_parameters`` redraws every trained parameter, equal for equal seeds."""
     drawn = assert_draws(case.model(factory), (7, 7, 8))
     if drawn[0]:
         assert any(not torch.equal(a, b) for a, b in zip(drawn[0], drawn[2])), "seed has no effect"
 
 
 def check_deepcopy(factory: Factory, case: StreamCase) -> None:
-    """A deep copy goes its own way from the same point."""
+    """A deep copy continues from the same state, independently of the original."""
     model, batches = case.model(factory), case.batches()
     observe(model, batches[:3])
     before, twin = state_of(model), copy.deepcopy(model)
@@ -187,7 +188,7 @@ def check_deepcopy(factory: Factory, case: StreamCase) -> None:
 
 
 def check_no_leak(factory: Factory, case: StreamCase) -> None:
-    """Scores depend on the past only: another future, features included, gives the same ones."""
+    """Scores depend on the past only: other future events or features do not change them."""
     graph, past = case.graph(), 3 * case.batch_size
     columns = {"num_nodes": case.num_nodes, "x": graph.x}
     later = torch.arange(case.num_events) >= past
@@ -211,7 +212,7 @@ def check_no_leak(factory: Factory, case: StreamCase) -> None:
 
 
 def check_permutation(factory: Factory, case: StreamCase) -> None:
-    """The order in which a batch lists its events changes neither state nor scores."""
+    """The order of the events in a batch changes neither state nor scores."""
     model, batches = case.model(factory), case.batches()
     other = copy.deepcopy(model)
     draw = torch.Generator().manual_seed(case.seed)
@@ -233,7 +234,7 @@ def check_single_events(factory: Factory, case: StreamCase) -> None:
 
 
 def check_self_loops(factory: Factory, case: StreamCase) -> None:
-    """A batch of nothing but one node's self loops works."""
+    """A batch that contains only self loops of one node works."""
     model, batches = case.model(factory), case.batches()
     observe(model, batches[:2])
     b = batches[2]
@@ -244,7 +245,7 @@ def check_self_loops(factory: Factory, case: StreamCase) -> None:
 
 
 def check_time(factory: Factory, case: StreamCase) -> None:
-    """Times are exact: a tick (a quarter in float64) shows in every buffer that holds times."""
+    """Times are exact: one tick (a quarter in float64) changes every buffer that holds times."""
     tick = 0.25 if case.time_dtype.is_floating_point else 1
     graph = case.graph()
     states = []
@@ -270,7 +271,7 @@ def check_time(factory: Factory, case: StreamCase) -> None:
 
 
 def check_half_precision(factory: Factory, case: StreamCase) -> None:
-    """Turning a model to bfloat16 and back leaves ids, counts and times as they are."""
+    """Converting a model to bfloat16 and back keeps ids, counts and times unchanged."""
     model, batches = case.model(factory), case.batches()
     observe(model, batches)
     before = state_of(model)
@@ -313,7 +314,7 @@ def check_types(factory: Factory, case: StreamCase) -> None:
 
 
 def check_devices(factory: Factory, case: StreamCase) -> None:
-    """CPU and GPU agree: integers exactly, numbers closely. Needs a GPU."""
+    """CPU and GPU agree: integers exactly, floats closely. Needs a GPU."""
     needs_cuda()
     gpu = replace(case, device="cuda")
     a, b = case.model(factory), gpu.model(factory)
@@ -363,18 +364,18 @@ STREAM_MODEL_CHECKS: dict[str, Callable[[Factory, StreamCase], None]] = {
 def check_stream_model(
     factory: Factory, case: StreamCase | None = None, *, only: Iterable[str] | None = None
 ) -> dict[str, str]:
-    """Runs all checks on a stream model, for integer and float times and with and without features.
+    """Run all checks on a stream model, for integer and float times, with and without features.
 
     Args:
-        factory: Makes a model for a graph, such as ``MyModel.from_graph``.
-        case: Run on this one stream instead.
-        only: Names out of :data:`STREAM_MODEL_CHECKS`; all of them by default.
+        factory: Creates a model for a graph, such as ``MyModel.from_graph``.
+        case: Run the checks on this stream only.
+        only: Names from :data:`STREAM_MODEL_CHECKS`; all checks by default.
 
     Returns:
-        The checks that did not run on this machine, with the reason.
+        The checks that could not run on this machine, with the reason.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: The contract is violated; the message names the violated part.
     """
     chosen = chosen_checks(STREAM_MODEL_CHECKS, only)
     skipped: dict[str, str] = {}

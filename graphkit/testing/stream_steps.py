@@ -1,4 +1,4 @@
-"""Steps that the checks of stream models share: observe, score, compare states."""
+"""Steps shared by the checks of stream models: observe, score, compare states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["observe", "same_state", "score", "state_of"]
 
 
 def observe(model: nn.Module, batches: Iterable[Any]) -> None:
-    """Observes batches one after the other."""
+    """Observe batches one after the other."""
     for batch in batches:
         model.observe(batch)
 
@@ -25,7 +25,7 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 def same_state(
     a: dict[str, Tensor], b: dict[str, Tensor], promise: str, exact: bool = True
 ) -> None:
-    """Equal in keys, dtypes, shapes and bits; floats only close where ``exact`` is false."""
+    """Check equal keys, dtypes, shapes and bits; without ``exact``, floats need only be close."""
     assert a.keys() == b.keys(), f"{promise}: the state dicts have different keys"
     for name in a:
         x, y = a[name].cpu(), b[name].cpu()

@@ -11,7 +11,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit forecast``."""
+    """Add the arguments of ``graphkit forecast``."""
     fitted.add_model(parser)
     add = parser.add_argument
     add("input", nargs="?", type=Path, metavar="READINGS", help="newer readings: the forecast"
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Forecast, and print or write the table; the saved model stays as it is."""
+    """Forecast, and print or write the table. The saved model is not changed."""
     from graphkit.cli.tables import check_output
 
     if args.out is not None:

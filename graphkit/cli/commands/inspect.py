@@ -20,14 +20,14 @@ _SEPARATORS = (",", ";", "\t", "|")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit inspect``."""
+    """Add the arguments of ``graphkit inspect``."""
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="CSV (also .gz, .bz2, .xz) or Parquet")
     add("--sep", type=separator, help="what parts two fields: ';', tab (default: as it looks)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each column, the problems, and the command; 2 if there are problems."""
+    """Print a line per column, the problems and the command; return 2 if there are problems."""
     from graphkit.cli.columns import look_at
     from graphkit.cli.layout import guess_layout
     from graphkit.cli.tables import is_parquet, read_table
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     layout = guess_layout(looks, len(frame), sep)
     ends = (layout.columns.src, layout.columns.dst) if layout.kind == "events" else ()
     if not is_parquet(args.file) and any(look.name in ends and look.missing for look in looks):
-        frame = read_table(args.file, sep=sep, text=ends)  # NA and null are labels there
+        frame = read_table(args.file, sep=sep, text=ends)  # NA and null are labels in these columns
         looks = [look_at(frame[name]) for name in frame.columns]
     print(f"{args.file}: {len(frame):,} rows, {len(looks)} columns\n")
     print("\n".join(_table(looks)))
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _separator(path: Path) -> str:
-    """The separator that the first line has most of."""
+    """The separator that occurs most often in the first line."""
     from graphkit.cli.tables import first_line
 
     return max(_SEPARATORS, key=first_line(path).count)
@@ -102,7 +102,7 @@ def _roles(layout: Layout) -> list[str]:
 
 
 def _problems(path: Path, frame: pd.DataFrame, layout: Layout) -> list[str]:
-    """What training on the table would refuse, in the words of the errors."""
+    """Problems that training on the table would report, with the same messages."""
     from dataclasses import replace
 
     from graphkit import LinkPrediction

@@ -17,18 +17,18 @@ KINDS = {
     "encoders": "sequence_encoder",
     "negatives": "negatives",
 }
-"""Words of the command, and the kinds of the registry that they stand for."""
+"""Words of the command, with the kinds of the registry that they list."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit list``."""
+    """Add the arguments of ``graphkit list``."""
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="only these (default: all)")
     parser.add_argument("--view", help="only of this view: stream, snapshot, signal or static")
     parser.add_argument("--task", help="only models for this task")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each name: its facts and the first line of its description."""
+    """Print a line for each name with its facts and the first line of its description."""
     from graphkit import registry
     from graphkit.errors import GraphError, UnknownNameError
 
@@ -68,6 +68,6 @@ def _lines(entries: list[Entry]) -> list[str]:
 
 
 def _facts(entry: Entry) -> str:
-    """``stream: link_prediction`` for a model, ``stream`` for a task, nothing for others."""
+    """``stream: link_prediction`` for a model, ``stream`` for a task, empty for other kinds."""
     view, tasks = entry.facts.get("view", ""), entry.facts.get("tasks", ())
     return f"{view}: {', '.join(tasks)}" if tasks else view

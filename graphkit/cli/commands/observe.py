@@ -18,7 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit observe``."""
+    """Add the arguments of ``graphkit observe``."""
     fitted.add_model(parser)
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="CSV, Parquet, or the folder of a saved graph")
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Observe, save, and say what was taken in; the folder changes as a whole or not at all."""
+    """Observe, save and report the counts; the folder is replaced as a whole or not at all."""
     predictor = fitted.open_predictor(args)
     table = fitted.read_input(predictor, args.input, args.sep)
     options = {"late": args.late, "gaps": args.gaps, "time_unit": args.time_unit}
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(seen: Mapping[str, Any]) -> list[str]:
-    """What was taken in: the first count, and the others where they are not zero."""
+    """Report of the observed counts: the first one, and the others if they are not zero."""
     lines = []
     for name, value in seen.items():
         text = f"{value:,}" if isinstance(value, int) else ", ".join(map(str, value[:5]))
@@ -56,7 +56,7 @@ def _lines(seen: Mapping[str, Any]) -> list[str]:
 
 
 def _features(predictor: Predictor, path: Path, sep: str) -> pd.DataFrame:
-    """A table of nodes, its first column in the index."""
+    """Read a table of nodes with its first column as the index."""
     from graphkit.cli.tables import is_parquet, read_table
 
     frame = read_table(path, sep=sep, index=True)

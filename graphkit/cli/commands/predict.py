@@ -13,12 +13,12 @@ from graphkit.cli import fitted
 
 __all__ = ["add_arguments", "run"]
 
-# Methods that answer a table, and the argument that takes it where it is not the first.
+# Methods that accept a table, with the argument for it if it is not the first one.
 _ANSWERS = {"score": None, "predict": None, "forecast": "frame"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit predict``."""
+    """Add the arguments of ``graphkit predict``."""
     fitted.add_model(parser)
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="CSV, Parquet, or the folder of a saved graph")
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer, write the table, and save the state if the rows were observed."""
+    """Predict, write the table, and save the state if the rows were observed."""
     from graphkit.cli.tables import check_output
 
     if args.out is not None:

@@ -15,7 +15,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit recommend``."""
+    """Add the arguments of ``graphkit recommend``."""
     fitted.add_model(parser)
     add = parser.add_argument
     add("nodes", nargs="+", metavar="LABEL", help="sources, as in the table of training"
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rank, and print or write the table."""
+    """Rank the destinations, and print or write the table."""
     from graphkit.cli.tables import check_output
 
     if args.out is not None:
@@ -43,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _time(predictor: Predictor, text: str) -> int | float | str:
-    """The text of a date where times are dates, otherwise a number."""
+    """Return a date as text if times are dates, otherwise a number."""
     clock = getattr(getattr(predictor, "schema", None), "clock", None)
     if clock is None or clock.dates:
         return text
     try:
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     except ValueError:
-        return text  # refused by the clock
+        return text  # raises in the conversion of times

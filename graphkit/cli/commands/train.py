@@ -24,7 +24,7 @@ _FIT = ("epochs", "batch_size", "lr", "device", "threads")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``graphkit train``."""
+    """Add the arguments of ``graphkit train``."""
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="CSV, Parquet, or the folder of a saved graph")
     add("--out", type=Path, metavar="FOLDER", help="where the model goes (else it is not kept)")
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, print the metrics, save, and say how to go on."""
+    """Train, print the metrics, save, and print the next commands."""
     from graphkit.cli.fitted import next_steps
     from graphkit.cli.training import Training
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _given(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Settings that have an argument of their own, by whom they belong to."""
+    """Settings given by their own arguments, grouped by their owner."""
     task = {"val": args.val, "test": args.test, "history": args.history, "horizon": args.horizon}
     fit = {name: getattr(args, name) for name in _FIT}
     groups = {"task": task, "fit": fit}
@@ -128,7 +128,7 @@ def _columns(args: argparse.Namespace) -> Any:
 
 
 def _check_folders(args: argparse.Namespace) -> None:
-    """Refuse before training what could not be written after it."""
+    """Refuse, before training, an output that could not be written after it."""
     from graphkit.engine.predictor.folder import check_target
     from graphkit.errors import GraphError
 

@@ -1,9 +1,9 @@
 """Negative destinations: random, historical, inductive, or from fixed lists.
 
-All kinds are made with ``create(name, graph=..., train=..., seed=...)`` and have
+All kinds are created with ``create(name, graph=..., train=..., seed=...)`` and have
 
 * ``sample(batch, num) -> int64 [B, num]``: a pure function of (seed, epoch, event id, column);
-* ``reset(epoch=)``: other draws in another epoch, the same ones in the same;
+* ``reset(epoch=)``: sets the epoch; draws differ between epochs and are equal within one;
 * ``pool``: a dict of plain values for the record of a result.
 """
 
@@ -27,14 +27,14 @@ __all__ = [
 
 
 def create(name: str, /, *args: Any, **settings: Any) -> Any:
-    """Negatives by name.
+    """Create negatives by name.
 
     Args:
-        name: ``"random"``, ``"historical"``, ``"inductive"``, ``"fixed"``, or what a plug-in has
+        name: ``"random"``, ``"historical"``, ``"inductive"``, ``"fixed"``, or the name of a plug-in
             registered as ``"negatives"``.
-        args, settings: see the class of that name.
+        args, settings: Arguments of the class of that name.
 
     Raises:
-        UnknownNameError: if there is no such kind.
+        UnknownNameError: There is no such kind.
     """
     return get("negatives", name)(*args, **settings)

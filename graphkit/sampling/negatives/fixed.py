@@ -1,4 +1,4 @@
-"""Fixed negatives: published lists, many per event, the same for everybody."""
+"""Fixed negatives: published lists, many per event, equal for all models."""
 
 from __future__ import annotations
 
@@ -29,28 +29,27 @@ class _Sampler(Protocol):
 
 @register("negatives", "fixed")
 class FixedNegatives:
-    """Negatives from a list: row by row those of an event, looked up by its event id.
+    """Negatives from a list with one row per event, looked up by event id.
 
-    The way of TGB (Huang et al., "Temporal Graph Benchmark for Machine Learning on Temporal
-    Graphs", NeurIPS 2023): lists are drawn once, published, and every model is ranked against the
-    same ones. A list is an ``.npz`` file with int64 arrays ``event_id`` ``[M]`` and ``negatives``
-    ``[M, K]``; :meth:`draw` makes one from any other kind of negatives and :meth:`save` writes it.
-    Its SHA-256 goes into the record of a result.
+    This is the protocol of TGB (Huang et al., "Temporal Graph Benchmark for Machine Learning on
+    Temporal Graphs", NeurIPS 2023): lists are drawn once and published, and every model is ranked
+    against the same lists. A list is an ``.npz`` file with int64 arrays ``event_id`` ``[M]`` and
+    ``negatives`` ``[M, K]``; :meth:`draw` creates one from any other kind of negatives and
+    :meth:`save` writes it. The record of a result contains its SHA-256.
 
     Args:
         lists: int64 ``[M, K]``, or the path of an ``.npz`` file.
         event_id: int64 ``[M]``, the event of each row. Default for a tensor: ``0..M-1``.
-        sha256: refuse lists that have another one.
-        graph: the graph; if given, lists are checked against its events and nodes. Default: the
-            whole graph that ``train`` was cut from, if that is given.
-        train: the training subset (only used in place of ``graph``).
-        seed: ignored; here so that every kind is made alike.
-        allow_true: do not refuse a list that holds a true event of the same source and time.
+        sha256: Expected SHA-256; other lists are refused.
+        graph: The graph. If given, lists are checked against its events and nodes. Default: the
+            whole graph that ``train`` is a slice of, if that is given.
+        train: The training subset (only used if ``graph`` is not given).
+        seed: Ignored; accepted so that all kinds have the same arguments.
+        allow_true: Accept lists that contain a true event of the same source and time.
 
     Raises:
-        GraphError: for a file that is damaged or lacks these arrays, shapes that do not match,
-            negative ids, an event listed twice, another SHA-256, or a negative that is a true
-            event.
+        GraphError: The file is damaged or lacks these arrays, shapes do not match, an id is
+            negative, an event is listed twice, the SHA-256 differs, or a negative is a true event.
     """
 
     def __init__(
@@ -117,34 +116,34 @@ class FixedNegatives:
     def draw(
         cls, sampler: _Sampler, graph: TemporalGraph, num: int, chunk: int = 1 << 20
     ) -> FixedNegatives:
-        """Lists of ``num`` negatives of every event of ``graph``, drawn by another kind.
+        """Draw lists of ``num`` negatives for every event of ``graph`` with another kind.
 
         Args:
-            sampler: any negatives.
-            graph: the events to draw for, such as ``g.split().test``.
-            num: ``K``.
-            chunk: how many negatives to draw at a time.
+            sampler: Negatives of any kind.
+            graph: Events to draw negatives for, such as ``g.split().test``.
+            num: Number of negatives per event, ``K``.
+            chunk: Number of negatives drawn at a time.
         """
         rows = max(1, chunk // num)
         parts = [sampler.sample(batch, num) for batch in graph.batches(size=rows)]
         return cls(torch.cat(parts), graph.event_id.clone())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the lists as ``.npz``, atomically."""
+        """Write the lists to an ``.npz`` file, atomically."""
         columns = {"event_id": self._event_id.cpu().numpy(), "negatives": self._lists.cpu().numpy()}
         return write_atomically(path, lambda file: np.savez_compressed(file, **columns))
 
     def reset(self, epoch: int = 0) -> None:
-        """Nothing to do: lists are the same in every epoch."""
+        """Do nothing: lists are the same in every epoch."""
 
     def sample(self, batch: EventBatch, num: int | None = None) -> Tensor:
-        """The first ``num`` negatives of each event's list (all of them if ``None``).
+        """Return the first ``num`` negatives of each event's list (all of them if ``None``).
 
         Returns:
             int64 ``[B, num]`` on the device of the batch.
 
         Raises:
-            GraphError: if the lists are shorter than ``num``, or an event has none.
+            GraphError: The lists are shorter than ``num``, or an event has no list.
         """
         num = self._lists.shape[1] if num is None else num
         if num > self._lists.shape[1]:
@@ -167,7 +166,7 @@ class FixedNegatives:
 
     @property
     def pool(self) -> dict[str, Any]:
-        """What negatives are drawn from, as plain values for the record of a result."""
+        """Source of the negatives, as plain values for the record of a result."""
         return {
             "kind": "fixed",
             "size": self._lists.shape[1],
@@ -190,7 +189,7 @@ class FixedNegatives:
         )
         if allow_true:
             return
-        # Position of each listed event among the known ones; event ids increase with it.
+        # Position of each listed event among the events of the graph; event ids increase with it.
         known = graph.event_id if graph is not None else train.columns.event_id
         wanted = self._event_id.to(device)
         at = torch.searchsorted(known, wanted).clamp_(max=known.numel() - 1)

@@ -1,4 +1,4 @@
-"""Historical negatives: destinations that the source met before, but does not meet now."""
+"""Historical negatives: destinations that the source met before but does not meet now."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _TAG = 0x48495354
 
 
 class PastNegatives:
-    """Negatives from a source's past; random ones where that past is empty.
+    """Negatives from a source's past; random negatives if that past is empty.
 
-    What :class:`HistoricalNegatives` and :class:`~graphkit.sampling.negatives.inductive.\
-InductiveNegatives` share: they differ in the events that count as past.
+    Base of :class:`HistoricalNegatives` and :class:`~graphkit.sampling.negatives.inductive.\
+    InductiveNegatives`, which differ in the events that count as past.
 
     Args:
-        kind: name of the kind, for the record.
-        met: the past.
-        fallback: where negatives come from when the past is empty.
-        drawn_from: what the past is, in words.
-        tag: keeps the draws of the kinds apart.
+        kind: Name of the kind, for the record.
+        met: The pairs of the past.
+        fallback: Negatives used if the past is empty.
+        drawn_from: Description of the past, for the record.
+        tag: Number that separates the draws of the kinds.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ InductiveNegatives` share: they differ in the events that count as past.
 
     @property
     def truth(self) -> TrueEvents:
-        """The events that are known to be true."""
+        """The true events of the graph."""
         return self._fallback.truth
 
     def reset(self, epoch: int = 0) -> None:
-        """Starts an epoch, and the count of events without a past anew."""
+        """Set the epoch and reset the count of events without a past."""
         self._fallback.reset(epoch)
         self._asked = 0
         self._without = 0
 
     def sample(self, batch: EventBatch, num: int = 1) -> Tensor:
-        """Draws negatives; arguments, result and errors as for
+        """Draw negatives; arguments, result and errors are those of
         :meth:`RandomNegatives.sample \
 <graphkit.sampling.negatives.random.RandomNegatives.sample>`."""
         fallback, device = self._fallback, self.truth.csr.t.device
@@ -78,11 +78,11 @@ InductiveNegatives` share: they differ in the events that count as past.
 
     @property
     def pool(self) -> dict[str, Any]:
-        """What negatives are drawn from, as plain values for the record of a result.
+        """Source of the negatives, as plain values for the record of a result.
 
-        ``fallback_fraction`` is the share of events, among those asked for since the last
-        :meth:`reset`, that had no past to draw from and got random negatives (``None`` before the
-        first); ``fallback`` is the pool of these.
+        ``fallback_fraction`` is the share of events, among those sampled since the last
+        :meth:`reset`, that had no past and got random negatives (``None`` before the first call of
+        :meth:`sample`); ``fallback`` is the pool of the random negatives.
         """
         if self._sha256 is None:
             self._sha256 = self._met.fingerprint()
@@ -104,27 +104,28 @@ InductiveNegatives` share: they differ in the events that count as past.
 
 @register("negatives", "historical")
 class HistoricalNegatives(PastNegatives):
-    r"""Destinations that the source met before the event's time, but does not meet at that time.
+    r"""Destinations that the source met before the event's time but does not meet at that time.
 
     For an event :math:`(u, v, t)` the candidates are the distinct :math:`w` with an event
     :math:`(u, w, t')`, :math:`t' < t`, and no event :math:`(u, w, t)`; each is equally likely.
-    Where there are none, the negatives are random ones, and :attr:`pool` records for how many.
+    If there are no candidates, random negatives are drawn, and :attr:`pool` records the share of
+    such events.
 
     Source: Poursafaei, Huang, Pelrine and Rabbany, "Towards Better Evaluation for Dynamic Link
     Prediction" (NeurIPS 2022): edges observed at previous time stamps that are absent now. There
-    (and in DyGLib) a negative replaces the whole edge, so that its source is another one, and
-    "now" is the current batch; here, as in TGB, it keeps its source, so that candidates can be
-    ranked against the true destination, and "now" is the time of the event itself, so that nothing
-    depends on the batch size. Pairs are directed.
+    (and in DyGLib) a negative replaces the whole edge, so that its source differs too, and "now" is
+    the current batch. Here, as in TGB, a negative keeps the source, so that candidates can be
+    ranked against the true destination, and "now" is the time of the event itself, so that the
+    draws do not depend on the batch size. Pairs are directed.
 
     Args:
-        graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
-        train: the training subset. Needed for ``history="train"``.
-        seed: seed; the same pure draws as random negatives have.
+        graph: The events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
+        train: The training subset. Required for ``history="train"``.
+        seed: Seed. Draws are pure functions, as for random negatives.
         history: ``"past"`` (every event before the event's time) or ``"train"`` (pairs of the
-            training subset only, as TGB; also before the event's time).
-        pool: pool of the random negatives.
-        allow_true: also draw what the source meets at that time.
+            training subset only, as in TGB; also before the event's time).
+        pool: Pool of the random negatives.
+        allow_true: Also draw true destinations of the source at that time.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class HistoricalNegatives(PastNegatives):
 
 
 def in_training(truth: TrueEvents, train: TemporalGraph | None, what: str) -> Tensor:
-    """bool ``[E]``: events in the period of the training subset that join one of its pairs."""
+    """bool ``[E]``: events in the period of the training subset whose pair occurs in it."""
     if train is None or len(train) == 0:
         raise GraphError("train", f"{what} needs the training subset", fix="Pass train=.")
     csr = truth.csr
@@ -163,7 +164,7 @@ def in_training(truth: TrueEvents, train: TemporalGraph | None, what: str) -> Te
 
 
 def is_training_pair(truth: TrueEvents, train: TemporalGraph) -> Tensor:
-    """bool ``[E]``: events whose (source, destination) is one of the training subset."""
+    """bool ``[E]``: events whose (source, destination) occurs in the training subset."""
     csr = truth.csr
     known = pair_keys(train.src, train.dst, csr.num_nodes).unique()
     pair = pair_keys(csr.src, csr.dst, csr.num_nodes)

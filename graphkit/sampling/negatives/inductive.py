@@ -23,32 +23,32 @@ _TAG = 0x494E4455
 
 @register("negatives", "inductive")
 class InductiveNegatives(PastNegatives):
-    r"""Destinations that the source met after the training period and never in training.
+    r"""Destinations that the source first met after the training period.
 
     For an event :math:`(u, v, t)` the candidates are the distinct :math:`w` with an event
-    :math:`(u, w, t')`, where :math:`t'` lies after the last training event and before :math:`t`,
-    such that :math:`(u, w)` is no pair of the training subset and :math:`(u, w, t)` is no event;
-    each is equally likely. Where there are none (always in training), the negatives are random
-    ones, and :attr:`pool` records for how many.
+    :math:`(u, w, t')`, where :math:`t'` is after the last training event and before :math:`t`,
+    such that :math:`(u, w)` is not a pair of the training subset and :math:`(u, w, t)` is not an
+    event; each is equally likely. If there are no candidates (always in training), random negatives
+    are drawn, and :attr:`pool` records the share of such events.
 
     Source: Poursafaei et al., "Towards Better Evaluation for Dynamic Link Prediction" (NeurIPS
     2022): edges seen in the test period but not in training, and absent now. Departures (source
-    kept, exact time instead of the batch) as in
-    :class:`~graphkit.sampling.negatives.historical.HistoricalNegatives`; also, only edges that are
-    already past are drawn, as in DyGLib.
+    kept, exact time instead of the batch) are those of
+    :class:`~graphkit.sampling.negatives.historical.HistoricalNegatives`; in addition, only past
+    edges are drawn, as in DyGLib.
 
-    DyGLib leaves out more: every pair with an event, of whatever nodes, up to the end of a period,
-    which in validation is the training period and in the test the training and validation periods
-    together. Here only pairs of ``train`` are left out, in validation and in the test. So a pair
-    that occurred in the training period but was held out of ``train`` with one of its nodes is
-    drawn here once it occurs again, and in the test also one that was first met in validation.
+    DyGLib excludes more: every pair with an event, of any nodes, up to the end of a period, which
+    is the training period in validation, and the training and validation periods together in the
+    test. Here only pairs of ``train`` are excluded, in validation and in the test. A pair that
+    occurred in the training period but was held out of ``train`` with one of its nodes can
+    therefore be drawn once it occurs again, and in the test so can a pair first met in validation.
 
     Args:
-        graph: the events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
-        train: the training subset; required.
-        seed: seed; the same pure draws as random negatives have.
-        pool: pool of the random negatives.
-        allow_true: also draw what the source meets at that time.
+        graph: The events; see :class:`~graphkit.sampling.negatives.random.RandomNegatives`.
+        train: The training subset; required.
+        seed: Seed. Draws are pure functions, as for random negatives.
+        pool: Pool of the random negatives.
+        allow_true: Also draw true destinations of the source at that time.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Destinations that a source has met before a time, each once, in order of the first meeting."""
+"""Distinct destinations that a source met before a time, in order of the first meeting."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def pair_keys(src: Tensor, dst: Tensor, num_nodes: int) -> Tensor:
 class MetPairs:
     """Distinct (source, destination) pairs of chosen events, searchable by source and time.
 
-    The pairs of a source are listed in the order of their first event. Those met strictly before a
-    time are then the head of the list, whose length is one binary search, and a uniform draw over
-    distinct destinations is a uniform draw from that head. Pairs are directed.
+    The pairs of a source are listed in the order of their first event. The pairs met strictly
+    before a time are then a prefix of the list, whose length is found by one binary search, and a
+    uniform draw over distinct destinations is a uniform draw from that prefix. Pairs are directed.
 
     Args:
-        truth: the events.
+        truth: The true events.
         chosen: bool ``[E]``, the events that count as meetings, in storage order.
-        allow_true: whether what the source really does at the time of the query may be drawn.
+        allow_true: Whether true destinations of the source at the query time may be drawn.
     """
 
     def __init__(self, truth: TrueEvents, chosen: Tensor, allow_true: bool) -> None:
@@ -36,7 +36,7 @@ class MetPairs:
         self._truth, self._bits = truth, csr.bits
         position = chosen.nonzero().view(-1)
         pair = pair_keys(csr.src[position], csr.dst[position], csr.num_nodes)
-        pair, order = pair.sort(stable=True)  # equal pairs stay in order of time
+        pair, order = pair.sort(stable=True)  # equal pairs keep their order in time
         first = torch.ones_like(pair, dtype=torch.bool)
         first[1:] = pair[1:] != pair[:-1]
         pair, position = pair[first], position[order[first]]
@@ -47,7 +47,7 @@ class MetPairs:
         self._exclusions = None
         if allow_true or not pair.numel():
             return
-        # Where in its source's list each true destination of a group is, if it was met before.
+        # Index of each true destination of a group in its source's list, if it was met before.
         group, dst = truth.members()
         src = truth.group_src[group]
         at = torch.searchsorted(pair, pair_keys(src, dst, csr.num_nodes)).clamp_(
@@ -65,23 +65,23 @@ class MetPairs:
         return self._key.numel()
 
     def fingerprint(self) -> str:
-        """Changes with any pair or with the order of first meetings."""
+        """A digest of the pairs and of the order of first meetings."""
         return fingerprint(self._key >> self._bits, self._dst)
 
     def draw(
         self, src: Tensor, t: Tensor, group: Tensor | None, num: int, *key: int | Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Draws destinations met strictly before ``t`` and not met at ``t``, uniformly.
+        """Draw destinations met strictly before ``t`` and not met at ``t``, uniformly.
 
         Args:
             src, t: ``[B]``.
-            group: groups of the events in the truth, ``[B]``.
-            num: draws per row, independent of each other.
-            *key: what the draws depend on; tensors of shape ``[B, 1]``.
+            group: Groups of the events in ``truth``, ``[B]``.
+            num: Number of draws per row, independent of each other.
+            *key: Tensors of shape ``[B, 1]`` that determine the draws.
 
         Returns:
-            int64 ``[B, num]``, and bool ``[B]``, false where there is nothing to draw (the row is
-            then meaningless).
+            int64 ``[B, num]``, and bool ``[B]``, false if there is no candidate (the row is then
+            meaningless).
         """
         if not len(self):
             return src.new_zeros(src.shape[0], num), torch.zeros_like(src, dtype=torch.bool)

@@ -26,27 +26,26 @@ class RandomNegatives:
     r"""Destinations drawn uniformly from all destinations of the graph.
 
     For an event :math:`(u, v, t)` every pool member :math:`w` is equally likely, except those for
-    which :math:`(u, w, t)` is an event of ``graph`` (:math:`v` itself among them): they are never
-    drawn, unless ``allow_true``. Negatives keep the source and the time of their event. Columns are
-    independent draws, so a destination may occur twice in a row.
+    which :math:`(u, w, t)` is an event of ``graph`` (including :math:`v` itself): these are never
+    drawn unless ``allow_true`` is set. Negatives keep the source and the time of their event.
+    Columns are independent draws, so a destination may occur twice in a row.
 
     The draw of column :math:`c` is a pure function of (seed, epoch, event id, :math:`c`). It does
-    not depend on how events are batched, on their order, or on which process asks.
+    not depend on the batching or the order of events, or on the process that draws.
 
-    The pool is the *destinations*, not all nodes: on a bipartite stream the latter would offer
-    users as items, and any model tells those apart.
+    The pool consists of the *destinations*, not of all nodes: on a bipartite stream all nodes would
+    include users as candidate items, which any model can tell apart.
 
     Args:
-        graph: the events that are known to be true, and whose destinations form the pool. Every
-            event that negatives are asked for must be one of them. Default: the whole graph that
-            ``train`` was cut from.
-        train: the training subset (only used in place of ``graph``).
-        seed: seed.
+        graph: The true events; their destinations form the pool. Every event of a sampled batch
+            must be one of them. Default: the whole graph that ``train`` is a slice of.
+        train: The training subset (only used if ``graph`` is not given).
+        seed: Seed.
         pool: ``"destinations"`` of ``graph``, all ``"nodes"``, or an int64 tensor of node ids.
-        allow_true: draw from the whole pool, true destinations included.
+        allow_true: Draw from the whole pool, including true destinations.
 
     Raises:
-        GraphError: for a pool that is empty, repeats a node or names one that does not exist.
+        GraphError: The pool is empty, repeats a node or contains a node that does not exist.
     """
 
     def __init__(
@@ -84,23 +83,23 @@ class RandomNegatives:
         self._sha256: str | None = None
 
     def reset(self, epoch: int = 0) -> None:
-        """Starts an epoch: the draws from now on are that epoch's."""
+        """Set the epoch of the draws."""
         self.epoch = epoch
 
     def sample(self, batch: EventBatch, num: int = 1) -> Tensor:
-        """Draws negatives.
+        """Draw negatives.
 
         Args:
-            batch: ``B`` events of the graph, on any device (a batch elsewhere is copied to the
-                graph's device and the answer back). One call for many events is cheaper than many
-                calls, and gives the same draws.
-            num: negatives per event.
+            batch: ``B`` events of the graph, on any device (a batch on another device is copied to
+                the graph's device and the result back). One call for many events is cheaper than
+                many calls, and gives the same draws.
+            num: Number of negatives per event.
 
         Returns:
             int64 ``[B, num]`` on the device of the batch.
 
         Raises:
-            GraphError: if an event is not one of the graph's (its true destinations are unknown),
+            GraphError: An event is not an event of the graph (its true destinations are unknown),
                 or every pool member is a true destination of its source at its time.
         """
         device = self._pool.device
@@ -111,7 +110,7 @@ class RandomNegatives:
         return self.draw(event_id, group, num).to(batch.src.device)
 
     def draw(self, event_id: Tensor, group: Tensor | None, num: int, tag: int = _TAG) -> Tensor:
-        """Negatives of events whose groups are known: int64 ``[B, num]``; see :meth:`sample`."""
+        """Draw negatives of events with known groups: int64 ``[B, num]``; see :meth:`sample`."""
         column = torch.arange(num, device=event_id.device)
         key = (tag, self.seed, self.epoch, event_id.unsqueeze(1), column)
         size = self._pool.numel()
@@ -131,7 +130,7 @@ class RandomNegatives:
 
     @property
     def pool(self) -> dict[str, Any]:
-        """What negatives are drawn from, as plain values for the record of a result."""
+        """Source of the negatives, as plain values for the record of a result."""
         if self._sha256 is None:
             self._sha256 = fingerprint(self._pool)
         return {
@@ -148,7 +147,7 @@ class RandomNegatives:
 
 
 def known_groups(truth: TrueEvents, batch: EventBatch) -> Tensor:
-    """The (source, time) group of each event of a batch; raises for one that is not known."""
+    """The (source, time) group of each event of a batch; raises if an event is unknown."""
     device = truth.csr.t.device
     if batch.t.dtype != truth.csr.t.dtype:
         raise GraphError(

@@ -10,7 +10,7 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(*tensors: Tensor) -> str:
-    """SHA-256 of integer tensors: of their shapes and their values as little-endian int64."""
+    """SHA-256 of the shapes and values of integer tensors, as little-endian int64."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(repr(tuple(tensor.shape)).encode())

@@ -14,15 +14,14 @@ __all__ = ["StepNegatives"]
 
 
 class StepNegatives:
-    """Draws distinct pairs that have no edge in a step.
+    """Draws distinct pairs without an edge in a step.
 
     The draw is a pure function of seed, epoch and step.
 
     Args:
         edges: Edges of each step, int64 ``[2, M]``, every pair once.
         num_nodes: Number of nodes.
-        per_edge: Number of pairs for each edge of a step. At most half of the pairs that there are
-            is drawn.
+        per_edge: Number of pairs for each edge of a step, limited to half of all candidate pairs.
         drawn_from: ``"window"``: sources among those of the step, destinations among the nodes of
             the steps before it. ``"all"``: both among all nodes.
         history: Number of steps before the last one of a window.

@@ -1,4 +1,4 @@
-"""What really happened at one time from one source, so that no negative is a true event."""
+"""Events of each source and time, so that no negative is a true event."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class TrueEvents:
     """The events of a graph, grouped by (source, time).
 
     Attributes:
-        csr: rows of the sources, see :class:`~graphkit.data.csr.TemporalCSR`; positions count the
-            events of the graph (of the slice, if it is one).
+        csr: Rows of the sources, see :class:`~graphkit.data.csr.TemporalCSR`; positions count the
+            events of the graph (of the slice, for a slice).
         num_groups: ``G``, number of distinct (source, time).
         group_src: int64 ``[G]``.
         group_start: int64 ``[G]``, number of events strictly earlier than the group's time.
@@ -42,10 +42,10 @@ class TrueEvents:
 
     @classmethod
     def of(cls, graph: TemporalGraph | None, train: TemporalGraph | None) -> TrueEvents:
-        """Those of ``graph``, or of the whole graph that ``train`` is a slice of; built once.
+        """True events of ``graph``, or of the whole graph that ``train`` is a slice of; built once.
 
         Raises:
-            GraphError: if both are ``None``, or there are no events.
+            GraphError: Both are ``None``, or there are no events.
         """
         source = graph if graph is not None else train
         if source is None:
@@ -68,7 +68,7 @@ class TrueEvents:
         return columns.cache[key]
 
     def group(self, src: Tensor, t: Tensor) -> Tensor:
-        """Group of each (source, time), -1 where the graph has no such event: int64 ``[B]``."""
+        """Group of each (source, time), -1 if the graph has no such event: int64 ``[B]``."""
         csr = self.csr
         entry = csr.entry(src, csr.position(t)).clamp_(max=csr.key.numel() - 1)
         found = (csr.key.index_select(0, entry) >> csr.bits) == src
@@ -76,7 +76,7 @@ class TrueEvents:
         return torch.where(found, self._group.index_select(0, entry), -1)
 
     def contains(self, group: Tensor, dst: Tensor) -> Tensor:
-        """Whether each destination is a true one of its group: bool, shapes broadcast."""
+        """Whether each destination is a true one of its group: bool; shapes are broadcast."""
         key = group * self.csr.num_nodes + dst
         at = torch.searchsorted(self.member, key).clamp_(max=self.member.numel() - 1)
         return (self.member[at] == key) & (group >= 0)
@@ -88,19 +88,19 @@ class TrueEvents:
 
 
 class Exclusions:
-    r"""Picks the :math:`r`-th allowed candidate of a group without looking at the others.
+    r"""Finds the :math:`r`-th allowed candidate of a group without enumerating the others.
 
-    Every group has a list of candidates of which some, at sorted indices
-    :math:`s_0 < s_1 < \ldots`, are excluded. The :math:`r`-th candidate left is at index
-    :math:`r + |\{j : s_j - j \le r\}|`: one binary search, since :math:`s_j - j` does not decrease.
-    A draw is thus uniform over what is allowed and costs the same whatever is excluded. Nothing is
-    redrawn.
+    Every group has a list of candidates, of which those at sorted indices
+    :math:`s_0 < s_1 < \ldots` are excluded. The :math:`r`-th remaining candidate is at index
+    :math:`r + |\{j : s_j - j \le r\}|`, found by one binary search, since :math:`s_j - j` does not
+    decrease. A draw is therefore uniform over the allowed candidates, and its cost does not depend
+    on the exclusions. Nothing is redrawn.
 
     Args:
         group: int64 ``[D]``, the group of each exclusion.
         index: int64 ``[D]``, index of the excluded candidate in the group's list.
         num_groups: ``G``.
-        width: no list is longer than this.
+        width: Upper bound of the length of all lists.
     """
 
     def __init__(self, group: Tensor, index: Tensor, num_groups: int, width: int) -> None:
@@ -120,11 +120,11 @@ class Exclusions:
         return self._counts[group]
 
     def skip(self, group: Tensor, rank: Tensor) -> Tensor:
-        """Index of the ``rank``-th candidate left, int64 ``[B, C]``.
+        """Index of the ``rank``-th remaining candidate, int64 ``[B, C]``.
 
         Args:
-            group: int64 ``[B]``; -1 for none.
-            rank: int64 ``[B, C]``, from 0, below the number of candidates left.
+            group: int64 ``[B]``; -1 for no group.
+            rank: int64 ``[B, C]``, from 0, below the number of remaining candidates.
         """
         group = group.unsqueeze(1)
         before = torch.searchsorted(self._key, group * self._width + rank, right=True)

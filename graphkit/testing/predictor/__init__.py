@@ -1,4 +1,4 @@
-"""Whether a fitted model gives on new tables what ``evaluate`` gives on the test subset."""
+"""Checks that a fitted model gives on new tables the results of ``evaluate`` on the test subset."""
 
 from __future__ import annotations
 

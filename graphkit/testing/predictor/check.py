@@ -1,4 +1,4 @@
-"""The equality between a predictor that was saved and opened elsewhere, and ``evaluate``."""
+"""Checks that a predictor, saved and opened elsewhere, equals ``evaluate``."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ def check_predictor(
     separate_process: bool = True,
     again: nn.Module | None = None,
 ) -> None:
-    """Check that a predictor answers as :func:`graphkit.evaluate` does.
+    """Check that a predictor gives the same answers as :func:`graphkit.evaluate`.
 
-    A predictor that stands at the beginning of the test subset is saved and opened in a fresh
-    process. There the test subset is given to it as new tables: nodes by label, columns in another
-    order, times in a finer unit, in pieces. Its answers have to be those of ``evaluate``, and so
-    have the task's metrics of them.
+    A predictor with the state before the test subset is saved and opened in a fresh process. The
+    test subset is passed to it there as new tables: nodes by label, columns in another order, times
+    in a finer unit, in pieces. The answers, and the task's metrics computed from them, have to be
+    equal to those of ``evaluate``.
 
     Args:
         model: A model for the task, fitted or not; it is not changed.
         task: The task.
-        batch_size: Of ``evaluate`` and of the predictor.
-        seed: Of the pieces.
+        batch_size: Batch size of ``evaluate`` and of the predictor.
+        seed: Seed of the pieces.
         tolerance: Largest difference of an answer, absolute and relative.
-        separate_process: Open the folder in a process of its own. Turn it off for a model whose
-            class cannot be imported there.
-        again: The model made anew, where its class is not registered; see
+        separate_process: Open the folder in a separate process. Set it to ``False`` for a model
+            whose class cannot be imported there.
+        again: A newly created model, required if its class is not registered; see
             :meth:`graphkit.Predictor.open`.
 
     Raises:
-        AssertionError: An answer or a metric differs; the message says where.
+        AssertionError: An answer or a metric differs; the message contains the place.
     """
     predictor = Predictor(model, task, batch_size=batch_size, until="val")
     check = _CHECKS.get(predictor.kind)

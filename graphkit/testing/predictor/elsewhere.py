@@ -1,4 +1,4 @@
-"""A predictor that is opened in a process of its own and called from here."""
+"""A predictor that is opened in a separate process and called from this one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Elsewhere"]
 
 
 class Elsewhere:
-    """Opens a folder in a fresh process; :meth:`call` runs a method of the predictor there.
+    """Opens a folder in a fresh process, where :meth:`call` runs methods of the predictor.
 
     Args:
-        folder: That :meth:`graphkit.Predictor.save` wrote.
-        separate: False opens it in this process.
+        folder: Folder written by :meth:`graphkit.Predictor.save`.
+        separate: ``False`` opens the folder in this process.
         model: Passed to :meth:`graphkit.Predictor.open`, for a class that is not registered.
     """
 
@@ -54,10 +54,10 @@ class Elsewhere:
                 self._process.kill()
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of ``predictor.method(*args, **kwargs)``.
+        """Return the result of ``predictor.method(*args, **kwargs)``.
 
         Raises:
-            AssertionError: It failed there; the message holds the traceback.
+            AssertionError: The call failed; the message contains the traceback.
         """
         if not self._separate:
             return getattr(self._predictor, method)(*args, **kwargs)

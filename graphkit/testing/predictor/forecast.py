@@ -1,4 +1,4 @@
-"""Predictors of forecasts against ``evaluate``."""
+"""Checks predictors of forecasts against ``evaluate``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from graphkit.testing.predictor.reference import (
 
 __all__ = ["check_forecast", "readings_by_name"]
 
-_PIECES = 20  # at most, for each stretch of test rows
+_PIECES = 20  # largest number of pieces per stretch of test rows
 
 
 def check_forecast(
@@ -36,13 +36,13 @@ def check_forecast(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The test rows appended in pieces, and as one table.
+    """Append the test rows in pieces, and as one table.
 
-    Every stretch of rows that test windows look at is appended piece by piece; a forecast that
-    follows a piece is compared with that of the same window. Then all windows of the stretch are
-    forecast at once, whose metrics are compared. Windows that cross a gap between rows are left out
-    where the clock of training is not regular: the times of their targets cannot be told
-    beforehand.
+    Every stretch of rows used by test windows is appended piece by piece, and the forecast after a
+    piece is compared with the forecast of the same window. Then all windows of the stretch are
+    forecast at once and their metrics are compared. Windows that cross a gap between rows are
+    excluded if the times of training are irregular, because the times of their targets are then
+    unknown in advance.
     """
     metrics, expected = reference(model, task, batch_size)
     graph, windows, index = task.graph, task.windows, task.index[2]
@@ -98,7 +98,7 @@ def readings_by_name(
 
 
 def _stretches(task: Any) -> list[Tensor]:
-    """Rows that test windows look at, cut where one is left out or a stretch ends."""
+    """Rows used by test windows, cut where a row is left out or a stretch ends."""
     rows = task.windows.covered(task.index[2]).nonzero().flatten()
     cut = rows.diff() != 1
     start = torch.tensor([task.windows.stretch_start(int(row)) for row in rows])
@@ -108,7 +108,7 @@ def _stretches(task: Any) -> list[Tensor]:
 
 
 def _follows(windows: Any, rows: Tensor) -> bool:
-    """Whether the state before the test ends right before these rows."""
+    """Whether the state before the test ends directly before these rows."""
     row = int(rows[0])
     return row > 0 and windows.stretch_start(row) < row
 
@@ -125,7 +125,7 @@ def _values(table: pd.DataFrame, task: Any, windows: int) -> Tensor:
 
 
 def _told(task: Any, number: int) -> bool:
-    """Whether the rows after a window's history follow at the usual distance."""
+    """Whether the rows after a window's history follow at the regular distance."""
     t, w = task.windows[number].t, task.windows
     ahead = t[w.history - 1 :]
     return bool((ahead.diff() == task.input.step).all())

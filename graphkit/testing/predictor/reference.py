@@ -1,4 +1,4 @@
-"""What ``evaluate`` computes, answer by answer, and comparisons with it."""
+"""The results of ``evaluate``, answer by answer, and comparisons with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["assert_equal", "assert_metrics", "finer", "reference"]
 
 
 def reference(model: nn.Module, task: Any, batch_size: int) -> tuple[dict[str, float], Answer]:
-    """The metrics of the test subset, and the answers that they are computed from."""
+    """The metrics of the test subset, and the answers they are computed from."""
     model = copy.deepcopy(model)
     metrics = evaluate(model, task, batch_size=batch_size, device="cpu")
     runtime = Runtime.start("cpu", "32-true")
@@ -34,7 +34,7 @@ def reference(model: nn.Module, task: Any, batch_size: int) -> tuple[dict[str, f
 def assert_metrics(
     task: Any, answer: Answer, expected: dict[str, float], what: str, tolerance: float = 1e-5
 ) -> None:
-    """The task's metrics of an answer are those expected."""
+    """Check that the task's metrics of an answer equal the expected ones."""
     found = task.metrics(answer, "test", final=True)
     assert found.keys() == expected.keys(), f"{what}: metrics {sorted(found)}"
     for name, value in expected.items():
@@ -44,7 +44,7 @@ def assert_metrics(
 
 
 def assert_equal(found: Any, expected: Any, what: str, tolerance: float) -> None:
-    """Two arrays agree in shape, in what is missing, and in value."""
+    """Check that two arrays have the same shape, missing entries and values."""
     a = np.asarray(found, dtype=np.float64)
     b = np.asarray(expected.cpu() if isinstance(expected, Tensor) else expected, dtype=np.float64)
     assert a.shape == b.shape, f"{what}: shape {a.shape}, expected {b.shape}"
@@ -60,7 +60,7 @@ def assert_equal(found: Any, expected: Any, what: str, tolerance: float) -> None
 
 
 def finer(table: pd.DataFrame, column: Any, unit: str) -> tuple[pd.DataFrame, str | None]:
-    """A table with its times in a finer unit, and that unit; dates and steps are left alone."""
+    """Convert the times of a table to a finer unit; dates and steps stay unchanged."""
     finest = {"w": ("d", 7), "d": ("h", 24), "h": ("m", 60), "m": ("s", 60), "s": ("ms", 1000)}
     finest |= {"ms": ("us", 1000), "us": ("ns", 1000)}
     if unit not in finest or column not in table or table[column].dtype.kind not in "iu":
@@ -73,7 +73,7 @@ def finer(table: pd.DataFrame, column: Any, unit: str) -> tuple[pd.DataFrame, st
 
 
 def pieces(rows: int, step: int, seed: int) -> list[slice]:
-    """Rows cut into pieces of random multiples of ``step``."""
+    """Cut rows into pieces whose lengths are random multiples of ``step``."""
     draw, found, start = torch.Generator().manual_seed(seed), [], 0
     while start < rows:
         size = step * int(torch.randint(1, 4, (1,), generator=draw))

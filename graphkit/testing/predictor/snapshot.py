@@ -1,4 +1,4 @@
-"""Predictors of snapshots against ``evaluate``."""
+"""Checks predictors of snapshots against ``evaluate``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_snapshot_links(
     seed: int,
     tolerance: float,
 ) -> None:
-    """All pairs by label before each test step; the task ranks what comes back."""
+    """Score all pairs by label before each test step; the task ranks the result."""
     _refuse_spaces(task, "pairs of two destinations")
     metrics, expected = reference(model, task, batch_size)
     steps, labels, found = _Steps(task, opened, seed), Labels.of(task.graph), []
@@ -70,7 +70,7 @@ def check_snapshot_edges(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The edges of each test step before they are observed, and once they are."""
+    """Predict the edges of each test step before they are observed and again afterwards."""
     if task.timeline.input.symmetric:
         _refuse_spaces(task, "edges from destinations to sources")
     metrics, expected = reference(model, task, batch_size)
@@ -100,7 +100,7 @@ def check_snapshot_nodes(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The nodes of each test step, once it is closed."""
+    """Predict the nodes of each test step after the step is closed."""
     metrics, expected = reference(model, task, batch_size)
     steps, found = _Steps(task, opened, seed), []
     for query in task.stream("test", batch_size, final=True).start():
@@ -111,12 +111,12 @@ def check_snapshot_nodes(
 
 
 class _Steps:
-    """Feeds the steps of a task's graph to a predictor, by name and in a finer unit.
+    """Passes the steps of a task's graph to a predictor, by name and in a finer time unit.
 
     Args:
-        task: The task. Its predictor stands at the beginning of the test.
+        task: The task. Its predictor has the state before the test.
         opened: The predictor.
-        seed: Of pieces and orders.
+        seed: Seed of the pieces and orders.
     """
 
     def __init__(self, task: Any, opened: Elsewhere, seed: int) -> None:
@@ -152,7 +152,7 @@ class _Steps:
         return self._table.iloc[rows].sample(frac=1, random_state=self._seed)
 
     def features(self, step: int) -> pd.DataFrame | None:
-        """Features of the nodes at the end of a step, where they are those of the graph."""
+        """Features of the nodes at the end of a step, if the graph has such features."""
         if self._timeline.features != "x":
             return None
         x = self._timeline.cut[step].x
@@ -162,7 +162,7 @@ class _Steps:
         return pd.DataFrame(x.numpy(), columns=list(names), index=self._names())
 
     def observe(self, step: int) -> None:
-        """Observe the events of a step in pieces, and leave it open."""
+        """Observe the events of a step in pieces, without closing the step."""
         if self._held == step:
             return
         table, options = self.events(step), {"nodes": self.features(step), "time_unit": self.unit}
@@ -171,7 +171,7 @@ class _Steps:
         self._held = step
 
     def close_to(self, step: int) -> None:
-        """Observe and close all steps up to this one."""
+        """Observe and close all steps up to and including the given one."""
         while self._closed < step:
             self._closed += 1
             self.observe(self._closed)
@@ -187,14 +187,14 @@ class _Steps:
 
 
 class _Told(nn.Module):
-    """Answers a task out of a table of all scores, ``[N, N]``."""
+    """Answers the queries of a task from a table of all scores, ``[N, N]``."""
 
     def __init__(self, scores: Tensor) -> None:
         super().__init__()
         self._scores = scores
 
     def rank(self, query: Any, rivals: Tensor | None = None) -> RankedStep:
-        """As :meth:`graphkit.nn.snapshot.SnapshotPredictor.rank`."""
+        """See :meth:`graphkit.nn.snapshot.SnapshotPredictor.rank`."""
         scores, true = self._scores, query.label == 1
         logits, src, dst = scores[query.src, query.dst], query.src[true], query.dst[true]
         if rivals is not None:
@@ -214,7 +214,7 @@ def _refuse_spaces(task: Any, what: str) -> None:
 
 
 def _logits(table: pd.DataFrame) -> Tensor:
-    """Logits that give the probabilities of a table."""
+    """Logits that correspond to the probabilities of a table."""
     first = list(table.columns).index("class") + 1
     return torch.tensor(table.iloc[:, first:].to_numpy(dtype=np.float64)).log()
 
@@ -222,7 +222,7 @@ def _logits(table: pd.DataFrame) -> Tensor:
 def _assert_rows(
     some: pd.DataFrame, every: pd.DataFrame, ends: tuple[str, str], tolerance: float
 ) -> None:
-    """Edges that entered a step have the answers that they have inside it."""
+    """Check that the edges of an entered step get the answers computed inside that step."""
     place = {pair: row for row, pair in enumerate(zip(every[ends[0]], every[ends[1]]))}
     rows = [place[pair] for pair in zip(some[ends[0]], some[ends[1]])]
     wanted = _logits(every).exp()[rows]

@@ -1,4 +1,4 @@
-"""Predictors of static graphs against ``evaluate``."""
+"""Checks predictors of static graphs against ``evaluate``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def check_static(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The whole graph again, its nodes and features in another order and the test labels removed.
+    """Pass the whole graph again, with reordered nodes and features and without test labels.
 
-    Logits come back as probabilities; those, and the metrics of their logarithms, are compared.
+    The predictor returns probabilities instead of logits; these, and the metrics of their
+    logarithms, are compared.
     """
     metrics, expected = reference(model, task, batch_size)
     graph, test = task.graph, task.split.test
@@ -45,7 +46,7 @@ def check_static(
 
 
 def _in_another_order(graph: TemporalGraph, test: torch.Tensor, seed: int) -> TemporalGraph:
-    """A graph of the same nodes and edges by label."""
+    """A graph with the same nodes and edges by label."""
     draw = torch.Generator().manual_seed(seed)
     order = torch.randperm(graph.num_nodes, generator=draw)  # new number -> old number
     place = torch.empty_like(order)

@@ -1,4 +1,4 @@
-"""Predictors of streams against ``evaluate``."""
+"""Checks predictors of streams against ``evaluate``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_stream(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The test events in pieces of whole batches, each batch scored, then observed."""
+    """Pass the test events in pieces of whole batches; each batch is scored, then observed."""
     metrics, expected = reference(model, task, batch_size)
     graph, test = task.graph, task.split.test
     table, unit = finer(events_by_name(test, seed), EventSchema.of(graph).t, str(graph.time_unit))
@@ -53,7 +53,7 @@ def check_stream(
 
 
 def events_by_name(graph: Any, seed: int) -> pd.DataFrame:
-    """The events of a graph as the table that it may have come from, columns in another order."""
+    """The events of a graph as a table with reordered columns."""
     schema, labels = EventSchema.of(graph), Labels.of(graph)
     columns: dict[Any, Any] = {
         schema.src: labels.labels(graph.src),
@@ -71,7 +71,7 @@ def events_by_name(graph: Any, seed: int) -> pd.DataFrame:
 
 
 def _candidates(task: Any, batch_size: int, rows: int) -> np.ndarray:
-    """Labels of the negatives of every test event; of an event that is not asked about, itself."""
+    """Labels of the negatives of every test event; an event without a query gets its own label."""
     labels = Labels.of(task.graph)
     drawn = torch.cat([query.dst for query in task.stream("test", batch_size, final=True).start()])
     against = task.split.test.dst.unsqueeze(1).repeat(1, drawn.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""Predictors of classes of windows and of recordings against ``evaluate``."""
+"""Checks predictors of classes of windows and of recordings against ``evaluate``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_windows(
     seed: int,
     tolerance: float,
 ) -> None:
-    """The recordings that test windows lie in, whole and one by one, cut on the task's grid."""
+    """The recordings that contain test windows, whole and one by one, cut on the task's grid."""
     metrics, expected = reference(model, task, batch_size)
     recording, asked = task.eval_windows.recording, task.index[2]
     found = expected.prediction.new_full(expected.prediction.shape, torch.nan).double()
@@ -58,7 +58,7 @@ def check_recordings(
 
 
 def _recording(graph: Any, number: int, seed: int) -> tuple[pd.DataFrame, str | None]:
-    """One recording as a table, columns in another order and times in a finer unit."""
+    """One recording as a table, with reordered columns and times in a finer unit."""
     rows = torch.arange(len(graph.signal_t))
     if graph.signal_recording is not None:
         rows = (graph.signal_recording == number).nonzero().flatten()

@@ -152,6 +152,10 @@ class Task(Protocol):
         dataset: Name of the graph, for results.
         selection: The validation metric that chooses the epoch; larger is better, unless the task
             has ``selection_mode = "min"``.
+
+    With ``graph``, ``columns_read(model)`` and ``columns_declined()``, as
+    :class:`~graphkit.tasks.graph_task.GraphTask` has them, the engine names columns of the graph
+    that nothing reads. A model lists columns that it does not read in ``columns_ignored``.
     """
 
     name: str

@@ -12,6 +12,7 @@ from graphkit.engine.keywords import says_keywords
 from graphkit.engine.passes import replay, score_pass
 from graphkit.engine.progress import Progress
 from graphkit.engine.runtime import Runtime, threads_set
+from graphkit.engine.unused_columns import warn_of_unused
 from graphkit.errors import GraphError
 from graphkit.nn.caching.unchanged import tensors_unchanged
 from graphkit.protocols import Task
@@ -62,6 +63,7 @@ def evaluate(
     check_model(model)
     check_task(task)
     check_match(model, task)
+    warn_of_unused(model, task)
     with threads_set(threads), tensors_unchanged():
         runtime = Runtime.start(device, precision)
         runtime.place(model)

@@ -6,6 +6,7 @@ import warnings
 import weakref
 from typing import Any
 
+from graphkit.engine.model_name import model_name
 from graphkit.errors import GraphWarning
 
 __all__ = ["protocol_of", "unused_columns", "warn_of_unused"]
@@ -14,25 +15,30 @@ _COLUMNS = ("edge_attr", "edge_weight", "edge_type", "x", "node_type", "node_eve
 _HINTS = {
     "edge_attr": " (a weight is read from edge_weight)",
     "edge_type": " (no model reads types of edges)",
+    "node_events": " (their features x)",
     "node_type": " (no model reads types of nodes)",
 }
 _named: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
 
 
 def unused_columns(model: Any, task: Any) -> list[str]:
-    """The columns that a task's graph has and that are not read.
+    """The columns that the graph of a task has and that neither the task nor the model reads.
 
-    Labels (``y``, ``edge_y``) are not among them: they are what some task predicts.
+    Labels (``y``, ``edge_y``, ``node_events.y``) are not among them, because they are targets of
+    some task; nor are columns that the task was told not to read (``columns_declined``).
 
     Args:
-        model: A model.
-        task: A task. Of one without ``columns_read`` no column counts as unused.
+        model: A model; it does not read the columns in its ``columns_ignored``.
+        task: A task. For a task of another base than
+            :class:`~graphkit.tasks.graph_task.GraphTask`, without ``columns_read``, no column
+            counts as unused.
     """
-    read = getattr(task, "columns_read", None)
-    read = None if read is None else read(model)
     graph = getattr(task, "graph", None)
-    if read is None or graph is None:
+    if graph is None or not hasattr(task, "columns_read"):
         return []
+    read = task.columns_read(model) - set(getattr(model, "columns_ignored", ()))
+    if hasattr(task, "columns_declined"):
+        read |= task.columns_declined()
     there = [name for name in _COLUMNS if getattr(graph, name, None) is not None]
     if graph.node_events is not None and graph.node_events.x is None:
         there.remove("node_events")
@@ -46,7 +52,7 @@ def warn_of_unused(model: Any, task: Any) -> None:
     if not new:
         return
     known.update(new)
-    names = type(model).__name__, type(task).__name__
+    names = model_name(model), type(task).__name__
     columns = ", ".join(f"'{name}'{_HINTS.get(name, '')}" for name in new)
     warnings.warn(
         f"{names[0]} in {names[1]} does not read {columns}, which the graph has.",

@@ -141,7 +141,7 @@ class Forecast(SignalTask):
             history, horizon, stride, delay=delay, target_channels=target_channels, gaps=gaps
         )
         self.graph = graph = self.windows.graph
-        self.gaps = gaps
+        self.gaps, self.too_short = gaps, self._find_short(self.windows)
         if self.windows.horizon == 0:
             raise GraphError("horizon", "there is nothing to forecast", expected="at least 1")
         self.in_steps, self.horizon = self.windows.history, self.windows.horizon
@@ -182,6 +182,7 @@ class Forecast(SignalTask):
         self.input.covariates(graph.signal_t[:1])  # raises early for an unknown name
         self.input.fit(graph.signal, graph.signal_mask, self.windows.covered(self.index.train))
         self.input.fit_profile(self._training_signal(free=False))
+        self._edges_given = edges == "given"
         self._edges_from = f"{edges}, {num_neighbors} neighbours" if edges != "given" else edges
         self.edge_index, self.edge_weight = self._find_edges(edges, num_neighbors)
         self._placed: dict[torch.device, tuple[Windows, ForecastInput]] = {}
@@ -236,6 +237,14 @@ class Forecast(SignalTask):
             x = x if mask is None else x.masked_fill(~mask, 0)
         start = torch.searchsorted(rows, self.windows.start[self.index.train].to(rows.device))
         return TrainingSignal(x, mask, covariates, start, self.input.days(t))
+
+    def columns_read(self, model: Any) -> set[str]:
+        """Return ``signal``, and ``edge_weight`` for the graph that models receive."""
+        return {"signal", "edge_weight"} if self._edges_given else {"signal"}
+
+    def columns_declined(self) -> set[str]:
+        """Return ``edge_weight`` if the edges are those of correlations."""
+        return set() if self._edges_given else {"edge_weight"}
 
     # ---------------------------------------------------------------- queries
     def query(self, index: Any, first: int = 0, device: torch.device | str = "cpu") -> WindowQuery:
@@ -307,6 +316,7 @@ class Forecast(SignalTask):
         """Settings that determine the numbers."""
         return {
             "split": self.split.describe(),
+            **({"recordings_too_short": len(self.too_short)} if self.too_short else {}),
             "windows": {s: len(p) for s, p in zip(SPLITS, self.index)},
             "history": self.in_steps,
             "horizon": self.horizon,

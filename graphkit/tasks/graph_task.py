@@ -13,8 +13,8 @@ __all__ = ["GraphTask", "check_graph"]
 class GraphTask:
     """Base class of tasks.
 
-    Subclasses implement :meth:`identity` and :meth:`_summary`; the other methods that the engine
-    requires are listed in :class:`~graphkit.protocols.Task`.
+    Subclasses implement :meth:`columns_read`, :meth:`identity` and :meth:`_summary`; the other
+    methods that the engine requires are listed in :class:`~graphkit.protocols.Task`.
 
     Args:
         graph: The graph.
@@ -36,14 +36,18 @@ class GraphTask:
         check_graph(graph)
         self.graph, self.dataset = graph, graph.name or "graph"
 
-    def columns_read(self, model: Any) -> set[str] | None:
-        """The columns of the graph that the task, or a model in it, reads besides events, labels
-        and names; ``None`` if it does not say.
+    def columns_read(self, model: Any) -> set[str]:
+        """Return the columns of the graph that are model input in this task, besides events,
+        labels and names. The engine names the other columns in a warning and in the record.
 
         Args:
-            model: The model.
+            model: The model. The engine subtracts its ``columns_ignored``.
         """
-        return None
+        raise NotImplementedError
+
+    def columns_declined(self) -> set[str]:
+        """Return the columns that arguments of the task exclude, which need no warning."""
+        return set()
 
     def identity(self) -> dict[str, Any]:
         """Return the part of :meth:`protocol` that determines the numbers."""

@@ -153,8 +153,9 @@ class NodeClassification(GraphTask):
         self._placed: dict[torch.device, dict[str, NodeQuery]] = {}
 
     def columns_read(self, model: Any) -> set[str]:
-        """Features of the nodes and weights of the edges."""
-        return {"x", "edge_weight"}
+        """Return the columns of :meth:`TemporalGraph.static` that are model input; features of
+        node events take the place of static ones."""
+        return {"x", "node_events", "edge_weight"}
 
     # ---------------------------------------------------------------- queries
     def stream(

@@ -58,10 +58,14 @@ class SnapshotTask(GraphTask):
         return self.mode == "window"
 
     def columns_read(self, model: Any) -> set[str]:
-        """Weights and features, where the timeline reads them, or was told not to."""
-        weights = self.timeline.weighted or self.timeline.ignores_weights
-        found = {"edge_weight"} if weights else set()
+        """Return the columns that the timeline reads: weights, and features of nodes."""
+        found = {"edge_weight"} if self.timeline.weighted else set()
         return found | ({"x", "node_events"} if self.timeline.features == "x" else set())
+
+    def columns_declined(self) -> set[str]:
+        """Return ``edge_weight`` if events are counted, which an argument or a warning of the
+        timeline says."""
+        return set() if self.timeline.weighted else {"edge_weight"}
 
     # ---------------------------------------------------------------- for the task itself
     def _steps(self, split: str) -> range:

@@ -65,7 +65,7 @@ class Timeline:
 
     Attributes:
         weighted: Whether edges weigh the sum of their events' weights.
-        ignores_weights: Whether the caller chose to count events (``edge_weight=False``).
+        num_outside: Number of events outside of the borders ``at``, which are left out.
         input: Prepares steps for a model, at the beginning of the timeline
             (:class:`~graphkit.tasks.snapshot_input.SnapshotInput`).
         cut: The steps.
@@ -122,7 +122,6 @@ class Timeline:
         classes = check_classes(graph) if needs_classes else 0
         self.num_classes = classes if labels else 0
         self.weighted = _weighted(graph, edge_weight)
-        self.ignores_weights = edge_weight is False
         self._weights = None
         if graph.edge_weight is not None:
             self._weights = "sum" if self.weighted else "number of events; weights are not read"
@@ -143,9 +142,10 @@ class Timeline:
             num_classes=classes,
             labels=labels,
         )
-        stop = None
+        stop, num_events = None, len(graph)
         if at is not None:
             graph, stop = _between(graph, self.input.borders.bounds)
+        self.num_outside = num_events - len(graph)
         self.cut = self.input.cut(graph, stop=stop)[:first]
         self.edges = [step.edge_index for step in self.cut]
         self.weights = [step.edge_weight for step in self.cut]
@@ -242,6 +242,7 @@ class Timeline:
             "steps_seen": self.reach,
             "flow": self.flow,
             **({"edge_weight": weights} if (weights := self._weights) is not None else {}),
+            **({"events_outside": outside} if (outside := self.num_outside) else {}),
             "features": f"{self.features}{fading}, {self.in_channels} channels",
             "train_end": self.train_end,
             "val_end": self.val_end,
@@ -250,6 +251,14 @@ class Timeline:
 
 def _weighted(graph: TemporalGraph, edge_weight: bool | None) -> bool:
     """Whether edges weigh the sum of their events' weights."""
+    if edge_weight is not None and not isinstance(edge_weight, bool):
+        raise GraphError(
+            "edge_weight",
+            "not a choice",
+            expected="True, False or None",
+            got=repr(edge_weight),
+            fix="Weights are read from the column edge_weight of the graph.",
+        )
     weight = graph.edge_weight
     if edge_weight is not None or weight is None:
         return bool(edge_weight)

@@ -14,7 +14,6 @@ from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data import TemporalGraph
 from graphkit.data.recording_splits import recording_values
-from graphkit.data.recordings import recording_bounds
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import BlockSplit
@@ -152,7 +151,7 @@ class WindowClassification(SignalTask):
         self.graph = graph = self.windows.graph
         self.gaps = "split" if gaps is None else gaps
         self.eval_windows = graph.windows(history, 0, eval_stride or history, gaps=self.gaps)
-        self.too_short = self._too_short()
+        self.too_short = self._find_short(self.windows)
         self.split = split or BlockSplit()
         self.index = (
             self.split.split(self.windows).train,
@@ -194,20 +193,6 @@ class WindowClassification(SignalTask):
         counts = torch.bincount(self._y("train"), minlength=self.num_classes).double()
         weight = torch.where(counts > 0, counts.max() / counts.clamp_min(1), 1.0)
         self._weight = weight.float() if class_weights else None
-
-    def _too_short(self) -> list[int]:
-        """Recordings without a window, which neither train nor count in a metric; named."""
-        every = recording_bounds(self.graph.signal_recording, self.graph.signal.shape[0])[0]
-        short = sorted(set(every.tolist()) - set(self.windows.recording.tolist()))
-        if short:
-            more = ", ..." if len(short) > 5 else ""
-            warnings.warn(
-                f"{len(short)} of {len(every)} recordings are shorter than a window of "
-                f"{self.in_steps} rows and are left out: {', '.join(map(str, short[:5]))}{more}",
-                GraphWarning,
-                stacklevel=3,
-            )
-        return short
 
     def _look_for_missing(self) -> None:
         """Warn about windows without any reading; with ``missing="raise"``, raise if a reading is

@@ -13,7 +13,7 @@ from graphkit import TemporalGraph, fit, seed_everything
 from graphkit.data.recording_splits import RecordingSplit
 from graphkit.data.window_splits import BlockSplit, TimeSplit
 from graphkit.engine import Result, evaluate
-from graphkit.errors import GraphError, UnknownNameError
+from graphkit.errors import GraphError, GraphWarning, UnknownNameError
 from graphkit.models.signal import LastValue, SignalGRU
 from graphkit.tasks import Forecast
 from graphkit.tasks.answer import Answer
@@ -345,3 +345,16 @@ def test_what_is_refused() -> None:
     answer.prediction[0, 0, 0] = torch.nan
     with pytest.raises(GraphError, match="a forecast is NaN"):
         task.metrics(answer, "val")
+
+
+def test_recordings_shorter_than_a_window_are_named() -> None:
+    lengths = [60, 4, 60, 15, 14, 60]
+    recording = torch.arange(6).repeat_interleave(torch.tensor(lengths))
+    options = {"num_nodes": N, "signal": torch.rand(sum(lengths), N, 1), "time_unit": "h"}
+    graph = TemporalGraph([], [], [], signal_recording=recording, **options)
+    with pytest.warns(GraphWarning, match="2 of 6 recordings are shorter than .* 15 rows.*: 1, 4$"):
+        task = Forecast(graph, history=12, horizon=3, gaps="join")
+    assert task.too_short == [i for i, rows in enumerate(lengths) if rows < 15]
+    assert task.identity()["recordings_too_short"] == 2
+    whole = Forecast(TemporalGraph([], [], [], **options), history=12, horizon=3)
+    assert "recordings_too_short" not in whole.identity()

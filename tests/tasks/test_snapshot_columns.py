@@ -20,6 +20,7 @@ from graphkit import (
     TemporalGraph,
     registry,
 )
+from graphkit.engine.unused_columns import unused_columns
 from graphkit.errors import GraphError, GraphWarning
 from graphkit.tasks.snapshot_timeline import Timeline
 from graphkit.tasks.step_borders import GivenBorders, borders_from
@@ -60,16 +61,38 @@ def test_weights_of_a_step_against_dictionaries() -> None:
     assert "edge_weight" not in Timeline(stream(None), every=10, history=1).describe()
 
 
-def test_a_class_told_by_weight_alone_is_learned() -> None:
-    graph = stream()
-    found = {}
-    for weighted in (True, False):
-        task = SnapshotNodeClassification(
-            graph, every=10, history=1, edge_weight=weighted, features="activity", half_lives=(0,),
-        )  # fmt: skip
-        weights = [s.edge_weight.numpy() for s in task.timeline.cut]
-        found[weighted] = np.std(np.concatenate(weights))
-    assert found[True] > 2 * found[False]
+def heavier(steps: int = 24, nodes: int = 40) -> TemporalGraph:
+    """In each step every node links to hubs 0 and 1; its class is the hub of its heavier edge."""
+    draw = np.random.default_rng(0)
+    y = np.concatenate([[-1, -1], draw.integers(0, 2, nodes)])
+    src, dst = np.repeat(np.arange(2, nodes + 2), 2), np.tile([0, 1], nodes)
+    weight = np.tile(np.where(dst == y[src], 4, 0.25), steps)
+    return TemporalGraph(
+        np.tile(src, steps),
+        np.tile(dst, steps),
+        np.repeat(np.arange(steps), len(src)),
+        edge_weight=weight * draw.uniform(0.9, 1.1, len(weight)),
+        edge_y=np.tile(y[src], steps),
+        x=np.eye(nodes + 2, 2, dtype=np.float32),  # tells the hubs apart, and no other nodes
+        y=y,
+        num_nodes=nodes + 2,
+    )
+
+
+@pytest.mark.parametrize("make", [SnapshotNodeClassification, EdgeClassification])
+@pytest.mark.parametrize("name", ["gcn_snapshot", "gcn_gru", "evolvegcn_o"])
+def test_a_class_told_by_weight_alone_is_learned(name: str, make: Any) -> None:
+    graph, f1 = heavier(), {}
+    for edge_weight in (None, False):
+        graphkit.seed_everything(0)
+        task = make(graph, every=1, history=1, features="x", edge_weight=edge_weight)
+        model = registry.get("model", name).from_task(task, hidden_channels=8)
+        result = graphkit.fit(model, task, epochs=15, lr=0.02, progress=False, device="cpu")
+        f1[edge_weight] = result.metrics["test"]["f1_macro"]
+    by_hand = [graph.edge_weight[2 * i :][:2].argmax().item() for i in range(graph.num_nodes - 2)]
+    assert by_hand == graph.y[2:].tolist()
+    assert f1[None] == 1.0
+    assert f1[False] < 0.6
 
 
 def test_negative_weights_are_counted_and_that_is_said() -> None:
@@ -81,11 +104,17 @@ def test_negative_weights_are_counted_and_that_is_said() -> None:
     assert not task.timeline.weighted
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        SnapshotLinkPrediction(graph, every=10, history=1, edge_weight=False)
+        counted = SnapshotLinkPrediction(graph, every=10, history=1, edge_weight=False)
+    model = registry.get("model", "gcn_snapshot").from_task(task)
+    assert unused_columns(model, task) == unused_columns(model, counted) == []  # said already
+    for record in (task.protocol(), counted.protocol()):
+        assert "number of events; weights are not read" in str(record)
     with pytest.raises(GraphError, match=r"'edge_weight', row 7: a weight is negative"):
         SnapshotLinkPrediction(graph, every=10, history=1, edge_weight=True)
     with pytest.raises(GraphError, match="need a weight each"):
         SnapshotLinkPrediction(stream(None), every=10, history=1, edge_weight=True)
+    with pytest.raises(GraphError, match=r"'edge_weight': not a choice.*got 'edge_attr'"):
+        SnapshotLinkPrediction(graph, every=10, history=1, edge_weight="edge_attr")
 
 
 CUTS = [
@@ -142,6 +171,9 @@ def test_given_borders_end(tmp_path: Path) -> None:
     with pytest.warns(GraphWarning, match="events lie outside of the borders"):
         short = SnapshotLinkPrediction(graph, at=bounds[:-3], history=1)
     assert len(short.timeline) == STEPS - 3
+    outside = sum(when >= bounds[-4] for when in graph.t.tolist())
+    assert f"'events_outside': {outside}" in str(short.protocol())
+    assert "events_outside" not in str(task.protocol())
 
 
 def test_a_predictor_reads_the_weights_that_the_task_read(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class HistoricalAverage(nn.Module):
     """
 
     kind: ClassVar[str] = "forecast"
+    columns_ignored: ClassVar[tuple[str, ...]] = ("edge_weight",)
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class LastValue(nn.Module):
     """
 
     kind: ClassVar[str] = "forecast"
+    columns_ignored: ClassVar[tuple[str, ...]] = ("edge_weight",)
 
     def __init__(self, horizon: int, target_channels: Sequence[int] | None = None) -> None:
         super().__init__()

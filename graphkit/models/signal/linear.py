@@ -49,6 +49,7 @@ class DLinear(nn.Module):
     """
 
     kind: ClassVar[str] = "forecast"
+    columns_ignored: ClassVar[tuple[str, ...]] = ("edge_weight",)
 
     def __init__(
         self,

@@ -38,6 +38,8 @@ class MetBefore(OneByOne):
           a list for all snapshots), and the empty state
     """
 
+    columns_ignored = ("edge_weight", "x", "node_events")
+
     def __init__(self, in_channels: int, hidden_channels: int = 1) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, hidden_channels

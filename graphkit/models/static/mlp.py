@@ -34,6 +34,7 @@ class MLP(nn.Module):
     """
 
     accepts_sparse = True
+    columns_ignored = ("edge_weight",)
 
     def __init__(
         self, in_channels: int, hidden_channels: int, out_channels: int, dropout: float = 0.5

@@ -32,6 +32,7 @@ class PerNodeForecaster(nn.Module):
     """
 
     kind: ClassVar[str] = "forecast"
+    columns_ignored: ClassVar[tuple[str, ...]] = ("edge_weight",)
     head: nn.Linear
 
     def __init__(

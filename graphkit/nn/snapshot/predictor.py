@@ -107,6 +107,11 @@ class SnapshotPredictor(nn.Module):
         head = make_head(task, encoder.out_channels, classifier_channels)
         return cls(encoder, head, task.num_nodes if task.mode == "carry" else None, met)
 
+    @property
+    def columns_ignored(self) -> tuple[str, ...]:
+        """Columns of a graph that the encoder does not read."""
+        return getattr(self.encoder, "columns_ignored", ())
+
     def reset_parameters(self) -> None:
         """Draw the parameters of all parts anew."""
         for part in (self.encoder, self.head, self.pair_history):

@@ -32,6 +32,9 @@ SETTINGS = {
     "x": {"features": "x", "flow": "target_to_source", "symmetric": False},
     "skip_empty": {"skip_empty": True, "features": "activity", "first": 14},
     "count": {"count": 11, "every": None},
+    "origin": {"origin": -5},
+    "midnight": {"origin": "midnight"},
+    "at": {"every": None, "at": [*range(0, 336, 24), 350, 384]},
 }
 
 
@@ -69,6 +72,28 @@ def test_features_that_change(task: str, times: str) -> None:
         time_unit="h",
     )
     made = task_of(task, data, features="x", **TIMES[times])
+    check_predictor(model_of("gcn_gru", made), made, separate_process=False)
+
+
+@pytest.mark.parametrize("edge_weight", [None, False])
+@pytest.mark.parametrize(
+    "task", ["snapshot_link_prediction", "edge_classification", "snapshot_node_classification"]
+)
+@pytest.mark.parametrize("times", TIMES)
+def test_weights(task: str, times: str, edge_weight: bool | None) -> None:
+    data = graph()
+    data = graphkit.TemporalGraph(
+        data.src,
+        data.dst,
+        data.t,
+        edge_y=data.edge_y,
+        edge_weight=torch.rand(len(data), generator=torch.Generator().manual_seed(0)) * 9,
+        y=data.y,
+        node_names=data.node_names,
+        time_unit="h",
+    )
+    made = task_of(task, data, edge_weight=edge_weight, adj_window=2, **TIMES[times])
+    assert made.timeline.weighted == (edge_weight is None)
     check_predictor(model_of("gcn_gru", made), made, separate_process=False)
 
 

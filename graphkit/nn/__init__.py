@@ -1,4 +1,4 @@
-"""Layers, called as PyG's and torch's: all of them here, each imported when it is first used."""
+"""Layers with the calling conventions of PyG and torch; each is imported when it is first used."""
 
 from __future__ import annotations
 

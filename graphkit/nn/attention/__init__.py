@@ -1,4 +1,4 @@
-"""Attention that knows where tokens are, and what came before: rotary angles, pattern memories."""
+"""Attention with positions in time and space (rotary angles) and with memories of patterns."""
 
 from graphkit.nn.attention.head_projections import HeadProjections
 from graphkit.nn.attention.masks import hop_mask, token_mask

@@ -1,4 +1,4 @@
-"""Tokens to queries, keys and values, and heads back to tokens."""
+"""Projections of tokens to queries, keys and values, and of heads back to tokens."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ class HeadProjections(nn.Module):
     """Linear maps to queries, keys and values, and back.
 
     Args:
-        in_channels: Channels of a token, in and out.
-        heads: They divide ``in_channels``.
-        dropout: Of attention weights.
+        in_channels: Number of input and output channels of a token.
+        heads: Number of heads; must divide ``in_channels``.
+        dropout: Dropout probability of the attention weights.
         bias: Whether the maps have biases.
-        common: Where the biases of queries and keys start. All tokens share this part, so that
-            alone it changes no score; turned by angles, it prefers tokens whose angles are near.
+        common: Initial value of the biases of queries and keys. All tokens share this component.
+            Without rotation it changes no attention weight; with rotation it favours tokens with
+            similar angles.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class HeadProjections(nn.Module):
         return self.out(heads.transpose(1, 2).flatten(2))
 
     def reset_parameters(self) -> None:
-        """Draws the maps anew."""
+        """Reset all learnable parameters of the module."""
         self.qkv.reset_parameters()
         self.out.reset_parameters()
         if self.common:

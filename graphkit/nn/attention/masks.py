@@ -1,4 +1,4 @@
-"""Who may look at whom: neighbours within some hops, and earlier steps."""
+"""Attention masks: neighbours within a number of hops, and earlier steps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["hop_mask", "token_mask"]
 
 
 def hop_mask(edge_index: Tensor, num_nodes: int, num_hops: int) -> Tensor:
-    """Whether node j can reach node i in at most some hops, in either direction of the edges.
+    """Pairs of nodes within ``num_hops`` hops, following edges in either direction.
 
     Args:
-        edge_index: ``[2, E]``.
-        num_nodes: N.
-        num_hops: 0 or more; every node reaches itself.
+        edge_index: Edges ``[2, E]``.
+        num_nodes: Number of nodes, N.
+        num_hops: Maximum number of hops, 0 or more; every node reaches itself.
 
     Returns:
         bool ``[N, N]``.
@@ -42,15 +42,16 @@ def hop_mask(edge_index: Tensor, num_nodes: int, num_hops: int) -> Tensor:
 
 
 def token_mask(num_nodes: int, num_steps: int = 1, nodes: Tensor | None = None) -> Tensor | None:
-    """The mask of N x P tokens, node by node: never later steps, and only nodes that are allowed.
+    """Attention mask of N x P tokens, ordered by node, that excludes later steps and other nodes.
 
     Args:
-        num_nodes: N.
-        num_steps: P, tokens of a node, in order of time.
-        nodes: bool ``[N, N]``, whether the row's node may look at the column's; all if ``None``.
+        num_nodes: Number of nodes, N.
+        num_steps: Number of tokens per node, P, in order of time.
+        nodes: Whether the node of the row attends to the node of the column, bool ``[N, N]``; all
+            nodes if ``None``.
 
     Returns:
-        bool ``[N * P, N * P]``, True where a token may look; ``None`` if everywhere.
+        bool ``[N * P, N * P]``, True where a token attends to another; ``None`` if everywhere.
     """
     if num_steps == 1:
         return nodes

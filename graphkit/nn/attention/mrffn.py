@@ -1,7 +1,7 @@
-r"""Memory retrieval feed-forward network: a feed-forward part beside a gated memory of patterns.
+r"""Memory retrieval feed-forward network: a feed-forward network and a gated memory of patterns.
 
-Named in the abstract of ST-LINK (Jeon et al., CIKM 2025, arXiv 2509.13753); the equations are this
-project's choice.
+It is named in the abstract of ST-LINK (Jeon et al., CIKM 2025, arXiv 2509.13753); the equations are
+the choice of this project.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ __all__ = ["MRFFN"]
 
 
 class MRFFN(nn.Module):
-    r"""A transformer block's second half, with a memory.
+    r"""The feed-forward half of a transformer block, with a memory.
 
     .. math::
         u = \mathrm{norm}(h), \quad \gamma = \sigma(W_g [u ; m] + b_g), \quad
         h' = h + \mathrm{FFN}(u) + \gamma \odot W_o m
 
-    where :math:`m` is what the memory gives for :math:`u` and the token's window. :math:`W_o`
-    starts at zero: then this is the feed-forward part alone, exactly. :math:`b_g` starts at -2.
+    where :math:`m` is the output of the memory for :math:`u` and the window of the token.
+    :math:`W_o` is initialised to zero, so that the module initially equals the feed-forward network
+    alone. :math:`b_g` is initialised to -2.
 
     Args:
-        norm: The block's normalisation.
-        feed_forward: The block's feed-forward part, maybe pretrained and frozen.
+        norm: Normalisation of the block.
+        feed_forward: Feed-forward network of the block, possibly pretrained and frozen.
         memory: The memory; ``None`` for none.
 
     Shapes:
@@ -47,7 +48,7 @@ class MRFFN(nn.Module):
             self.reset_memory()
 
     def reset_memory(self) -> None:
-        """Draws the memory and its gate anew; the rest stays."""
+        """Reset the parameters of the memory and its gate; all others are unchanged."""
         if self.memory is not None:
             self.memory.reset_parameters()
             self.gate.reset_parameters()

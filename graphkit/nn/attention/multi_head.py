@@ -1,10 +1,10 @@
-r"""Attention with several heads, with what the softmax is given and what it gives both open.
+r"""Multi-head attention with a bias before and a factor after the softmax.
 
 .. math::
     \mathrm{out} = W_o \left[ \left( \mathrm{softmax}(Q K^\top / \sqrt{d} + B) \odot C
     \right) V \right]_{\text{heads}}
 
-Keys and values are an argument, so that a caller can keep them (a cache) or add some of its own.
+Keys and values are an argument, so that callers can cache or extend them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class MultiHeadAttention(nn.Module):
     r"""Multi-head attention over given keys and values.
 
     Args:
-        channels: Size of input and output.
-        heads: Must divide ``channels``.
-        dropout: Of the attention weights, after C.
+        channels: Number of input and output channels.
+        heads: Number of heads; must divide ``channels``.
+        dropout: Dropout probability of the attention weights, applied after C.
 
     Shapes:
         - **input:** x ``[B, L, channels]``; key and value ``[B, S, channels]`` from
           :meth:`keys_values`; visible bool, broadcast to ``[B, L, S]``, or ``None`` (each query
-          must see something: :func:`see_something`); bias B and factor C, broadcast to
+          needs at least one key: :func:`see_something`); bias B and factor C, broadcast to
           ``[B, heads, L, S]``, or ``None``.
         - **output:** ``[B, L, channels]``.
 
@@ -51,13 +51,13 @@ class MultiHeadAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier uniform weights, biases 0."""
+        """Reset all parameters: Xavier-uniform weights and zero biases."""
         for lin in (self.lin_query, self.lin_key, self.lin_value, self.lin_out):
             nn.init.xavier_uniform_(lin.weight)
             nn.init.zeros_(lin.bias)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``[B, S, channels]`` to keys and values of the same shape."""
+        """Project ``[B, S, channels]`` to keys and values of the same shape."""
         return self.lin_key(x), self.lin_value(x)
 
     def forward(
@@ -97,8 +97,8 @@ class MultiHeadAttention(nn.Module):
 
 
 def see_something(visible: Tensor) -> Tensor:
-    """``visible [..., L, S]`` where a query without any key sees all of them: no NaN; no one reads
-    what it gives."""
+    """Mask ``visible [..., L, S]`` in which queries without keys attend to all keys. This avoids
+    NaN; the outputs of such queries are not used."""
     return visible | ~visible.any(-1, keepdim=True)
 
 

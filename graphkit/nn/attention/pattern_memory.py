@@ -1,7 +1,8 @@
-r"""A memory of patterns: look up the few that fit the present state, and read what they hold.
+r"""A key-value memory of patterns, of which the few closest to the current state are read.
 
-That a language model's feed-forward part retrieves key historical patterns is ST-LINK's (Jeon et
-al., CIKM 2025, arXiv 2509.13753, abstract). The form of the memory is this project's choice.
+The idea that the feed-forward network of a language model retrieves key historical patterns is from
+ST-LINK (Jeon et al., CIKM 2025, arXiv 2509.13753, abstract). The form of the memory is the choice
+of this project.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from graphkit.ops.kmeans import spherical_kmeans
 
 __all__ = ["PatternMemory", "Retrieval"]
 
-_SMALL = 0.1  # of a query's state beside its window, at the start
+_SMALL = 0.1  # initial scale of the state of a query relative to its window
 
 
 class Retrieval(NamedTuple):
-    """What a memory was asked and gave, one row per token.
+    """Result of the retrieval from a memory, one row per token.
 
     Attributes:
-        slots: int64 ``[..., top_k]``, best first.
-        weights: ``[..., top_k]``, of sum 1.
-        scores: ``[..., S]``, cosine of the query with every key.
+        slots: Retrieved slots, best first, int64 ``[..., top_k]``.
+        weights: Weights of the retrieved slots, which sum to 1, ``[..., top_k]``.
+        scores: Cosine of the query with every key, ``[..., S]``.
     """
 
     slots: Tensor
@@ -43,29 +44,31 @@ class PatternMemory(nn.Module):
         a_s = \frac{r \cdot k_s}{\tau}, \quad
         m = \sum_{s \in \mathrm{top}_k(a)} \mathrm{softmax}(a)_s\, v_s
 
-    with keys :math:`k_s` of length 1 and a learned :math:`\tau`. Each token asks for itself.
+    with keys :math:`k_s` of length 1 and a learned :math:`\tau`. The retrieval is independent for
+    each token.
 
-    With ``pattern_channels`` the slots stand for patterns that were seen
-    (:meth:`set_patterns`, :meth:`fit_patterns`): keys and values are then small MLPs
-    :math:`f_k, f_v` of the pattern plus what a slot learns beside it, and :attr:`patterns` tells
-    what a slot means. A token that comes with a window w of its own asks by it through the MLP of
-    the keys, so that from the first step on it finds patterns that begin as its window does;
-    :math:`W_q` starts small. Without that, queries and keys have to learn one language from
-    scratch, and on short trainings they do not.
+    With ``pattern_channels`` each slot represents an observed pattern (:meth:`set_patterns`,
+    :meth:`fit_patterns`). Keys and values are then small MLPs :math:`f_k, f_v` of the pattern, plus
+    a learned term per slot, and :attr:`patterns` contains the meaning of the slots. If a token has
+    a window w, its query is computed from the window by the MLP of the keys, so that from the first
+    step on the retrieved patterns begin like the window; :math:`W_q` is initialised to small
+    values. Without windows, queries and keys have to learn a common representation from scratch,
+    and short trainings do not achieve this.
 
     Args:
-        in_channels: C of a token.
-        out_channels: Channels of a value; as ``in_channels`` if ``None``.
-        num_slots: S.
-        key_channels: Channels of keys and queries.
-        top_k: Slots that are read; S is plain dense attention.
-        tau: Temperature at the start.
-        pattern_channels: Numbers in a pattern; 0 for a memory that learns from nothing.
-        key_pattern: Numbers at the front of a pattern that its key may see; all of them if
-            ``None``. The rest is what came after, which is known of old patterns only.
-        hidden_channels: Width of the MLPs.
-        ema_rate: Moves a key towards the queries that chose it as their best, by this share per
-            batch in training, besides its gradient; 0 for gradients alone.
+        in_channels: Number of channels of a token, C.
+        out_channels: Number of channels of a value; ``in_channels`` if ``None``.
+        num_slots: Number of slots, S.
+        key_channels: Number of channels of keys and queries.
+        top_k: Number of slots that are read; with S this is plain dense attention.
+        tau: Initial temperature.
+        pattern_channels: Number of values in a pattern; 0 for a memory without patterns.
+        key_pattern: Number of leading values of a pattern from which its key is computed; all of
+            them if ``None``. The remaining values follow the window, and are available for past
+            patterns only.
+        hidden_channels: Number of hidden channels of the MLPs.
+        ema_rate: Fraction by which a key moves in each training batch towards the queries for which
+            it is the best key, in addition to its gradient; 0 for gradients only.
 
     Shapes:
         - **input:** tokens :math:`(*, C)`; their windows :math:`(*, \text{key\_pattern})`, zeros
@@ -116,7 +119,7 @@ class PatternMemory(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew; patterns stay. Hits are counted from zero."""
+        """Reset all learnable parameters and the counts of hits; patterns are kept."""
         self.usage.zero_()
         self.query.reset_parameters()
         with torch.no_grad():
@@ -135,7 +138,7 @@ class PatternMemory(nn.Module):
     # ---------------------------------------------------------------- patterns
     @torch.no_grad()
     def set_patterns(self, patterns: Tensor) -> None:
-        """Say what the slots stand for, ``[S, pattern_channels]``.
+        """Set the patterns of the slots, ``[S, pattern_channels]``.
 
         Raises:
             GraphError: The shape differs, or a value is not finite.
@@ -150,22 +153,22 @@ class PatternMemory(nn.Module):
         self.patterns.copy_(patterns)
 
     def fit_patterns(self, windows: Tensor, *, limit: int = 200_000, seed: int = 0) -> None:
-        """Let the slots stand for the centroids of windows (k-means by cosine).
+        """Set the patterns to the centroids of windows (k-means by cosine).
 
         Args:
-            windows: ``[n, pattern_channels]`` of a training subset, normalised.
-            limit: Rows to cluster, drawn at random where there are more.
-            seed: Of the draw and of the first centroids.
+            windows: Normalised windows of a training subset, ``[n, pattern_channels]``.
+            limit: Maximum number of windows to cluster; if there are more, a random subset is used.
+            seed: Seed of the random subset and of the initial centroids.
         """
         if windows.shape[0] > limit:
             draw = torch.Generator().manual_seed(seed)
             windows = windows[torch.randperm(windows.shape[0], generator=draw)[:limit]]
         centroids = spherical_kmeans(windows, self.num_slots, seed=seed)
-        # Of length 1; scaled to entries of about 1, as those of normalised windows are.
+        # Centroids have length 1; they are scaled to entries of about 1, like normalised windows.
         self.set_patterns(centroids * math.sqrt(windows.shape[1]))
 
     def slot_keys(self) -> Tensor:
-        """Keys of length 1, ``[S, key_channels]``."""
+        """Keys of the slots, of length 1, ``[S, key_channels]``."""
         keys = self.keys
         if self.training and self.ema_rate:
             keys = keys.clone()  # they are moved before the backward pass
@@ -174,7 +177,7 @@ class PatternMemory(nn.Module):
         return F.normalize(keys, dim=1)
 
     def slot_values(self) -> Tensor:
-        """Values, ``[S, out_channels]``."""
+        """Values of the slots, ``[S, out_channels]``."""
         values = self.values
         return values if self.embed_value is None else values + self.embed_value(self.patterns)
 
@@ -201,7 +204,7 @@ class PatternMemory(nn.Module):
 
     @torch.no_grad()
     def _note(self, query: Tensor, slots: Tensor) -> None:
-        """Count the hits of this batch; move keys if asked to."""
+        """Count the hits of this batch, and move keys if ``ema_rate`` is positive."""
         hits = torch.zeros_like(self.usage)
         hits.index_add_(0, slots.flatten(), hits.new_ones(slots.numel()))
         self.usage.add_(hits)
@@ -210,7 +213,7 @@ class PatternMemory(nn.Module):
             total.index_add_(0, slots[:, 0], query)
             chosen = total.abs().amax(dim=1, keepdim=True) > 0
             key, target = F.normalize(self.keys, dim=1), F.normalize(total, dim=1)
-            if self.embed_key is not None:  # a slot's own part makes up the rest of its key
+            if self.embed_key is not None:  # the learned term of a slot is the rest of its key
                 key = self.keys
                 target = target - self.embed_key(self.patterns[:, : self.key_pattern])
             moved = key.lerp(target.to(key.dtype), self.ema_rate)
@@ -218,9 +221,9 @@ class PatternMemory(nn.Module):
 
     # ---------------------------------------------------------------- losses
     def balance_loss(self, retrieval: Retrieval) -> Tensor:
-        r""":math:`S \sum_s f_s p_s`: 1 if all slots are used alike, S if one takes all.
+        r""":math:`S \sum_s f_s p_s`: 1 if all slots are used equally, S if only one slot is used.
 
-        :math:`f` is the share of hits, :math:`p` the mean probability over all slots.
+        :math:`f` is the fraction of hits, and :math:`p` the mean probability over all slots.
         """
         p = (retrieval.scores.flatten(0, -2) / self.log_tau.exp()).softmax(dim=1).mean(dim=0)
         slots = retrieval.slots.flatten()
@@ -229,7 +232,7 @@ class PatternMemory(nn.Module):
 
     @staticmethod
     def separation_loss(retrieval: Retrieval, margin: float = 0.1) -> Tensor:
-        """How far the second best key comes within ``margin`` of the best, mean over tokens."""
+        """Mean over tokens of the amount by which the second best key is within ``margin``."""
         if retrieval.scores.shape[-1] < 2:
             return retrieval.scores.new_zeros(())
         if retrieval.slots.shape[-1] > 1:

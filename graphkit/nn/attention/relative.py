@@ -2,9 +2,9 @@ r"""A bias before and a factor after the softmax for each relation of two positi
 
 Luo, Li, Zheng, Liu, Wang, He, "Your Transformer May Not Be as Powerful as You Expect", NeurIPS
 2022, arXiv 2205.13401. The relation of query i and key j is an index: their offset j - i in a
-sequence, or their distance in a graph. A bias alone leaves every row of the attention matrix a
-probability vector, and then a constant sequence gives a constant output at any depth; the factor
-lifts that.
+sequence, or their distance in a graph. With a bias alone, every row of the attention matrix is a
+probability vector, so that a constant sequence gives a constant output at any depth. The factor
+removes this limitation.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["RelativeTables", "hop_index", "log_bucket_index", "offset_index"]
 class RelativeTables(nn.Module):
     r"""Learned :math:`B` and :math:`C` of URPE, looked up by relation.
 
-    :math:`C` begins at one, so the layer begins as ordinary relative attention.
+    :math:`C` is initialised to one, so that the layer initially equals ordinary relative attention.
 
     Args:
-        num_relations: Size of the tables.
-        heads: Heads; each has its own numbers.
+        num_relations: Number of relations.
+        heads: Number of heads, each with separate tables.
 
     Shapes:
         - **input:** int64 ``[..., L, S]`` below ``num_relations``.
@@ -38,7 +38,7 @@ class RelativeTables(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """B from N(0, 0.02), C one."""
+        """Reset the parameters: B is drawn from N(0, 0.02), and C is set to one."""
         nn.init.normal_(self.bias, std=0.02)
         nn.init.ones_(self.factor)
 
@@ -50,12 +50,12 @@ class RelativeTables(nn.Module):
 
 
 def offset_index(offset: Tensor, max_length: int, causal: bool = False) -> Tensor:
-    """Relations by offset j - i; those of ``max_length`` and more share the last entry.
+    """Relations by offset j - i; offsets of ``max_length`` and more share the last entry.
 
     Args:
-        offset: int64.
-        max_length: Offsets from ``1 - max_length`` to ``max_length - 1`` have entries of their own.
-        causal: Keys never come after the query.
+        offset: Offsets, int64.
+        max_length: Offsets from ``1 - max_length`` to ``max_length - 1`` have separate entries.
+        causal: Whether no key comes after its query.
 
     Returns:
         int64 below ``max_length`` if causal, below ``2 * max_length - 1`` otherwise.
@@ -70,7 +70,7 @@ def log_bucket_index(
 ) -> Tensor:
     """Relations by offset j - i, in buckets that widen with the distance, as in T5.
 
-    The first half of the buckets of a direction holds one offset each, the rest grow
+    The first half of the buckets of a direction contain one offset each, and the others widen
     logarithmically up to ``max_distance``. Without ``causal`` each direction has half of all
     buckets.
     """
@@ -91,10 +91,10 @@ def hop_index(distance: Tensor, max_distance: int) -> Tensor:
     """Relations by distance in a graph, for attention between nodes.
 
     Args:
-        distance: int64 ``[..., N, N]`` of shortest paths, negative where there is none.
-        max_distance: Distances beyond share its entry.
+        distance: Lengths of shortest paths, int64 ``[..., N, N]``, negative if there is none.
+        max_distance: Largest distance with a separate entry; larger distances share its entry.
 
     Returns:
-        int64 below ``max_distance + 2``; unreachable pairs have the last entry to themselves.
+        int64 below ``max_distance + 2``; the last entry is used for unreachable pairs only.
     """
     return torch.where(distance < 0, max_distance + 1, distance.clamp(max=max_distance))

@@ -18,8 +18,8 @@ def rotary_frequencies(head_channels: int, base: float = 10_000.0) -> Tensor:
     r"""The angle per step of each pair of channels, :math:`\omega_i = \text{base}^{-2i/d_h}`.
 
     Args:
-        head_channels: :math:`d_h`, even.
-        base: Of the geometric series.
+        head_channels: Number of channels of a head, :math:`d_h`; must be even.
+        base: Base of the geometric series.
 
     Returns:
         float32 ``[d_h / 2]``, from 1 down.
@@ -39,15 +39,15 @@ def rotary_frequencies(head_channels: int, base: float = 10_000.0) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    r"""Turn each pair of channels by its angle.
+    r"""Rotate each pair of channels by its angle.
 
-    Channel i is paired with channel :math:`i + d_h/2`, as in LLaMA; the paper's neighbours (2i,
-    2i + 1) are the same up to the order of channels.
+    Channel i is paired with channel :math:`i + d_h/2`, as in LLaMA; the pairs (2i, 2i + 1) of the
+    paper are equivalent up to the order of channels.
 
     Args:
-        x: ``[..., d_h]``.
-        cos: ``[..., d_h / 2]``, broadcast.
-        sin: As ``cos``.
+        x: Queries or keys, ``[..., d_h]``.
+        cos: Cosines of the angles, ``[..., d_h / 2]``, broadcast.
+        sin: Sines of the angles, with the shape of ``cos``.
     """
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)

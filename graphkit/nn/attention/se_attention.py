@@ -1,7 +1,7 @@
-r"""Spatially enhanced attention: queries and keys turned by time and by space.
+r"""Spatially enhanced attention: queries and keys are rotated by time and by space.
 
 The module is named and motivated in the abstract of ST-LINK (Jeon et al., CIKM 2025,
-arXiv 2509.13753); its angles are this project's reading, see :class:`SERotary`.
+arXiv 2509.13753); its angles are the interpretation of this project, see :class:`SERotary`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ def rotary_attention(
     dropout: float = 0.0,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention of turned queries to keys turned alike, through torch's fused kernels.
+    """Attention of rotated queries to rotated keys, computed by the fused kernels of torch.
 
     Args:
-        q: ``[B, heads, L, d_h]``.
-        k: As ``q``, or with fewer heads that queries share in turn.
-        v: As ``k``.
-        angles: ``[heads, L, d_h / 2]``, or ``[L, d_h / 2]`` for all heads; ``None`` turns nothing.
-        mask: bool ``[L, L]``, True where a query may look at a key.
-        dropout: Of attention weights.
-        scale: Of scores; :math:`1/\\sqrt{d_h}` if ``None``.
+        q: Queries ``[B, heads, L, d_h]``.
+        k: Keys with the shape of ``q``, or with fewer heads, each shared by several query heads.
+        v: Values with the shape of ``k``.
+        angles: Angles ``[heads, L, d_h / 2]``, or ``[L, d_h / 2]`` for all heads; ``None`` for no
+            rotation.
+        mask: True where a query attends to a key, bool ``[L, L]``.
+        dropout: Dropout probability of the attention weights.
+        scale: Factor of the scores; :math:`1/\\sqrt{d_h}` if ``None``.
 
     Returns:
         ``[B, heads, L, d_h]``.
@@ -53,7 +54,7 @@ def attention_weights(
     *,
     scale: float | None = None,
 ) -> Tensor:
-    """The weights of :func:`rotary_attention`, ``[B, heads, L, L]``; to look at, not fast."""
+    """The weights of :func:`rotary_attention`, ``[B, heads, L, L]``; slow, for inspection."""
     q, k, _ = _turned(q, k, k, angles)
     scores = (q @ k.transpose(2, 3)) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if mask is not None:
@@ -77,18 +78,18 @@ class SEAttention(HeadProjections):
     r"""Self-attention over tokens that have a time and a node.
 
     Args:
-        in_channels: Channels of a token, in and out.
-        heads: Heads; ``in_channels / heads`` is even.
-        phase_channels: Coordinates of a node; 0 for rotation by time alone.
+        in_channels: Number of input and output channels of a token.
+        heads: Number of heads; ``in_channels / heads`` must be even.
+        phase_channels: Number of coordinates of a node; 0 for rotation by time only.
         split: See :class:`SERotary`.
         base: See :class:`SERotary`.
-        dropout: Of attention weights.
+        dropout: Dropout probability of the attention weights.
         bias: Whether projections have biases.
 
     Shapes:
-        - **input:** tokens :math:`(B, L, C)`; times :math:`(L)`, all 0 if left out; coordinates of
-          nodes :math:`(N, q)`; node of each token :math:`(L)`; mask :math:`(L, L)`, True where a
-          row may look at a column (:func:`token_mask`)
+        - **input:** tokens :math:`(B, L, C)`; times :math:`(L)`, 0 by default; coordinates of
+          nodes :math:`(N, q)`; node of each token :math:`(L)`; mask :math:`(L, L)`, True where the
+          token of the row attends to that of the column (:func:`token_mask`)
         - **output:** :math:`(B, L, C)`
     """
 
@@ -108,7 +109,7 @@ class SEAttention(HeadProjections):
         self.rotary = SERotary(self.head_channels, heads, phase_channels, base=base, split=split)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters of the module."""
         super().reset_parameters()
         if hasattr(self, "rotary"):  # not yet, while the projections are made
             self.rotary.reset_parameters()

@@ -1,8 +1,8 @@
-r"""Rotary angles of time and of space: where a token is on the clock and on the graph.
+r"""Rotary angles of time and space, for the position of a token in time and in the graph.
 
 The idea that spatial relations enter as a further rotation of queries and keys, after that of time,
-is ST-LINK's (Jeon et al., CIKM 2025, arXiv 2509.13753, abstract). How the spatial angle comes about
-is not in the abstract and is this project's choice, after published spectral rotary encodings.
+is from ST-LINK (Jeon et al., CIKM 2025, arXiv 2509.13753, abstract). The abstract does not define
+the spatial angle; it is the choice of this project, after published spectral rotary encodings.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ class SERotary(nn.Module):
         \theta_{(t, n), i} = t\, \omega_i + g_i\, \phi_{n, i}, \qquad \phi_n = W_s b_n
 
     per head, where :math:`b_n` are coordinates of the node (:class:`SpatialBasis`). Plane rotations
-    add up, so this is the rotation by time followed by that by space. Scores between rotated
-    queries and keys depend on differences of time and of phase only. Gates :math:`g` start at zero:
-    then this is plain rotary embedding, exactly.
+    are additive, so this is the rotation by time followed by that by space. Scores between rotated
+    queries and keys depend only on differences of time and of phase. The gates :math:`g` are
+    initialised to zero, so that the module initially equals plain rotary embeddings.
 
     Args:
-        head_channels: :math:`d_h` of a head, even.
-        heads: Heads.
-        phase_channels: Coordinates of a node; 0 for time alone.
-        base: Of the time frequencies.
-        split: The first half of the pairs turns with time only, the second with space only.
-        frequencies: ``[d_h / 2]`` to use in place of those of ``base``; zeros leave time out.
-        gain: Deviation at the start of the phase that an open gate (1) gives to coordinates of mean
-            square 1, in radians. Large, so that a gate has to move little.
+        head_channels: Number of channels of a head, :math:`d_h`; must be even.
+        heads: Number of heads.
+        phase_channels: Number of coordinates of a node; 0 for time only.
+        base: Base of the time frequencies.
+        split: Whether to rotate the first half of the pairs by time only, and the second half by
+            space only.
+        frequencies: Frequencies ``[d_h / 2]`` that replace those of ``base``; zeros disable the
+            rotation by time.
+        gain: Initial standard deviation, in radians, of the phase that an open gate (1) gives to
+            coordinates of mean square 1. A large value requires only small changes of the gates.
 
     Shapes:
         - **input:** times :math:`(L)`, node coordinates :math:`(N, q)`, node of each token
-          :math:`(L)` (each token has its own row if left out)
+          :math:`(L)` (by default token i has row i)
         - **output:** angles :math:`(heads, L, d_h / 2)`
 
     Example:
@@ -69,7 +71,7 @@ class SERotary(nn.Module):
                 "frequencies", "not one for each pair", expected=pairs, got=omega.shape
             )
         omega = omega.detach().clone().float()
-        spatial = pairs - pairs // 2 if split else pairs  # how many pairs turn with space
+        spatial = pairs - pairs // 2 if split else pairs  # number of pairs that rotate with space
         if split:
             omega[pairs - spatial :] = 0
         self.head_channels, self.heads, self.phase_channels = head_channels, heads, phase_channels
@@ -82,7 +84,7 @@ class SERotary(nn.Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws :math:`W_s`, normal with deviation gain :math:`/\\sqrt q`; gates are 0."""
+        """Reset :math:`W_s` to normal values of deviation gain :math:`/\\sqrt q`, gates to 0."""
         if self.weight is not None:
             nn.init.normal_(self.weight, std=self.gain / math.sqrt(self.phase_channels))
             nn.init.zeros_(self.gate)

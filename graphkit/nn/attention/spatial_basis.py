@@ -12,18 +12,19 @@ __all__ = ["SpatialBasis"]
 
 
 class SpatialBasis(nn.Module):
-    r"""Node coordinates :math:`[U_n ; E_n]`: fixed vectors beside a learned table.
+    r"""Node coordinates :math:`[U_n ; E_n]`: fixed vectors concatenated with a learned table.
 
-    The sign of an eigenvector is arbitrary. Here it is fixed; ``flip_signs`` draws signs at random
-    on each call in training, so that whatever reads the coordinates cannot rely on them. On one
-    fixed graph nothing is won by that, so it is off unless asked for.
+    The sign of an eigenvector is arbitrary. By default it is fixed; with ``flip_signs`` signs are
+    drawn at random in each training call, so that the following layers cannot depend on them. This
+    has no benefit on a single fixed graph.
 
     Args:
-        num_nodes: N.
-        fixed: ``[N, q]``, such as from :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`;
-            or ``None``.
-        learned_channels: Columns of the learned table, drawn normal with deviation 0.02.
-        flip_signs: Whether to flip the fixed columns at random in training.
+        num_nodes: Number of nodes, N.
+        fixed: Fixed coordinates ``[N, q]``, such as those of
+            :func:`~graphkit.nn.spectral.laplacian.laplacian_basis`, or ``None``.
+        learned_channels: Number of columns of the learned table, which is initialised to normal
+            values with standard deviation 0.02.
+        flip_signs: Whether to flip the signs of the fixed columns at random in training.
 
     Shapes:
         - **output:** coordinates :math:`(N, q + q')`
@@ -54,11 +55,11 @@ class SpatialBasis(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """Coordinates of a node."""
+        """Number of coordinates of a node."""
         return self.fixed.shape[1] + (0 if self.learned is None else self.learned.shape[1])
 
     def reset_parameters(self) -> None:
-        """Draws the learned table anew."""
+        """Reset the learned table."""
         if self.learned is not None:
             nn.init.normal_(self.learned, std=0.02)
 

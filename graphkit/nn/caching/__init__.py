@@ -1,4 +1,4 @@
-"""What is made from tensors that rarely change, kept while they do not."""
+"""Caches of objects that are computed from rarely changing tensors."""
 
 from graphkit.nn.caching.tensor_cache import TensorCache
 from graphkit.nn.caching.unchanged import tensors_unchanged, unchanged_block

@@ -1,9 +1,9 @@
-"""What is made from tensors that rarely change, such as a graph's normalised adjacency.
+"""A cache of objects computed from rarely changing tensors, such as normalised adjacencies.
 
 torch counts writes to a tensor, but not those through ``.data`` or NumPy. Inside
-:func:`~graphkit.nn.caching.unchanged.tensors_unchanged`, which the engine enters where the tensors
-are its own, a tensor is recognised by its identity and that count. Elsewhere its content is
-compared with a copy.
+:func:`~graphkit.nn.caching.unchanged.tensors_unchanged`, which the engine uses where it owns the
+tensors, a tensor is identified by its identity and that count. Elsewhere its content is compared
+with a copy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Entry:
-    """Something made, and what it was made from."""
+    """A cached object and the tensors from which it was computed."""
 
     references: tuple[weakref.ref[Tensor] | None, ...]
     key: Hashable
@@ -35,7 +35,7 @@ class _Entry:
     made: Any
 
     def is_of(self, tensors: tuple[Tensor | None, ...], key: Hashable) -> bool:
-        """Whether it was made from these tensor objects and this key."""
+        """Whether the object was computed from these tensor objects and this key."""
         return (
             key == self.key
             and len(tensors) == len(self.references)
@@ -44,16 +44,16 @@ class _Entry:
 
 
 class TensorCache:
-    """Keeps the last few things that were made from tensors, as long as these are the same.
+    """Caches the last few objects computed from tensors, as long as the tensors do not change.
 
-    The same means: the same tensor objects with the same content. A write in place makes the thing
-    anew, through ``.data`` or NumPy too: outside of
-    :func:`~graphkit.nn.caching.unchanged.tensors_unchanged` the content is compared with a copy
-    that is kept beside the thing, at the cost of reading both. A tensor that is gone, or another
-    tensor with the same content, makes it anew. A copy or a pickle of the cache is empty.
+    Tensors are unchanged if they are the same objects with the same content. After an in-place
+    write the object is computed again, also for writes through ``.data`` or NumPy: outside of
+    :func:`~graphkit.nn.caching.unchanged.tensors_unchanged` the content is compared with a stored
+    copy, at the cost of reading both. The object is also computed again if a tensor was deleted, or
+    for another tensor with the same content. Copies and pickles of the cache are empty.
 
     Args:
-        size: How many things are kept.
+        size: Maximum number of cached objects.
     """
 
     def __init__(self, size: int = 2) -> None:
@@ -61,7 +61,7 @@ class TensorCache:
         self._kept: list[_Entry] = []
 
     def get(self, tensors: tuple[Tensor | None, ...], key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make()`` returned for these tensors and this key, or returns now."""
+        """Return the cached result of ``make()`` for these tensors and this key, or compute it."""
         versions, block = _versions(tensors), unchanged_block()
         self._kept = [
             entry
@@ -78,7 +78,7 @@ class TensorCache:
                 return entry.made
             self._kept.pop(position)
             break
-        # Before make(): what is made may share memory with the tensors.
+        # Before make(), because its result may share memory with the tensors.
         copies = None
         if block is None or versions is None:
             copies = tuple(None if t is None else t.detach().clone() for t in tensors)
@@ -89,7 +89,7 @@ class TensorCache:
         return made
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all cached objects."""
         self._kept = []
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class TensorCache:
 
 
 def _versions(tensors: tuple[Tensor | None, ...]) -> tuple[int | None, ...] | None:
-    """How often torch saw each tensor written to; ``None`` of one made in inference mode."""
+    """Number of writes to each tensor counted by torch; ``None`` for inference tensors."""
     try:
         return tuple(None if t is None else t._version for t in tensors)
     except RuntimeError:

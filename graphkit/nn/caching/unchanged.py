@@ -13,12 +13,13 @@ _block: ContextVar[object | None] = ContextVar("tensors_unchanged", default=None
 
 @contextmanager
 def tensors_unchanged() -> Iterator[None]:
-    """Say that inside the block nobody writes to a tensor in a way that torch does not count.
+    """Declare that all writes to tensors inside the block are counted by torch.
 
     :func:`graphkit.fit`, :func:`graphkit.evaluate`, :func:`graphkit.engine.fit_many.fit_many` and
-    :class:`graphkit.Predictor` are such blocks. A loop of your own may be one if nothing in it
-    writes to edges, features or parameters through ``.data`` or NumPy. What was made in one block
-    is not taken over into the next without a look at the content. Also a decorator.
+    :class:`graphkit.Predictor` use such blocks. Use one around a custom loop only if the loop does
+    not write to edges, features or parameters through ``.data`` or NumPy. Objects cached in one
+    block are reused in the next only after their content has been compared. Can also be used as a
+    decorator.
     """
     before = _block.set(object() if _block.get() is None else _block.get())
     try:
@@ -28,5 +29,5 @@ def tensors_unchanged() -> Iterator[None]:
 
 
 def unchanged_block() -> object | None:
-    """The block of :func:`tensors_unchanged` that runs, the outermost one; ``None`` outside."""
+    """The current outermost block of :func:`tensors_unchanged`; ``None`` outside of blocks."""
     return _block.get()

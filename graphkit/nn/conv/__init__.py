@@ -1,4 +1,4 @@
-"""Layers over ``x`` and ``edge_index``, called as PyG's."""
+"""Layers over ``x`` and ``edge_index``, with the calling convention of PyG."""
 
 from graphkit.nn.conv.dagnn_conv import DAGNNConv
 

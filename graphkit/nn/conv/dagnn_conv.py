@@ -1,4 +1,4 @@
-r"""Propagation over many hops, each let in by a learned gate: the layer of DAGNN.
+r"""Propagation over many hops with a learned gate per node and hop: the layer of DAGNN.
 
 Meng Liu, Hongyang Gao, Shuiwang Ji, "Towards Deeper Graph Neural Networks", KDD 2020,
 arXiv 2007.09296.
@@ -21,32 +21,34 @@ __all__ = ["DAGNNConv"]
 
 
 class DAGNNConv(MessagePassing):
-    r"""Adaptive propagation of "Towards Deeper Graph Neural Networks".
+    r"""The adaptive propagation layer of "Towards Deeper Graph Neural Networks".
 
     With :math:`\hat A = \tilde D^{-1/2} (A + I) \tilde D^{-1/2}` and :math:`H_l = \hat A^l X`
 
     .. math::
         X' = \sum_{l=0}^{K} \sigma(H_l s + b) \odot H_l
 
-    where :math:`s` and :math:`b` are the only parameters, however large K is. The gates are not
-    normalised over the hops. The published formula has no :math:`b`; the authors' code has.
+    where :math:`s` and :math:`b` are the only parameters, independent of K. The gates are not
+    normalised over the hops. The published formula does not contain :math:`b`, but the authors'
+    code does.
 
-    Instead of ``edge_index`` the layer takes ``adj_t``, the transposed adjacency as a
-    ``torch.sparse`` tensor, with the weights as its values, or an ``EdgeIndex``, with equal
-    results (:func:`graphkit.ops.edges.as_edges`).
+    Instead of ``edge_index`` the layer accepts ``adj_t``, the transposed adjacency as a
+    ``torch.sparse`` tensor with the weights as its values, or an ``EdgeIndex``, with equal results
+    (:func:`graphkit.ops.edges.as_edges`).
 
-    The normalised graph is kept as long as ``edge_index`` and ``edge_weight`` are the same tensors
-    with the same content (:class:`~graphkit.nn.caching.tensor_cache.TensorCache`). Edges run from
-    source to target; on a directed graph the degree of both ends is that of incoming edges
-    (:func:`~graphkit.ops.normalize.op.normalized_edges`). Parallel edges add up, and a self loop is
-    added only where there is none.
+    The normalised graph is cached as long as ``edge_index`` and ``edge_weight`` are the same
+    tensors with the same content (:class:`~graphkit.nn.caching.tensor_cache.TensorCache`). Edges
+    run from source to target; on a directed graph the degree of both ends is that of incoming
+    edges (:func:`~graphkit.ops.normalize.op.normalized_edges`). Parallel edges are summed, and a
+    self loop is added only to nodes without one.
 
-    Under ``torch.compile``, in ``torch_geometric.explain`` and where ``edge_weight`` needs a
-    gradient, messages are made one by one as in any PyG layer. A second derivative exists only
-    there.
+    Under ``torch.compile``, in ``torch_geometric.explain`` and if ``edge_weight`` requires a
+    gradient, messages are materialised per edge as in other PyG layers. Only in these cases second
+    derivatives are available.
 
     Args:
-        in_channels: Channels of a node, in and out. Small is fast: DAGNN propagates class scores.
+        in_channels: Number of input and output channels of a node. Small numbers are fast; DAGNN
+            propagates class scores.
         K: Number of hops, 0 or more.
         add_self_loops: Whether to add the missing self loops.
 
@@ -77,7 +79,7 @@ class DAGNNConv(MessagePassing):
         self._graphs = TensorCache()
 
     def reset_parameters(self) -> None:
-        """Draws the gate anew, uniform in ``±1 / sqrt(in_channels)``."""
+        """Reset the gate to uniform values in ``±1 / sqrt(in_channels)``."""
         super().reset_parameters()
         self.gate.reset_parameters()
 
@@ -107,7 +109,7 @@ class DAGNNConv(MessagePassing):
         *,
         dtype: torch.dtype = torch.float32,
     ) -> CSR:
-        """The normalised graph, from the cache if it is the one of the last call."""
+        """The normalised graph, from the cache if the graph equals that of the last call."""
 
         def make() -> CSR:
             edges, weight = as_edges(edge_index, edge_weight, num_nodes)
@@ -116,7 +118,7 @@ class DAGNNConv(MessagePassing):
             )
 
         if not isinstance(edge_index, Tensor):
-            return make()  # says what is wrong
+            return make()  # raises the error
         key = (num_nodes, dtype, self.add_self_loops)
         return self._graphs.get((edge_index, edge_weight), key, make)
 
@@ -129,7 +131,7 @@ class DAGNNConv(MessagePassing):
             add_self_loops=self.add_self_loops,
             dtype=x.dtype,
         )
-        if self.explain:  # PyG's masks want the edges without self loops, then a loop per node
+        if self.explain:  # PyG's masks require edges without self loops, then one loop per node
             own = edge_index[0] == edge_index[1]
             loop = weight.new_zeros(x.shape[0]).index_add(0, edge_index[0, own], weight[own])
             nodes = torch.arange(x.shape[0], device=x.device)

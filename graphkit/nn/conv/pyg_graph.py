@@ -1,4 +1,4 @@
-"""A graph as PyG's GCNConv and APPNP take it, so that every form of it gives the same result."""
+"""Conversion of graphs for PyG's GCNConv and APPNP, with equal results for all graph formats."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def pyg_graph(
 ) -> tuple[Tensor, Tensor | None]:
     """``edge_index`` and ``edge_weight`` for a layer that normalises them with ``gcn_norm``.
 
-    A sparse ``adj_t`` in CSR layout stays as it is, which is PyG's fused product, where PyG gives
-    for it what it gives for edges. Elsewhere the edges of ``adj_t`` are returned: ``gcn_norm`` adds
-    1 to a self loop in ``adj_t``, where in ``edge_index`` the loop stays as it is; it does not take
-    CSC, nor values of another dtype than the features' (under autocast neither); of COO it has no
-    gradient.
+    A sparse ``adj_t`` in CSR layout is returned unchanged, so that PyG uses its fused product, if
+    the result of PyG equals that for edges. Otherwise the edges of ``adj_t`` are returned, because
+    ``gcn_norm`` adds 1 to existing self loops of ``adj_t``, but not to those of ``edge_index``;
+    does not accept CSC, or values whose dtype differs from that of the features (also under
+    autocast); and has no gradient for COO.
 
     Args:
-        edge_index: As for :func:`~graphkit.ops.edges.as_edges`.
-        edge_weight: ``[E]``, or ``None``.
-        num_nodes: Rows of the features.
-        dtype: Of the features.
+        edge_index: See :func:`~graphkit.ops.edges.as_edges`.
+        edge_weight: Edge weights ``[E]``, or ``None``.
+        num_nodes: Number of rows of the features.
+        dtype: Data type of the features.
 
     Raises:
-        GraphError: As :func:`~graphkit.ops.edges.as_edges`.
+        GraphError: See :func:`~graphkit.ops.edges.as_edges`.
     """
     edges, weight = as_edges(edge_index, edge_weight, num_nodes)
     mixed = torch.is_autocast_enabled(edges.device.type)
@@ -41,5 +41,5 @@ def pyg_graph(
     fused = edge_index.layout == torch.sparse_csr and weight.dtype == dtype and not mixed
     if fused and not bool((edges[0] == edges[1]).any()):
         return edge_index, None
-    # Under autocast dtype may be that of one operation: degrees are summed in the weights' own.
+    # Under autocast, dtype may be that of one operation: sum degrees in the dtype of the weights.
     return edges, weight if mixed and weight.is_floating_point() else weight.to(dtype)

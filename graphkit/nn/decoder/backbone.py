@@ -24,7 +24,7 @@ class Heads(Protocol):
         heads: Heads of queries.
         head_channels: Channels of a head, even.
         scale: Of scores.
-        dropout: Of attention weights.
+        dropout: Dropout probability of the attention weights.
     """
 
     heads: int

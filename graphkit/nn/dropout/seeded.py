@@ -16,7 +16,7 @@ class SeededDropout(nn.Module):
     """Dropout that draws from torch's own generator, or for a stack from one for each model.
 
     Args:
-        p: Probability to drop an entry.
+        p: Dropout probability.
 
     Shapes:
         - **input:** any; with generators, one slice of the first axis for each

@@ -15,7 +15,7 @@ def check_levels(y: Tensor, num_classes: int) -> None:
 
     Args:
         y: Classes, integers ``[B]``.
-        num_classes: Classes.
+        num_classes: Number of classes.
 
     Raises:
         GraphError: ``y`` is not ``[B]`` or not integers, or a class is out of range.

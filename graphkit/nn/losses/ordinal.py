@@ -30,7 +30,7 @@ def ordinal_smooth(
 
     Args:
         y: Classes ``0 .. num_classes - 1``, integers ``[B]``.
-        num_classes: Classes.
+        num_classes: Number of classes.
         s: Width in classes; one number, or a tensor ``[num_classes]`` with a width per true class.
             Towards 0 the targets become one-hot.
         dtype: Of the result (default: torch's default).
@@ -75,7 +75,7 @@ class OrdinalSmoothing(nn.Module):
     targets, which cannot be lowered by blurring them.
 
     Args:
-        num_classes: Classes.
+        num_classes: Number of classes.
         s: Width at the start.
         learnable: Whether the width is a parameter (kept as its logarithm).
         per_class: A width per true class.

@@ -105,7 +105,7 @@ class ChebyshevFilter(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all weights anew, or goes back to the identity."""
+        """Reset all weights to random values, or to the identity for ``init="identity"``."""
         with torch.no_grad():
             for order, w in zip(self.orders, self.weight.split([k + 1 for k in self.orders], -1)):
                 if self.init == "identity":

@@ -49,7 +49,7 @@ class NodeFusion(nn.Module):
         self.register_buffer("place", place, persistent=False)
 
     def reset_parameters(self) -> None:
-        """Draws the matrices anew; biases are zero."""
+        """Reset all learnable parameters of the module; biases are set to zero."""
         self.attention.reset_parameters()
         nn.init.zeros_(self.bias)
 

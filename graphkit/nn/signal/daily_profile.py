@@ -21,7 +21,7 @@ class DailyProfile(nn.Module):
     times.
 
     Args:
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         num_channels: C.
         names: Columns of the covariates; ``"time_of_day"`` is needed, ``"day_of_week"`` is used.
         slots_per_day: Times of a day.

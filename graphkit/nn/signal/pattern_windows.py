@@ -31,7 +31,7 @@ def pattern_windows(
         delay: Rows between the two.
         channel: Which of the readings.
         limit: Windows, drawn at random where there are more.
-        seed: Of the draw.
+        seed: Seed of the random draw.
         eps: Least spread, in scaled units, so that noise of a flat window stays small.
 
     Returns:

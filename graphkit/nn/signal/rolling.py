@@ -39,7 +39,7 @@ class Rolling:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all readings."""
+        """Reset the state by removing all readings."""
         self._state: Any = None
         self._seen = 0
         self._rows: list[tuple[Tensor, Tensor | None, Tensor | None]] = []

@@ -28,7 +28,7 @@ class SensorEmbedding(nn.Module):
     zero: a weekday that training never saw adds nothing.
 
     Args:
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         in_channels: Numbers that a token stands for.
         out_channels: C' of a token.
         embedding_channels: Width of each of the three parts; as ``out_channels`` if ``None``.
@@ -73,7 +73,7 @@ class SensorEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters of the module."""
         self.value.reset_parameters()
         self.fuse.reset_parameters()
         for table in (self.node, self.day):

@@ -49,7 +49,7 @@ class FadingDegrees(nn.Module):
     """The features of :func:`fading_degrees` step by step; what has been lies in buffers.
 
     Args:
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         kinds: D, kinds of degrees.
         half_lives: In steps; 0 keeps the degree of the step alone.
         resolution: Of the features.

@@ -49,7 +49,7 @@ class EGCU(nn.Module):
         uniform_by_columns(self.weight)
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew."""
+        """Reset all learnable parameters of the module."""
         uniform_by_columns(self.weight)
         self.cell.reset_parameters()
         if self.summary is not None:

@@ -22,7 +22,7 @@ class PairMLP(nn.Module):
     Args:
         in_channels: Width of a node's embedding.
         hidden_channels: Width of the hidden layer.
-        num_classes: Classes.
+        num_classes: Number of classes.
 
     Shapes:
         - **input:** embeddings ``[n, in_channels]``, rows of sources and destinations int64 ``[M]``
@@ -36,7 +36,7 @@ class PairMLP(nn.Module):
         self.second = nn.Linear(hidden_channels, num_classes)
 
     def reset_parameters(self) -> None:
-        """As :class:`torch.nn.Linear` begins."""
+        """Reset all learnable parameters as in :class:`torch.nn.Linear`."""
         self.first.reset_parameters()
         self.second.reset_parameters()
 

@@ -72,7 +72,7 @@ def sparse_linear(
         x: Features, which get no gradient.
         weight: ``[C', C]``; fastest as the transpose of a contiguous tensor.
         bias: ``[C']`` or none.
-        p: Probability to drop an entry.
+        p: Dropout probability.
         generator: Draws the entries to drop.
     """
     kept = random_mask(x.value.shape, p, x.value.device, generator) if p > 0 else None

@@ -29,7 +29,7 @@ def leading_eigenvectors(
 
     Args:
         matrix: Symmetric SciPy sparse array ``[N, N]``.
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         num_vectors: q. Where the matrix has fewer, the rest is zero.
         skip: Number of leading eigenvectors that are left out.
         shift: Eigenvalues are returned as ``shift`` minus those of the matrix; as they are if

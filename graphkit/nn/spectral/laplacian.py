@@ -31,7 +31,7 @@ def laplacian_basis(
 
     Args:
         edge_index: ``[2, E]``.
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         edge_weight: ``[E]``, not negative; 1 each if ``None``.
         num_vectors: q. Where the graph has fewer, the rest is zero.
 

@@ -1,4 +1,4 @@
-"""Pieces of stream models: time encodings, neighbour buffers, message stores, pair tables."""
+"""Modules of stream models: time encodings, neighbour buffers, message stores, pair tables."""
 
 from graphkit.nn.stream.event_batch import EventColumns
 from graphkit.nn.stream.event_features import EventFeatures, refuse_feature_table

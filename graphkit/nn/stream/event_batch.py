@@ -1,4 +1,4 @@
-"""What a stream model reads of a batch of events, whoever made the batch."""
+"""The columns of a batch of events that stream models read, for batches of any origin."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class EventColumns:
     """The columns of a batch of events, in the order of the stream: by time, then event id.
 
     Attributes:
-        src: int64 ``[B]``.
-        dst: int64 ``[B]``.
-        t: ``[B]``, not decreasing.
-        edge_attr: ``[B, edge_dim]`` features of the events, ``None`` if the model reads none.
-        given: The columns as the batch has them, by which the batch is known again.
+        src: Source nodes, int64 ``[B]``.
+        dst: Destination nodes, int64 ``[B]``.
+        t: Times ``[B]``, in non-decreasing order.
+        edge_attr: Features of the events ``[B, edge_dim]``; ``None`` if the model reads none.
+        given: The original columns of the batch, which identify the batch when it is passed again.
     """
 
     src: Tensor
@@ -34,21 +34,22 @@ class EventColumns:
 
     @classmethod
     def of(cls, batch: Any, edge_dim: int = 0) -> EventColumns:
-        """The columns of a batch.
+        """Read the columns of a batch.
 
         The batch may list its events in any order. Events of equal time are ordered by
-        ``event_id`` where the batch has it, else as they are listed. Nothing else is made of an
-        ``event_id``: it is a place in some table, and says nothing about the stream.
+        ``event_id`` if the batch has it, and by their position otherwise. An ``event_id`` has no
+        other use: it is a row number of some table and carries no information about the stream.
 
         Args:
             batch: A :class:`graphkit.data.EventBatch`, a batch of PyG's ``TemporalDataLoader``
                 (whose ``msg`` is read where there is no ``edge_attr``), or anything with ``src``,
                 ``dst`` and ``t``, each ``[B]``.
-            edge_dim: Number of features that the model reads of an event; 0: whatever the batch
-                has is left alone.
+            edge_dim: Number of features per event that the model reads; with 0, features of the
+                batch are ignored.
 
         Raises:
-            GraphError: The columns differ in length, the features are missing or of another width.
+            GraphError: The columns differ in length, or the features are missing or have a
+                different width.
         """
         src, dst, t, event_id = batch.src, batch.dst, batch.t, getattr(batch, "event_id", None)
         given = (src, dst, t) if event_id is None else (src, dst, t, event_id)
@@ -74,8 +75,8 @@ class EventColumns:
 
 
 def _known_in_order(t: Tensor, event_id: Tensor | None) -> bool:
-    """Whether times and ids rise throughout, so that nothing has to be sorted; on a GPU the host
-    would have to wait for the answer."""
+    """Whether times and ids are known to be ascending, so that no sort is needed. Always false on a
+    GPU, where the check would synchronise with the host."""
     if t.device.type != "cpu":
         return False
     return _rises(t.numpy()) and (event_id is None or _rises(event_id.numpy()))

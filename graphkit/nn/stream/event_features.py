@@ -1,4 +1,4 @@
-"""The features of the events that a stream model still refers to."""
+"""Features of the events to which the state of a stream model refers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from graphkit.nn.stream.table_rows import grow_rows
 
 __all__ = ["EventFeatures", "refuse_feature_table"]
 
-_FEW = 4096  # rows that are not worth a look at what is referred to
-_SPREAD = 32  # numbers that lie so many times as far apart as rows are held are searched for
+_FEW = 4096  # below this number of rows, unused rows are not searched for
+_SPREAD = 32  # binary search if the range of numbers exceeds this multiple of the rows
 
 
 def refuse_feature_table(edge_attr: object) -> None:
-    """Refuses ``edge_attr=``, the table of all features that models used to take.
+    """Raise an error for ``edge_attr=``, the table of all features that models took formerly.
 
     Raises:
-        GraphError: It is not ``None``.
+        GraphError: ``edge_attr`` is not ``None``.
     """
     if edge_attr is not None:
         raise GraphError(
@@ -36,17 +36,18 @@ def refuse_feature_table(edge_attr: object) -> None:
 class EventFeatures(nn.Module):
     r"""Features by event number, kept for as long as a model refers to the event.
 
-    Rows are appended as the stream goes by. When the buffer is full, rows that are no longer
-    referred to are dropped, and it doubles only if the others need it: appending is amortised
-    :math:`O(1)` per event, and the memory is that of the events referred to, not of the stream. A
-    look-up is a subtraction while numbers have no gaps, then a table, and a binary search where
-    numbers lie very far apart. A state dict holds what is referred to and nothing else; one of any
-    length can be loaded.
+    Rows are appended as the stream proceeds. When the buffer is full, rows to which the model no
+    longer refers are dropped, and the buffer doubles only if the remaining rows require it.
+    Appending is therefore amortised :math:`O(1)` per event, and the memory is proportional to the
+    events in use, not to the length of the stream. A look-up is a subtraction as long as the
+    numbers have no gaps, a table otherwise, and a binary search if the numbers are very sparse. A
+    state dict contains only the events in use; state dicts of any length can be loaded.
 
     Args:
-        channels: Features per event, :math:`F`.
-        referred: Gives the numbers of all events that the model refers to, int64 of any shape, in
-            any order and with repeats; numbers below 0 stand for none. A method of the model.
+        channels: Number of features per event, :math:`F`.
+        referred: Function that returns the numbers of all events to which the model refers, int64
+            of any shape, in any order and with repeats; negative numbers are ignored. Usually a
+            method of the model.
 
     Shapes:
         - **input:** event numbers :math:`(\ldots)`
@@ -77,18 +78,20 @@ class EventFeatures(nn.Module):
         return self.number.shape[0]
 
     def reset_state(self) -> None:
-        """Drops all features; the memory stays for those of the next pass."""
+        """Reset the state by removing all features; the memory is kept for the next pass."""
         with torch.inference_mode(False):
             self.number, self.value = self.number[:0], self.value[:0]
         self._gaps, self.place, self._next_look, self._next = False, None, _FEW, None
 
     def forward(self, number: Tensor, ahead: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Features of events; anything finite for a number that is not held, such as padding.
+        """Look up features by event number.
+
+        Numbers that are not stored, such as padding, give arbitrary finite values.
 
         Args:
-            number: int64 ``[...]``.
-            ahead: Events that have not been appended yet: the number of the first (0-dimensional),
-                and features ``[B, F]`` in the order of their numbers.
+            number: Event numbers, int64 ``[...]``.
+            ahead: Events that have not been appended yet, as the number of the first one
+                (0-dimensional) and the features ``[B, F]`` in the order of their numbers.
         """
         flat = number.reshape(-1)
         if len(self):
@@ -104,11 +107,11 @@ class EventFeatures(nn.Module):
 
     @torch.no_grad()
     def append(self, number: Tensor, value: Tensor) -> None:
-        """Adds the features of the events that come next.
+        """Append the features of the next events.
 
         Args:
-            number: int64 ``[B]``, one after the other, above all those held.
-            value: ``[B, F]``.
+            number: Event numbers, int64 ``[B]``, consecutive and above all stored numbers.
+            value: Features ``[B, F]``.
         """
         added = number.shape[0]
         if added == 0:
@@ -136,18 +139,18 @@ class EventFeatures(nn.Module):
 
     @torch.no_grad()
     def compact(self) -> None:
-        """Drops what is not referred to, and spare memory; changes no answer."""
+        """Remove unused rows and spare memory; results do not change."""
         self._drop()
         with torch.inference_mode(False):
             if self._room() > len(self):
                 self.number, self.value = self.number.clone(), self.value.clone()
 
     def _room(self) -> int:
-        """Rows that the buffer has memory for."""
+        """Number of rows for which the buffer has memory."""
         return self.number.untyped_storage().nbytes() // self.number.element_size()
 
     def _rows(self, number: Tensor) -> Tensor:
-        """The row of each number; any row for a number that is not held."""
+        """The row of each number; an arbitrary row for a number that is not stored."""
         if self._gaps and self.place is None:
             row = torch.searchsorted(self.number, number)
         else:
@@ -157,7 +160,7 @@ class EventFeatures(nn.Module):
         return row.clamp_(0, len(self) - 1)
 
     def _drop(self) -> None:
-        """Keeps the rows that are referred to, at the beginning of the same memory."""
+        """Move the rows in use to the beginning of the same memory, and drop all others."""
         if len(self) == 0:
             return
         referred = self._referred().reshape(-1)
@@ -172,11 +175,11 @@ class EventFeatures(nn.Module):
                 self.number.copy_(number)
                 self.value.copy_(value)
                 self._index()
-        # The next look is paid for by the events appended until then.
+        # The cost of the next search is amortised over the events appended until then.
         self._next_look = len(self) + max(_FEW, len(self), referred.numel() // 16)
 
     def _index(self) -> None:
-        """Whether numbers have gaps, and where each is found if they have."""
+        """Detect gaps between numbers, and build the table of rows if there are any."""
         self._gaps, self.place = False, None
         if len(self) == 0:
             return

@@ -1,4 +1,4 @@
-"""What happened lately to the nodes of a query: one row for each history that differs."""
+"""Recent events of the nodes of a query, with one row per distinct history."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ class HistoryRows(NamedTuple):
     """Histories of some queries.
 
     Attributes:
-        node: int64 ``[R]``, whose history it is.
-        recent: The events, ``[R, k]``, latest last, padded on the left.
-        age: ``[R, k]``, how long ago each happened: int64 events of the stream, or ticks of time.
-        row_of: int64 ``[Q]``, the row of each query.
-        features: Gives the features ``[..., F]`` of events by number; ``None`` if there are none.
+        node: Node of each history, int64 ``[R]``.
+        recent: The events ``[R, k]``, latest last, padded on the left.
+        age: Age of each event ``[R, k]``, as a number of events of the stream (int64) or in ticks
+            of time.
+        row_of: Row of each query, int64 ``[Q]``.
+        features: Function that returns the features ``[..., F]`` of events by number; ``None`` if
+            there are none.
     """
 
     node: Tensor
@@ -38,7 +40,7 @@ class HistoryRows(NamedTuple):
     features: Callable[[Tensor], Tensor] | None = None
 
     def select(self, index: Tensor) -> HistoryRows:
-        """The rows ``index [R']``, each for one query of its own."""
+        """Select the rows ``index [R']``, with one query per row."""
         columns = (None if c is None else c.index_select(0, index) for c in self.recent)
         return HistoryRows(
             self.node[index],
@@ -50,23 +52,23 @@ class HistoryRows(NamedTuple):
 
 
 class EventHistory(nn.Module):
-    r"""The last ``size`` events of every node, read once per batch for all queries that agree.
+    r"""The last ``size`` events of every node, read once per batch and shared by equal queries.
 
     With ``clock="events"`` the age of an event is the number of events of the stream since then
-    (1 for the latest): it does not depend on the query, so a node has one row however often it is
-    asked for. With ``clock="time"`` it is the time since then, and a node has one row per time of
-    query.
+    (1 for the latest). It does not depend on the query, so that all queries of a node share one
+    row. With ``clock="time"`` the age is the time since the event, and a node has one row per
+    query time.
 
-    ``forward`` may be given the events of the batch that is being scored (``earlier``). A query at
-    :math:`t` then also sees those of them with :math:`t' < t`, exactly as if they had been written
-    before, and no others. Events are numbered by the ``stream_clock``: ``event_id`` of the rows is
-    an event's number in the stream.
+    The optional argument ``earlier`` of ``forward`` contains the events of the batch that is being
+    scored. The history of a query at :math:`t` then also includes exactly those of them with
+    :math:`t' < t`, as if they had been written before. Events are numbered by the
+    ``stream_clock``: ``event_id`` of the rows is the number of an event in the stream.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        size: Events per node, :math:`k`.
-        clock: ``"events"`` or ``"time"``.
-        time_dtype: int64 or float64, what the times of the stream are.
+        size: Number of events per node, :math:`k`.
+        clock: Unit of ages, ``"events"`` or ``"time"``.
+        time_dtype: Data type of the times of the stream, int64 or float64.
 
     Shapes:
         - **input:** nodes :math:`(Q)`, times :math:`(Q)`
@@ -88,7 +90,7 @@ class EventHistory(nn.Module):
         self._grouped = TensorCache(size=1)
 
     def reset_state(self) -> None:
-        """Forgets all events."""
+        """Reset the state by removing all events."""
         self._grouped.clear()
         self.recent.reset_state()
         self.stream_clock.reset_state()
@@ -126,10 +128,10 @@ class EventHistory(nn.Module):
         return HistoryRows(node, recent, age, row_of)
 
     def records(self, events: EventColumns) -> EventRecords:
-        """The events that come next by node, numbered; events asked for last are not grouped again.
+        """Number the next events and group them by node; the last result is cached.
 
         Raises:
-            GraphError: As :meth:`StreamClock.number`.
+            GraphError: See :meth:`StreamClock.number`.
         """
 
         def group() -> EventRecords:
@@ -140,7 +142,7 @@ class EventHistory(nn.Module):
 
     @torch.no_grad()
     def write(self, events: EventColumns) -> EventRecords:
-        """Enters a batch of events, at least one, and gives their records."""
+        """Write a batch of at least one event, and return its records."""
         records = self.records(events)
         self._grouped.clear()
         self.recent.write(records)
@@ -152,14 +154,14 @@ class EventHistory(nn.Module):
 
 
 def _ahead(records: EventRecords, place: Tensor, node: Tensor, before: Tensor) -> RecordsAhead:
-    """Which records each row sees.
+    """The records of the batch that belong to the history of each row.
 
     Args:
-        records: Of the batch.
-        place: int64 ``[R']``, for each record how many events of the batch are strictly earlier.
-        node: int64 ``[R]``.
-        before: int64 ``[R]``, how many events of the batch are strictly earlier than the query. A
-            record is earlier than the query exactly if its place is below that.
+        records: The records of the batch.
+        place: Number of events of the batch strictly earlier than each record, int64 ``[R']``.
+        node: Node of each row, int64 ``[R]``.
+        before: Number of events of the batch strictly earlier than each query, int64 ``[R]``. A
+            record is earlier than the query if and only if its place is below this number.
     """
     width = records.owner.numel() + 1
     key = records.owner * width + place

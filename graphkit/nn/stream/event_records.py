@@ -1,4 +1,4 @@
-"""A batch of events seen from the nodes: two records per event, grouped by node, latest last."""
+"""Events of a batch grouped by node: two records per event, latest last."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class EventRecords(NamedTuple):
     """The records of a batch, sorted by owner, then time, then event id.
 
     Attributes:
-        owner: int64 ``[R]``, the node whose record it is.
-        other: int64 ``[R]``, the other end of the event.
-        t: ``[R]``, time of the event, dtype as given.
-        event_id: int64 ``[R]``, as given: an id, or the event's number in the stream.
-        node: int64 ``[U]``, the distinct owners, ascending.
-        group: int64 ``[R]``, row of ``node`` that a record belongs to.
-        count: int64 ``[U]``, records per owner.
-        rank: int64 ``[R]``, position of a record among its owner's, 0 for the earliest.
-        sent: bool ``[R]``, whether the owner is the event's source.
+        owner: Node to which each record belongs, int64 ``[R]``.
+        other: The other end of the event, int64 ``[R]``.
+        t: Time of the event ``[R]``, with the data type of the input.
+        event_id: Id of the event, or its number in the stream, as in the input, int64 ``[R]``.
+        node: The distinct owners in ascending order, int64 ``[U]``.
+        group: Index into ``node`` of each record, int64 ``[R]``.
+        count: Number of records per owner, int64 ``[U]``.
+        rank: Position of a record among those of its owner, 0 for the earliest, int64 ``[R]``.
+        sent: Whether the owner is the source of the event, bool ``[R]``.
     """
 
     owner: Tensor
@@ -37,12 +37,12 @@ class EventRecords(NamedTuple):
 
     @property
     def rank_from_last(self) -> Tensor:
-        """int64 ``[R]``, 0 for the latest record of its owner."""
+        """Position of each record from the end, 0 for the latest of its owner, int64 ``[R]``."""
         return self.count[self.group] - 1 - self.rank
 
 
 def event_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> EventRecords:
-    """Groups the events of a batch by node, for both ends of every event.
+    """Group the events of a batch by node, for both ends of every event.
 
     The order in which the batch lists its events does not matter: records are ordered by time, and
     within one time by event id, which is the order of the input. Every sort is stable. A self loop
@@ -58,7 +58,7 @@ def event_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> Even
 
 
 def grouped_records(src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> EventRecords:
-    """As :func:`event_records`, for events that are in order already."""
+    """Equal to :func:`event_records`, for events that are already sorted."""
     # Interleaved, not concatenated: a node's records as source and as destination keep their order.
     owner = torch.stack([src, dst], dim=1).flatten()
     other = torch.stack([dst, src], dim=1).flatten()

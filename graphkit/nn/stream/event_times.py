@@ -1,4 +1,4 @@
-"""The times of all events so far, growing with the stream."""
+"""The times of all events of a stream so far."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EventTimes(nn.Module):
     any length can be loaded.
 
     Args:
-        time_dtype: int64 or float64, what the times of the stream are.
+        time_dtype: Data type of the times of the stream, int64 or float64.
     """
 
     time: Tensor
@@ -34,13 +34,13 @@ class EventTimes(nn.Module):
         return self.time.shape[0]
 
     def reset_state(self) -> None:
-        """Forgets all times and gives their memory back."""
+        """Reset the state by removing all times, and release their memory."""
         with torch.inference_mode(False):
             self.time = self.time.new_empty(0)
 
     @torch.no_grad()
     def append(self, t: Tensor) -> None:
-        """Appends the times ``[B]`` of a batch, none earlier than those before."""
+        """Append the times ``[B]`` of a batch, none of them earlier than the stored times."""
         held = len(self)
         self.time = grow_rows(self.time, held + t.numel(), fill=None)
         self.time[held:] = pack_time(t.sort().values, self.time_dtype)

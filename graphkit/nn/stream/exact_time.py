@@ -1,8 +1,8 @@
-"""Event times inside a model: exact, whatever is done to the model's precision.
+"""Exact storage of event times inside a model, independent of the precision of the model.
 
 ``module.half()`` and ``module.to(torch.bfloat16)`` convert every floating-point buffer of a module,
-so a float64 time kept as such would be rounded to days. Here the state holds int64 only: integer
-times as they are, float64 times as their bits.
+which would round float64 times to days. The state therefore contains int64 values only: integer
+times directly, and float64 times as their bits.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["check_time_dtype", "pack_time", "unpack_time"]
 
 
 def check_time_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The dtype itself if times may have it (int64 or float64).
+    """Return ``dtype`` if it is a valid data type of times (int64 or float64).
 
     Raises:
-        GraphError: The dtype is another one.
+        GraphError: ``dtype`` is neither int64 nor float64.
     """
     if dtype not in (torch.int64, torch.float64):
         raise GraphError(
@@ -33,17 +33,17 @@ def check_time_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def pack_time(t: Tensor, dtype: torch.dtype) -> Tensor:
-    """Times of a stream as int64, to be kept in a buffer.
+    """Convert times of a stream to int64, for storage in a buffer.
 
     Args:
-        t: int64 or float64 ``[...]``.
-        dtype: What the times of this stream are, int64 or float64.
+        t: Times, int64 or float64 ``[...]``.
+        dtype: Data type of the times of this stream, int64 or float64.
 
     Returns:
         int64 ``[...]``: the times, or the bits of the float64 times. Zero bits are time 0.
 
     Raises:
-        GraphError: Float times reach a model that was made for integer times.
+        GraphError: The times are floats, but the model was created for integer times.
     """
     if dtype == torch.float64:
         return t.to(torch.float64).view(torch.int64)

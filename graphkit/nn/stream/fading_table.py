@@ -1,4 +1,4 @@
-"""Sums per node that fade with the events of the stream."""
+"""Exponentially decaying sums per node."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["FadingTable"]
 
 
 class FadingTable(NodeTables):
-    r"""Rows of numbers per node, each halving every so many events of the stream.
+    r"""Exponentially decaying sums per node, with half lives in events of the stream.
 
     .. math:: x_i(n) = \sum_{k \le n} 2^{-(n - n_k) / h} \, \delta_{ik}
 
     where :math:`\delta_{ik}` was added to node :math:`i` at event number :math:`n_k` and :math:`h`
-    is the half life of the row. Nothing is done to a node at which nothing happens: a row is kept
-    as of the last event that touched its node.
+    is the half life of the row. Nodes without events need no update: a row is stored as of the last
+    event of its node, and the decay since then is applied when the row is read.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        half_lives: Of the rows, in events; ``inf`` never fades.
-        channels: Width of a row.
+        half_lives: Half lives of the rows, in events; ``inf`` disables the decay.
+        channels: Number of channels per row.
 
     State per node: ``4 * len(half_lives) * channels + 8`` bytes.
     """
@@ -46,7 +46,7 @@ class FadingTable(NodeTables):
         self.add_table("stamp", dtype=torch.int64)
 
     def reset_state(self) -> None:
-        """Forgets everything."""
+        """Reset all sums to zero."""
         self.reset_tables()
 
     def forward(self, nodes: Tensor, now: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class FadingTable(NodeTables):
 
     @torch.no_grad()
     def write(self, nodes: Tensor, value: Tensor, now: Tensor) -> None:
-        """Sets the sums of distinct ``nodes [U]`` to ``value [U, H, C]``, as of ``now``."""
+        """Set the sums of distinct ``nodes [U]`` to ``value [U, H, C]``, as of ``now``."""
         self.value[nodes] = value.to(self.value.dtype)
         self.stamp[nodes] = now
 

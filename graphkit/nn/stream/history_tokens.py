@@ -1,4 +1,4 @@
-"""Events of a node's history as vectors for a sequence encoder."""
+"""Token embeddings of the events of a history, as input of a sequence encoder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _AGES = ("buckets", "cosine", "fixed_cosine")
 
 
 class HistoryTokens(nn.Module):
-    r"""One vector per event of a history, and a last one for the node itself.
+    r"""One token per event of a history, followed by one token for the node itself.
 
     .. math::
         h_l = A[\mathrm{age}_l, \mathrm{direction}_l] + C_1[c_l] + W_e\, e_l + W_x\, x_{n_l}
 
-    with :math:`n_l` the neighbour, :math:`e_l` the event's features, :math:`x` the nodes' and
-    :math:`c_l` how often :math:`n_l` occurs in this history. The node itself is the last position,
-    with an :math:`A` of its own and without :math:`e`. For a pair, :meth:`of_other` gives
-    :math:`C_2[\cdot]`, to be added for the number of times that a neighbour occurs in the other
-    node's history.
+    with :math:`n_l` the neighbour, :math:`e_l` the features of the event, :math:`x` those of the
+    nodes, and :math:`c_l` the number of occurrences of :math:`n_l` in this history. The node itself
+    is the last position, with a separate :math:`A` and without :math:`e`. For a pair,
+    :meth:`of_other` returns :math:`C_2[\cdot]`, to be added for the number of occurrences of a
+    neighbour in the history of the other node.
 
     Args:
-        channels: Width of the vectors.
-        edge_channels: Width of the event features, 0 for none.
-        node_channels: Width of the node features, 0 for none.
-        ages: ``"buckets"``: a vector per age group, two to a doubling, and direction.
-            ``"cosine"``: a linear map of cosines with trained frequencies; ``"fixed_cosine"``: of
-            fixed ones.
+        channels: Number of channels of a token.
+        edge_channels: Number of event features, 0 for none.
+        node_channels: Number of node features, 0 for none.
+        ages: Encoding of ages. ``"buckets"`` learns one vector per direction and age group, with
+            two groups per doubling of the age. ``"cosine"`` is a linear map of cosines with trained
+            frequencies, ``"fixed_cosine"`` with fixed frequencies.
         time_channels: Number of cosines.
-        tick: What counts as one step of age, in the history's unit.
-        max_count: Counts above it are not told apart.
-        pairs: Whether :meth:`of_other` will be asked for.
+        tick: Length of one step of age, in the unit of the history.
+        max_count: Largest count with an embedding of its own; larger counts share it.
+        pairs: Whether to create the parameters of :meth:`of_other`.
 
     Shapes:
         - **input:** ``R`` rows of ``k`` events, own counts :math:`(R, k + 1)`
@@ -76,7 +76,7 @@ class HistoryTokens(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters of the module."""
         nn.init.normal_(self.table, std=0.1)
         if self.other is not None:
             nn.init.normal_(self.other, std=0.1)
@@ -87,13 +87,13 @@ class HistoryTokens(nn.Module):
     def forward(
         self, rows: HistoryRows, count: Tensor, edge_attr: Tensor | None, x: Tensor | None
     ) -> Tensor:
-        """``[R, k + 1, channels]``; what stands in padding does not matter.
+        """Compute the tokens ``[R, k + 1, channels]``; tokens of padding are arbitrary.
 
         Args:
             rows: The histories.
-            count: int64 ``[R, k + 1]``, how often each key occurs in its own row.
-            edge_attr: ``[R, k, edge_channels]``, features of the events.
-            x: ``[N, node_channels]``.
+            count: Number of occurrences of each key in its own row, int64 ``[R, k + 1]``.
+            edge_attr: Features of the events, ``[R, k, edge_channels]``.
+            x: Features of the nodes, ``[N, node_channels]``.
         """
         num_rows, size = rows.age.shape
         place = F.pad(self.group(rows), (0, 1), value=self.own)
@@ -111,7 +111,7 @@ class HistoryTokens(nn.Module):
         return tokens
 
     def of_other(self, count: Tensor) -> Tensor:
-        """``[..., channels]`` for counts ``[...]`` in the other node's history."""
+        """Embed counts ``[...]`` in the history of the other node: ``[..., channels]``."""
         index = count.clamp(max=self.max_count).view(-1)
         cells = torch.arange(index.numel(), device=index.device)
         return sparse_bag(self.other, index, cells, index.numel()).view(*count.shape, self.channels)
@@ -128,16 +128,16 @@ def keys(rows: HistoryRows) -> Tensor:
 
 
 class Patches(nn.Module):
-    r"""Every ``size`` neighbouring positions as one, through a linear map.
+    r"""Merges every ``size`` consecutive positions into one by a linear map.
 
     Args:
-        channels: Width, in and out.
-        size: Positions per patch; positions that are missing are padded on the left.
+        channels: Number of input and output channels.
+        size: Number of positions per patch; an incomplete first patch is padded on the left.
 
     Shapes:
         - **input:** :math:`(R, L, C)`, mask :math:`(R, L)`, times :math:`(R, L)`
-        - **output:** the same with :math:`L' = \lceil L / size \rceil`; a patch is valid if one
-          of its positions is, and its time is that of its last position
+        - **output:** the same with :math:`L' = \lceil L / size \rceil`; a patch is valid if at
+          least one of its positions is valid, and its time is that of its last position
     """
 
     def __init__(self, channels: int, size: int) -> None:
@@ -146,7 +146,7 @@ class Patches(nn.Module):
         self.lin = nn.Linear(size * channels, channels)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Reset all learnable parameters of the module."""
         self.lin.reset_parameters()
 
     def forward(self, x: Tensor, mask: Tensor, time: Tensor) -> tuple[Tensor, Tensor, Tensor]:

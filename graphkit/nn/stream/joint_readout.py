@@ -1,9 +1,9 @@
-r"""Readouts of two neighbourhood caches: what the keys of u and v say about the pair (u, v).
+r"""Readouts of the neighbourhood caches of two nodes: one vector per pair (u, v).
 
-Every occupied slot of either cache is an *entry*: a key, its vector, the age of its event, which
-side (u or v) and hop it stands in, and its *code*, the set of hops of u and of v that hold the
+Every occupied slot of either cache is an *entry*. It consists of a key, its vector, the age of its
+event, its side (u or v) and hop, and its *code*: the set of hops of u and of v that contain the
 same key (the distance encoding of NAT: six bits, bit ``k`` for hop ``k`` of u and bit ``k + 3`` for
-hop ``k`` of v). A readout turns the entries of a pair into one vector.
+hop ``k`` of v). A readout maps the entries of a pair to one vector.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from graphkit.ops.n_cache.loops import count_codes, find_shared_keys
 __all__ = ["AttentionReadout", "CodeReadout", "JointView", "RecencyReadout"]
 
 NUM_HOPS = 3
-# Shared keys are few: their ages are told apart by whole doublings, half as finely as in the
+# Shared keys are rare: their ages are grouped by whole doublings, half the resolution of the
 # histograms.
 _COARSE = 1
 NUM_STRENGTHS = 6
@@ -38,19 +38,19 @@ class JointView:
 
     Attributes:
         key: int32 ``[R, W]``; -1 in empty slots, but column 0 is always the node itself.
-        group: int64 ``[R, W]``, the age group of each entry, below ``num_groups``.
+        group: Age group of each entry, below ``num_groups``, int64 ``[R, W]``.
         num_groups: Number of age groups.
-        valid: float ``[R, W]``, 1 in slots that hold something, else 0.
-        vector: ``[F, R, W]``, vectors with their pending events applied, zero in empty slots;
-            ``None`` if only their sum is known.
-        vector_sum: ``[F, R]``, the sum over the columns.
-        u, v: int64 ``[P]``, the rows of the two nodes of each pair.
-        num_slots: ``(M1, M2)``.
-        slot1: uint8 ``[N]``, the slot of every node in hop 1.
-        places: The entries listed, if they are known: int64 ``[n]`` ``hop * num_groups + group``
-            and int64 ``[n]`` row.
-        strength: uint8 ``[R, M1]``, how often the owner met each key of hop 1, as
-            :func:`strength` gives it, or ``None``.
+        valid: 1 in occupied slots and 0 elsewhere, float ``[R, W]``.
+        vector: Vectors with their pending events applied, ``[F, R, W]``, zero in empty slots;
+            ``None`` if only their sum is available.
+        vector_sum: Sum of the vectors over the columns, ``[F, R]``.
+        u, v: Rows of the two nodes of each pair, int64 ``[P]``.
+        num_slots: Numbers of slots ``(M1, M2)``.
+        slot1: Slot of every node in hop 1, uint8 ``[N]``.
+        places: List of the entries, if available: ``hop * num_groups + group`` int64 ``[n]``, and
+            the row int64 ``[n]``.
+        strength: Class of the number of events of the owner with each key of hop 1, as returned by
+            :func:`strength`, uint8 ``[R, M1]``, or ``None``.
     """
 
     key: Tensor
@@ -74,17 +74,17 @@ class JointView:
         return (column > 0).long() + (column > m1).long()
 
     def histogram(self) -> Tensor:
-        """float ``[R, 3 * num_groups]``: how many entries each (hop, age group) holds."""
+        """Number of entries per hop and age group, float ``[R, 3 * num_groups]``."""
         counts = self.valid.new_zeros(self.key.shape[0], NUM_HOPS * self.num_groups)
         return counts.scatter_add_(1, self.hop * self.num_groups + self.group, self.valid)
 
     def bits(self) -> tuple[Tensor, Tensor]:
-        """uint8 ``[P, W]``: for u's entries the hops of v that hold the key, and the reverse."""
+        """Hops of v that contain the key of each entry of u, and vice versa, uint8 ``[P, W]``."""
         key_u, key_v = self.key.index_select(0, self.u), self.key.index_select(0, self.v)
         return membership(key_u, key_v, self.num_slots)
 
     def codes(self) -> tuple[Tensor, Tensor]:
-        """int64 ``[P, W]`` for u's entries and for v's: bits of u low, bits of v high."""
+        """Codes of the entries of u and of v, int64 ``[P, W]``; the low bits belong to u."""
         bits_u, bits_v = self.bits()
         own = membership(self.key, self.key, self.num_slots)[0].long()
         own_u, own_v = own.index_select(0, self.u), own.index_select(0, self.v)
@@ -92,23 +92,23 @@ class JointView:
 
 
 def strength(count: Tensor) -> Tensor:
-    """Counts as uint8 classes of doubling width: 1 gives 0, 2..3 give 1, ..., from 32 on 5."""
+    """Classes of counts, of doubling width, as uint8: 1 gives 0, 2..3 give 1, ..., 32.. gives 5."""
     exponent = (count.to(torch.float32).view(torch.int32) >> 23).sub_(127)
     return exponent.clamp_(0, NUM_STRENGTHS - 1).to(torch.uint8)
 
 
 class RecencyReadout(nn.Module):
-    r"""Sum over the entries of both nodes, each told by its code and by its age.
+    r"""Sum over the entries of both nodes, with embeddings of the code and age of each entry.
 
     .. math::
         z_{uv} = \sum_{i} W_{s_i} \, x_i + A[s_i, k_i, g_i] +
         [c_i \neq 0] \; \big(J[s_i, k_i, c_i, g_i] + S[s_i, c_i, n_i]\big)
 
-    where entry :math:`i` stands on side :math:`s_i` in hop :math:`k_i` with vector :math:`x_i` in
-    age group :math:`g_i`, and :math:`c_i` are the hops of the other node that hold its key; in hop
-    1, :math:`n_i` says how often the owner met the key, if that is counted. The first two terms
-    belong to one node: they are summed once per node as a histogram times a table.
-    Only shared keys, which are few, are looked up per pair.
+    where entry :math:`i` is on side :math:`s_i` in hop :math:`k_i` with vector :math:`x_i` and age
+    group :math:`g_i`, and :math:`c_i` is the set of hops of the other node that contain its key. In
+    hop 1, :math:`n_i` is the class of the number of events of the owner with the key, if these are
+    counted. The first two terms depend on one node only and are computed once per node, as the
+    product of a histogram and a table. Only shared keys, which are few, are looked up per pair.
 
     Args:
         channels: Size of the neighbour vectors ``F``.
@@ -132,7 +132,7 @@ class RecencyReadout(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the tables anew."""
+        """Reset all learnable parameters of the module."""
         nn.init.normal_(self.node_table, std=0.1)
         nn.init.normal_(self.joint_table, std=0.1)
 
@@ -147,7 +147,7 @@ class RecencyReadout(nn.Module):
         return of_u.index_select(0, view.u) + of_v.index_select(0, view.v) + self.joint(view)
 
     def joint(self, view: JointView) -> Tensor:
-        """``[P, out]``: the sum over shared keys of their code and age embeddings."""
+        """Sum of the code and age embeddings of the shared keys, ``[P, out]``."""
         num_groups = self.num_groups >> _COARSE
         if use_compiled(view.key, self.joint_table):
             strength = view.strength
@@ -193,14 +193,14 @@ class CodeReadout(nn.Module):
     .. math::
         z_{uv} = W \Big[ \sum_a x_a \,\Big\|\, \sum_a \mathrm{emb}(c_a) \Big]
 
-    A key's vectors are added over all its entries; its code counts once. Since the map is linear,
-    the keys enter only through the sum of all vectors and a histogram over the 64 codes.
-    (The heads of the authors' code average into one map; their attention is switched off.)
+    The vectors of a key are summed over all its entries, while its code counts once. Since the map
+    is linear, the result depends only on the sum of all vectors and on a histogram over the 64
+    codes. (The heads of the authors' code average to one map, and their attention is disabled.)
 
     Args:
         channels: Size of the neighbour vectors.
         out_channels: Size of :math:`z`.
-        num_groups: Unused: ages play no part.
+        num_groups: Not used, because this readout ignores ages.
         code_channels: Size of the code embedding.
     """
 
@@ -213,7 +213,7 @@ class CodeReadout(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the parameters anew."""
+        """Reset all learnable parameters of the module."""
         self.code.reset_parameters()
         nn.init.xavier_uniform_(self.lin.weight)
         nn.init.zeros_(self.lin.bias)
@@ -224,7 +224,7 @@ class CodeReadout(nn.Module):
         return self.lin(torch.cat([vectors, self.histogram(view) @ self.code.weight], dim=1))
 
     def histogram(self, view: JointView) -> Tensor:
-        """float ``[P, 64]``: how many keys have each code."""
+        """Number of keys per code, float ``[P, 64]``."""
         if use_compiled(view.key, self.code.weight) and view.vector_sum.dtype == torch.float32:
             tensors = (view.key, view.slot1, view.u, view.v)
             return torch.from_numpy(count_codes(*(v.numpy() for v in tensors), *view.num_slots))
@@ -234,14 +234,14 @@ class CodeReadout(nn.Module):
 
 
 class AttentionReadout(nn.Module):
-    r"""Softmax-weighted mean over the entries of a pair, one weight per entry and head.
+    r"""Attention over the entries of a pair, with one weight per entry and head.
 
     .. math::
         r_i = [\, x_i \,\|\, \mathrm{emb}(c_i) + \mathrm{emb}(g_i) \,], \quad
         \alpha_i = \mathrm{softmax}_i\big(\mathrm{LeakyReLU}(a^\top W r_i)\big), \quad
         z_{uv} = \sum_i \alpha_i \, W r_i
 
-    in the form of GAT (arXiv 1710.10903). A pair without any key gets zeros.
+    in the form of GAT (arXiv 1710.10903). The output of a pair without keys is zero.
 
     Args:
         channels: Size of the neighbour vectors.
@@ -275,7 +275,7 @@ class AttentionReadout(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the parameters anew."""
+        """Reset all learnable parameters of the module."""
         self.code.reset_parameters()
         self.age.reset_parameters()
         self.lin.reset_parameters()
@@ -298,11 +298,11 @@ class AttentionReadout(nn.Module):
 
 
 def unique_codes(view: JointView) -> tuple[Tensor, Tensor]:
-    """Codes of all entries, and which entries stand for their key (each key once).
+    """Codes of all entries, and a mask that selects one entry per key.
 
     Returns:
-        int64 ``[P, 2 W]`` and bool ``[P, 2 W]``. The node itself is a key of hop 0 even before its
-        first event.
+        Codes int64 ``[P, 2 W]`` and mask bool ``[P, 2 W]``. The node itself is a key of hop 0 even
+        before its first event.
     """
     code = torch.cat(view.codes(), dim=1)
     place = torch.cat([view.hop, view.hop + NUM_HOPS])

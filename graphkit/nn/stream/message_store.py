@@ -1,4 +1,4 @@
-"""Events that have happened to a node but have not yet changed its memory."""
+"""Events of a node that have not yet been applied to its memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class PendingEvents(NamedTuple):
     """The pending events of some nodes, latest first.
 
     Attributes:
-        other: int64 ``[Q, S]``, the other end of each event, 0 where there is none.
-        time: int64 or float64 ``[Q, S]``, its time, 0 where there is none.
-        event_id: int64 ``[Q, S]``, its number, as it was written, 0 where there is none.
-        mask: bool ``[Q, S]``, true where there is an event.
+        other: The other end of each event, int64 ``[Q, S]``, 0 in empty slots.
+        time: Time of each event, int64 or float64 ``[Q, S]``, 0 in empty slots.
+        event_id: Number of each event as written, int64 ``[Q, S]``, 0 in empty slots.
+        mask: Whether a slot contains an event, bool ``[Q, S]``.
     """
 
     other: Tensor
@@ -32,19 +32,19 @@ class PendingEvents(NamedTuple):
 
 
 class MessageStore(NodeTables):
-    r"""Per node, the raw messages of the last batch in which the node took part.
+    r"""Stores for each node the raw messages of the last batch that contains the node.
 
-    A memory model (TGN, JODIE, DyRep) applies a batch to its memory only when the next one comes,
-    so that the loss reaches the modules that compute messages. Until then the raw event is kept
-    here: the other node, the event's number and the time, never a copy of features or memories.
-    Everything lies in buffers, :math:`24 S + 8` bytes per node, so a state dict holds it. (PyG 2.8
-    keeps a Python dictionary per node, which a state dict leaves out.)
+    Memory models (TGN, JODIE, DyRep) apply a batch to their memory only when the next batch
+    arrives, so that the modules that compute messages receive gradients of the loss. Until then the
+    raw event is stored here: the other node, the number of the event and its time, but no copy of
+    features or memories. All state is in buffers, :math:`24 S + 8` bytes per node, and part of the
+    state dict. (PyG 2.8 uses a Python dictionary per node, which a state dict does not contain.)
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        slots: Messages kept per node, :math:`S`: the latest ones. One is exact for the aggregator
-            "last".
-        time_dtype: int64 or float64, what the times of the stream are.
+        slots: Number of messages stored per node, :math:`S`; the latest ones are kept. One slot is
+            exact for the aggregator "last".
+        time_dtype: Data type of the times of the stream, int64 or float64.
 
     Shapes:
         - **input:** nodes :math:`(Q)`
@@ -69,7 +69,7 @@ class MessageStore(NodeTables):
         self.add_table("count", dtype=torch.int64)
 
     def reset_state(self) -> None:
-        """Drops all messages."""
+        """Reset the state by removing all messages."""
         self.reset_tables()
 
     def forward(self, nodes: Tensor) -> PendingEvents:
@@ -85,18 +85,18 @@ class MessageStore(NodeTables):
         )
 
     def numbers(self) -> Tensor:
-        """int64 ``[N, S]``, the numbers of all pending events, -1 in places without one."""
+        """Numbers of all pending events, int64 ``[N, S]``, -1 in empty slots."""
         filled = torch.arange(self.slots, device=self.count.device) < self.count.unsqueeze(1)
         return self.event_id.masked_fill(~filled, -1)
 
     @torch.no_grad()
     def insert(self, src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> None:
-        """Replaces the messages of every node in the batch by the batch's (each of ``[B]``)."""
+        """Replace the messages of every node of the batch by the events ``[B]`` of the batch."""
         self.write(event_records(src, dst, t, event_id))
 
     @torch.no_grad()
     def write(self, records: EventRecords) -> None:
-        """As :meth:`insert`, for events that are grouped by node already."""
+        """Equal to :meth:`insert`, for events that are already grouped by node."""
         slot = records.rank_from_last
         keep = (slot < self.slots).nonzero().flatten()
         index = records.owner[keep] * self.slots + slot[keep]

@@ -2,8 +2,8 @@ r"""The N-cache: small per-node dictionaries from neighbour to vector, in dense 
 
 From Luo and Li, "Neighborhood-aware Scalable Temporal Network Representation Learning", LoG 2022
 (arXiv 2209.01084). Every node owns three dictionaries: hop 0 holds the node itself, hop 1 its
-partners, hop 2 partners of partners. A key lives in slot :math:`h_k(a)`, the same for every owner;
-there is no probing and no chain: the loser of a collision is dropped.
+partners, hop 2 partners of partners. A key is stored in slot :math:`h_k(a)`, which is the same for
+every owner. Collisions are not resolved by probing or chaining: one of the two keys is dropped.
 
 State of ``N`` nodes with ``M1`` and ``M2`` slots and vectors of ``F`` channels:
 
@@ -22,17 +22,17 @@ buffer             shape               dtype   content
 ``time``           ``[N, 1+M1+M2]``    int64 / time of that event; only with ``keep_time=True``
                                        float64
 ``clock``          ``[]``              int64   number of the latest event written, plus one
-``num_superseded`` ``[]``              int64   records so far that a later one of the same owner
-                                               and batch overruled (the price of large batches)
+``num_superseded`` ``[]``              int64   records so far that were replaced by a later one of
+                                               the same owner and batch (the cost of large batches)
 ================== =================== ======= ====================================================
 
 An entry of hop 2 carries the stamp that it had in the partner's hop 1, so its age is the age of
 that event and its owner is the partner.
 
-**Lazy update.** A slot holds the state before its last event and the event itself. Who reads it
-applies the event (a GRU step in :class:`~graphkit.models.stream.NAT`); only a later write makes the
-result permanent. Reading is therefore idempotent, and one step of backpropagation reaches the
-parameters of the update.
+**Lazy update.** A slot contains the state before its last event and the event itself. The event is
+applied whenever the slot is read (a GRU step in :class:`~graphkit.models.stream.NAT`), and only a
+later write makes the result permanent. Reading is therefore idempotent, and one step of
+backpropagation reaches the parameters of the update.
 
 **Writing a batch.** All writes of a batch are computed from the state before the batch. Events are
 ordered by number; of all candidates for one slot the latest wins (event, then key), and a slot
@@ -69,17 +69,17 @@ _NO_COUNT = np.empty((0, 0), dtype=np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class CacheRows:
-    """What the cache holds for some nodes, columns ``[hop 0 | hop 1 | hop 2]``.
+    """Rows of the cache for some nodes, with columns ``[hop 0 | hop 1 | hop 2]``.
 
     Attributes:
-        node: int64 ``[R]``.
-        key: int32 ``[R, 1+M1+M2]``; -1 marks an empty slot.
-        stamp: int64 ``[R, 1+M1+M2]``.
-        vector: ``[R, F, 1+M1+M2]`` as stored, or ``None`` if nobody asked.
-        partner: int32 ``[R]``; -1 for a node without history.
-        time: ``[R, 1+M1+M2]`` or ``None``.
-        count: uint8 ``[R, M1]`` or ``None``.
-        activity: ``[R, 2, H]`` as of each node's last event.
+        node: Node ids, int64 ``[R]``.
+        key: Keys, int32 ``[R, 1+M1+M2]``; -1 marks an empty slot.
+        stamp: Stamps of the last events, int64 ``[R, 1+M1+M2]``.
+        vector: Vectors as stored, ``[R, F, 1+M1+M2]``, or ``None`` if they were not read.
+        partner: Other node of the last event, int32 ``[R]``; -1 for a node without history.
+        time: Times of the last events, ``[R, 1+M1+M2]``, or ``None``.
+        count: Numbers of events per key of hop 1, uint8 ``[R, M1]``, or ``None``.
+        activity: Activity as of the last event of each node, ``[R, 2, H]``.
     """
 
     node: Tensor
@@ -93,19 +93,21 @@ class CacheRows:
 
 
 class NCache(NodeTables):
-    """Neighbourhood caches of every node; see the module's docstring for state and rules.
+    """Neighbourhood caches of all nodes; the docstring of the module describes state and rules.
 
     Args:
         num_nodes: Number of nodes, at most ``2**31 - 1``.
         channels: Size of the neighbour vectors, ``F``.
-        num_slots: ``(M1, M2)``, slots of hop 1 and hop 2; ``M2`` may be 0. ``M1`` at most 128.
-        replace_prob: Chance that a new key evicts another one on a collision.
-        keep_time: Keep the time of each event beside its id.
-        time_dtype: ``torch.int64`` or ``torch.float64``.
-        keep_count: Count the events with every key of hop 1.
+        num_slots: Numbers of slots of hop 1 and hop 2, ``(M1, M2)``; ``M1`` is at most 128, and
+            ``M2`` may be 0.
+        replace_prob: Probability that a new key replaces the stored one on a collision.
+        keep_time: Whether to store the time of each event in addition to its number.
+        time_dtype: Data type of times, ``torch.int64`` or ``torch.float64``.
+        keep_count: Whether to count the events with every key of hop 1.
         half_lives: Half lives of the activity, in events of the stream; may be empty.
-        allow_self: Let a node enter its own hop-2 dictionary (as the authors' code does).
-        seed: Seed of the hash and of the coins.
+        allow_self: Whether a node can be a key of its own hop-2 dictionary (as in the authors'
+            code).
+        seed: Seed of the hash and of the random replacements.
 
     Raises:
         GraphError: A size is out of range.
@@ -167,11 +169,11 @@ class NCache(NodeTables):
         self.register_buffer("num_superseded", torch.zeros((), dtype=torch.int64))
         signed = (self.seed + 2**63) % 2**64 - 2**63
         self.register_buffer("hash_seed", torch.tensor(signed, dtype=torch.int64))
-        # What hop 1 would be asked again and again; one byte per node, derived, not saved.
+        # The slots of hop 1 are needed often: one byte per node, derived and not saved.
         self.register_buffer("slot1", self._slots1(torch.arange(num_nodes)), persistent=False)
 
     def reset_state(self) -> None:
-        """Empties every dictionary."""
+        """Reset the state by emptying all dictionaries."""
         self.reset_tables()
         self.clock.zero_()
         self.num_superseded.zero_()
@@ -182,7 +184,7 @@ class NCache(NodeTables):
             raise GraphError("num_nodes", "out of range", expected="1..2**31-1", got=num_nodes)
 
     def _slots1(self, nodes: Tensor) -> Tensor:
-        """uint8, a function of each node's id and the seed: growing changes none."""
+        """Slots in hop 1, uint8; they depend on node id and seed only, not on ``num_nodes``."""
         slots = hash64(self.seed, nodes) & 0x7FFFFFFF
         return (slots % self.num_slots[0]).to(torch.uint8)
 
@@ -206,7 +208,7 @@ class NCache(NodeTables):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def slot(self, key: Tensor, hop: int) -> Tensor:
-        """int64, the slot of each key in hop 1 or hop 2; the same for every owner.
+        """Slot of each key in hop 1 or hop 2, int64; the same for every owner.
 
         The hash is a 64-bit mix, so every slot is used evenly for every seed.
         """
@@ -216,7 +218,7 @@ class NCache(NodeTables):
 
     @property
     def bytes_per_node(self) -> int:
-        """Bytes of state per node."""
+        """Number of bytes of state per node."""
         buffers = (
             self.key,
             self.stamp,
@@ -230,7 +232,7 @@ class NCache(NodeTables):
         return sum(b[0].numel() * b.element_size() for b in buffers if b is not None)
 
     def read(self, nodes: Tensor) -> CacheRows:
-        """The rows of some nodes; never changes the state."""
+        """Read the rows of some nodes without changing the state."""
         return CacheRows(
             nodes,
             self.key.index_select(0, nodes),
@@ -243,7 +245,7 @@ class NCache(NodeTables):
         )
 
     def fading(self, rows: CacheRows) -> Tensor:
-        """``[R, 2 H]``, the activity of nodes as of now."""
+        """Current activity of the nodes, ``[R, 2 H]``."""
         age = self.clock - (rows.stamp[:, :1] >> 1)
         return (rows.activity * torch.exp2(-(age / self.half_lives)).unsqueeze(1)).flatten(1)
 
@@ -258,25 +260,25 @@ class NCache(NodeTables):
         t: Tensor | None = None,
         one_row_per_node: bool = True,
     ) -> Tensor:
-        """Enters the events of a batch.
+        """Write the events of a batch.
 
         Args:
-            rows: What :meth:`read` gave, before the batch, for nodes that include these events'.
-            updated: ``[F, R, 1+M1+M2]`` the vectors of ``rows`` with their events applied.
-            src_row: int64 ``[B]``, the row of ``rows`` that holds each event's source.
-            dst_row: int64 ``[B]``, likewise its destination.
-            number: int64 ``[B]``, the number of each event in the stream, ascending with time.
-            t: ``[B]`` times, needed with ``keep_time=True``.
-            one_row_per_node: Whether ``rows.node`` is free of duplicates. If it is not, events may
-                name any row of a node; rows of one node may differ in ``updated`` only (they may
-                have been read at different times), and what the winning event names is written.
+            rows: Result of :meth:`read` before the batch, for all nodes of these events at least.
+            updated: Vectors of ``rows`` with their events applied, ``[F, R, 1+M1+M2]``.
+            src_row: Row of ``rows`` that contains the source of each event, int64 ``[B]``.
+            dst_row: Row of ``rows`` that contains the destination of each event, int64 ``[B]``.
+            number: Number of each event in the stream, ascending with time, int64 ``[B]``.
+            t: Times ``[B]``, required with ``keep_time=True``.
+            one_row_per_node: Whether ``rows.node`` has no duplicates. Otherwise events may refer
+                to any row of a node. Rows of one node may differ in ``updated`` only (if they were
+                read at different times), and the row to which the winning event refers is written.
 
         Returns:
-            int64 ``[2B]``, for every record, sources first, the row that the latest event of its
-            owner names.
+            For every record, sources first, the row to which the latest event of its owner refers,
+            int64 ``[2B]``.
 
         Raises:
-            GraphError: The times are missing, or floats where the cache keeps integers.
+            GraphError: The times are missing, or are floats while the cache stores integers.
         """
         if self.time is not None:
             if t is None:
@@ -295,7 +297,7 @@ class NCache(NodeTables):
         if one_row_per_node and use_compiled(self.key, self.vector, rows.key, src_row, updated):
             self._write_loop(rows, updated, src_row, dst_row, number, t)
             return row
-        # Two records an event, (owner, partner): sources first, then destinations. The rank of a
+        # Two records per event, (owner, partner): sources first, then destinations. The rank of a
         # record orders it by event; the two records of a self loop are equal.
         position = number.argsort(stable=True)
         record_of = torch.stack([position, position + number.numel()], dim=1).flatten()
@@ -312,7 +314,7 @@ class NCache(NodeTables):
             rows, updated, rows.node[row], rows.node[partner_row], row, partner_row, group, rank,
             record_of, event, stamps,
         )  # fmt: skip
-        # Every record writes what its slot's winner has to say, so records that share a slot agree.
+        # Every record writes the values of the winner of its slot, so that equal slots are equal.
         speaker = self._write_hop0(batch)
         held = self._write_hop1(batch)
         self._write_counts(batch, held)
@@ -330,7 +332,7 @@ class NCache(NodeTables):
         number: Tensor,
         t: Tensor | None,
     ) -> None:
-        """The same, record after record (:mod:`graphkit.ops.n_cache.loops`)."""
+        """Equal result, computed record by record (:mod:`graphkit.ops.n_cache.loops`)."""
         keep_time = self.time is not None
         buffers = (self.key, self.stamp, self.time, self.vector, self.partner)
         read = (rows.node, rows.key, rows.stamp, rows.time)
@@ -358,7 +360,7 @@ class NCache(NodeTables):
         )
         self.num_superseded += overruled
         torch.maximum(self.clock, number.amax() + 1, out=self.clock)
-        for buffer in (self.key, self.vector):  # written behind autograd's back
+        for buffer in (self.key, self.vector):  # modified without autograd
             torch._C._increment_version([buffer])
 
     def _write_hop0(self, batch: _Records) -> Tensor:
@@ -375,7 +377,7 @@ class NCache(NodeTables):
         return speaker
 
     def _write_hop1(self, batch: _Records) -> Tensor:
-        """Every record offers the partner to the owner's hop 1; returns what the slots held."""
+        """Offer the partner of every record to hop 1 of its owner; return the previous keys."""
         width, m1 = self.key.shape[1], self.num_slots[0]
         slot = self.slot1[batch.partner].to(torch.int64)
         place = batch.owner * width + 1 + slot
@@ -409,7 +411,7 @@ class NCache(NodeTables):
         return held
 
     def _write_counts(self, batch: _Records, held: Tensor) -> None:
-        """How often, whatever of it was overruled."""
+        """Count all events, including records that were replaced within the batch."""
         m1, rows = self.num_slots[0], batch.rows
         if self.count is not None:
             slot = self.slot1[batch.partner].to(torch.int64)
@@ -433,7 +435,7 @@ class NCache(NodeTables):
             self.activity.index_copy_(0, batch.owner, before + gained)
 
     def _write_hop2(self, batch: _Records) -> None:
-        """Every record offers the partner's hop 1 to the owner's hop 2."""
+        """Offer hop 1 of the partner of every record to hop 2 of its owner."""
         rows, (m1, m2) = batch.rows, self.num_slots
         offer = rows.key[:, 1 : 1 + m1].index_select(0, batch.partner_row)
         owner = batch.owner.unsqueeze(1)
@@ -441,7 +443,7 @@ class NCache(NodeTables):
         if not self.allow_self:
             offered &= offer != owner
         column = torch.arange(m1, device=offer.device)
-        if m1 % m2 == 0:  # nested hashes: the slot in hop 1 tells the slot in hop 2
+        if m1 % m2 == 0:  # nested hashes: the slot in hop 1 determines the slot in hop 2
             cell = batch.group.unsqueeze(1) * m2 + column % m2
         else:
             cell = batch.group.unsqueeze(1) * m2 + self.slot(offer.clamp(min=0).long(), 2)
@@ -457,7 +459,7 @@ class NCache(NodeTables):
         hit = best >= 0
         best.clamp_(min=0)
         record = batch.record_of[best >> (_KEY_BITS + _SLOT_BITS)]
-        # The winning offer stands in this column of this row:
+        # Column and row of the winning offer:
         place = batch.partner_row[record] * rows.key.shape[1] + 1 + (best & (2**_SLOT_BITS - 1))
         old = rows.key[:, 1 + m1 :].index_select(0, batch.row)
         new = torch.where(hit, rows.key.view(-1)[place], old)
@@ -485,7 +487,7 @@ class NCache(NodeTables):
 
 @dataclass(frozen=True, eq=False)
 class _Records:
-    """The events of a batch, seen from both ends: ``2B`` records."""
+    """The events of a batch as ``2B`` records, one for each end."""
 
     rows: CacheRows
     updated: Tensor  # [F, R, W]
@@ -505,13 +507,13 @@ class _Records:
 
     @staticmethod
     def latest(cell: Tensor, word: Tensor, num_cells: int) -> Tensor:
-        """The highest word of each record's cell."""
+        """The highest word in the cell of each record."""
         best = torch.full((num_cells,), -1, dtype=torch.int64, device=cell.device)
         return best.scatter_reduce_(0, cell, word, "amax")[cell]
 
 
 def _first_of_equal(ids: Tensor) -> Tensor:
-    """int64 ``[R]``, the first position that holds the same id; static shapes, no host sync."""
+    """First position with the same id, int64 ``[R]``; static shapes, no synchronisation."""
     ordered, position = ids.sort(stable=True)
     start = torch.ones_like(ordered, dtype=torch.bool)
     start[1:] = ordered[1:] != ordered[:-1]

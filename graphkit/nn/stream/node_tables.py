@@ -1,4 +1,4 @@
-"""State with one row per node, for nodes that may become more."""
+"""State with one row per node, for a growing number of nodes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["NodeTables"]
 
 
 class NodeTables(nn.Module):
-    r"""A module whose buffers have one row per node, and which can take in new nodes.
+    r"""Base class of modules whose buffers have one row per node and can grow.
 
-    :meth:`grow` gives every table of this module and of the modules in it more rows. The storage
-    doubles when it is full, so that nodes may come one by one; the rows of nodes that were there
-    keep their bits. The number of nodes is state: it is in the state dict (``node_count``), and a
-    state dict of more nodes can be loaded, which makes the module grow. Loaded into a module of
-    more nodes, it leaves the rows beyond empty.
+    :meth:`grow` adds rows to every table of this module and of its submodules. The storage doubles
+    when it is full, so that adding nodes one by one is efficient; existing rows remain bit for bit
+    the same. The number of nodes is part of the state dict (``node_count``). Loading a state dict
+    with more nodes makes the module grow; loading one with fewer nodes leaves the remaining rows
+    empty.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
@@ -44,47 +44,47 @@ class NodeTables(nn.Module):
     def add_table(
         self, name: str, *shape: int, dtype: torch.dtype | None = None, fill: float = 0
     ) -> None:
-        """Registers a buffer ``[num_nodes, *shape]``.
+        """Register a buffer ``[num_nodes, *shape]``.
 
         Args:
-            name: Of the buffer.
-            shape: Of a row.
-            dtype: Of the buffer; the default float type if it is left out.
-            fill: What the row of a node holds to which nothing has happened.
+            name: Name of the buffer.
+            shape: Shape of a row.
+            dtype: Data type of the buffer; by default the default float type of torch.
+            fill: Value of the rows of nodes without events.
         """
         dtype = torch.get_default_dtype() if dtype is None else dtype
         self.register_buffer(name, torch.full((self.num_nodes, *shape), fill, dtype=dtype))
         self._fill[name] = fill
 
     def add_node_features(self, x: Tensor | None) -> int:
-        """Registers a copy of the node features ``[num_nodes, ...]`` as ``x``; ``None`` for none.
+        """Register a copy of the node features ``[num_nodes, ...]`` as ``x``; ``None`` for none.
 
         Returns:
             The number of features per node, 0 for ``None``.
 
         Raises:
-            GraphError: There is not one row per node.
+            GraphError: The number of rows differs from the number of nodes.
         """
         if x is not None and len(x) != self.num_nodes:
             raise GraphError("x", "the number of rows differs", expected=self.num_nodes, got=len(x))
-        # A copy: growing and loading write into it.
+        # A copy, because growing and loading write to it.
         self.register_buffer("x", None if x is None else feature_table(x).clone())
         return 0 if x is None else self.x.shape[1]
 
     def reset_tables(self) -> None:
-        """Empties every table of :meth:`add_table`."""
+        """Reset all tables that were registered by :meth:`add_table`."""
         for name, fill in self._fill.items():
             getattr(self, name).fill_(fill)
 
     def grow(self, num_nodes: int, x: Tensor | None = None) -> None:
-        """Takes in new nodes, with ids from the present number of nodes on and without history.
+        """Add new nodes without history; their ids begin at the current number of nodes.
 
         Args:
-            num_nodes: Number of nodes from now on.
-            x: ``[new nodes, ...]`` features of the new nodes, where the module has features.
+            num_nodes: New total number of nodes.
+            x: Features of the new nodes, ``[new nodes, ...]``, if the module has features.
 
         Raises:
-            GraphError: There would be fewer nodes than now, or ``x`` does not fit.
+            GraphError: ``num_nodes`` is below the current number, or ``x`` does not fit.
         """
         held = self.num_nodes
         if num_nodes < held:
@@ -128,7 +128,7 @@ class NodeTables(nn.Module):
         return rows
 
     def _resize(self, num_nodes: int) -> None:
-        """More rows in the tables of this module alone, those of ``x`` zero."""
+        """Add rows to the tables of this module only; new rows of ``x`` are zero."""
         tables = {**self._fill, **({} if getattr(self, "x", None) is None else {"x": 0})}
         for name, fill in tables.items():
             setattr(self, name, grow_rows(getattr(self, name), num_nodes, fill))
@@ -146,7 +146,7 @@ class NodeTables(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _pad(self, state_dict: Any, prefix: str, count: int) -> None:
-        """Rows for the nodes that the saved module did not have: empty, features as they are."""
+        """Pad for nodes that are missing in the state dict: empty rows, features unchanged."""
         state_dict[f"{prefix}node_count"] = self.node_count.clone()
         for name in (*self._fill, "x"):
             value, own = state_dict.get(prefix + name), getattr(self, name, None)

@@ -1,4 +1,4 @@
-"""A hash table of node pairs, in tensors: when was a pair last seen, and how often."""
+"""A hash table of node pairs in tensors: number of events and time of the latest one."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ class PairTable(NodeTables):
     r"""Maps pairs of nodes to the number of their events and the time of the latest one.
 
     A pair is one 64-bit key, :math:`2^{32} u + v`, whatever the number of nodes. Buckets of 32
-    slots are chosen by a hash of the key; a look-up reads one bucket and compares, so neither
-    look-up nor insertion loops over anything. When a bucket would overflow the table doubles and is
-    laid out anew, which makes an insertion of :math:`B` events amortised :math:`O(B \log B)` (it
-    sorts the batch), and a look-up :math:`O(B)`, both independent of the number of pairs.
-    Everything lies in buffers, 60 to 130 bytes per pair; a state dict of any size can be loaded.
-    Equal event batches give equal buffers on every device, in whatever order a batch lists its
-    events.
+    slots are chosen by a hash of the key; a look-up reads one bucket and compares its keys, so that
+    look-up and insertion need no loops. When a bucket would overflow, the table doubles and is
+    rebuilt. Inserting :math:`B` events is therefore amortised :math:`O(B \log B)` (the batch is
+    sorted), and a look-up is :math:`O(B)`, both independent of the number of pairs. All state is in
+    buffers, 60 to 130 bytes per pair; state dicts of any size can be loaded. Equal event batches
+    give equal buffers on every device, independent of the order of events within a batch.
 
     Args:
         num_nodes: Number of nodes :math:`N`; below :math:`2^{32}`, so that a key fits 64 bits.
-        time_dtype: int64 or float64, what the times of the stream are.
+        time_dtype: Data type of the times of the stream, int64 or float64.
 
     Shapes:
         - **input:** pairs ``u``, ``v`` of one shape :math:`(\ldots)`
-        - **output:** count :math:`(\ldots)` int64 and latest time :math:`(\ldots)`, 0 and 0 for a
-          pair that was never seen
+        - **output:** count :math:`(\ldots)` int64 and latest time :math:`(\ldots)`, both 0 for a
+          pair without events
     """
 
     key: Tensor
@@ -56,7 +55,7 @@ class PairTable(NodeTables):
         return int((self.key != _EMPTY).sum())
 
     def reset_state(self) -> None:
-        """Forgets all pairs and gives their memory back."""
+        """Reset the state by removing all pairs, and release their memory."""
         self._lay_out(_BUCKET)
 
     def _resize(self, num_nodes: int) -> None:
@@ -86,7 +85,7 @@ class PairTable(NodeTables):
         return hash64(key) & (buckets - 1)
 
     def _find(self, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Slot of each key, and whether it is there; the slot is arbitrary where it is not."""
+        """Slot of each key and whether it is present; slots of absent keys are arbitrary."""
         bucket = self._bucket(key)
         match = self.key.view(-1, _BUCKET)[bucket] == key.unsqueeze(-1)
         return bucket * _BUCKET + match.to(torch.uint8).argmax(-1), match.any(-1)
@@ -100,7 +99,7 @@ class PairTable(NodeTables):
 
     @torch.no_grad()
     def insert(self, u: Tensor, v: Tensor, t: Tensor) -> None:
-        """Counts a batch of events, each argument of ``[B]``."""
+        """Count a batch of events; each argument has the shape ``[B]``."""
         t = unpack_time(pack_time(t, self.time_dtype), self.time_dtype)
         key, group, count = torch.unique(self._keys(u, v), return_inverse=True, return_counts=True)
         latest = t.new_zeros(key.numel()).scatter_reduce(
@@ -115,7 +114,7 @@ class PairTable(NodeTables):
         self._add(key[new], count[new], pack_time(latest[new], self.time_dtype))
 
     def _add(self, key: Tensor, count: Tensor, time: Tensor) -> None:
-        """Adds keys that are not in the table; doubles it until no bucket overflows."""
+        """Add keys that are not in the table, which doubles until no bucket overflows."""
         while True:
             bucket, order = torch.sort(self._bucket(key), stable=True)
             _, group, size = torch.unique_consecutive(

@@ -1,4 +1,4 @@
-"""What a stream model refuses in a query: shapes that differ, and nodes without a state."""
+"""Checks of the queries of stream models: shapes and node ids."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__ = ["check_node_ids", "check_pairs"]
 
 
 def check_pairs(src: Tensor, dst: Tensor, t: Tensor) -> None:
-    """Refuse ends and times that do not belong together.
+    """Check that sources, destinations and times have matching shapes.
 
     Args:
-        src: ``[B]``.
-        dst: ``[B]``, or ``[B, C]`` candidates.
-        t: ``[B]``.
+        src: Source nodes ``[B]``.
+        dst: Destination nodes ``[B]``, or candidates ``[B, C]``.
+        t: Times ``[B]``.
 
     Raises:
-        GraphError: Another shape; names the one that is expected.
+        GraphError: A shape does not match; the message names the expected one.
     """
     if src.dim() != 1:
         raise GraphError("src", "not one node per event", expected="[B]", got=list(src.shape))
@@ -35,12 +35,11 @@ def check_pairs(src: Tensor, dst: Tensor, t: Tensor) -> None:
 
 
 def check_node_ids(nodes: Tensor, num_nodes: int) -> None:
-    """Refuse ids that a model has no state for; on the CPU only, as a GPU would have to be waited
-    for.
+    """Check that a model has state for all nodes. CPU only, to avoid synchronisation with a GPU.
 
     Args:
-        nodes: int64, of any shape.
-        num_nodes: Nodes of the model.
+        nodes: Node ids, int64 of any shape.
+        num_nodes: Number of nodes of the model.
 
     Raises:
         GraphError: An id is negative or too large.

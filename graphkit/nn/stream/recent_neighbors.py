@@ -1,4 +1,4 @@
-"""The last k neighbours of every node, kept in tensors while a stream goes by."""
+"""The last k neighbours of every node of a stream, stored in tensors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class RecentRows(NamedTuple):
     """The latest events of some nodes, most recent last, padded on the left.
 
     Attributes:
-        node: int64 ``[Q, k]``, the other end of each event, -1 where there is none.
-        time: int64 or float64 ``[Q, k]``, its time, 0 where there is none.
-        event_id: int64 ``[Q, k]``, its number, as it was written, -1 where there is none.
-        mask: bool ``[Q, k]``, true where there is an event.
-        sent: bool ``[Q, k]``, whether the node was the event's source; ``None`` if nobody keeps it.
+        node: The other end of each event, int64 ``[Q, k]``, -1 in padding.
+        time: Time of each event, int64 or float64 ``[Q, k]``, 0 in padding.
+        event_id: Number of each event as written, int64 ``[Q, k]``, -1 in padding.
+        mask: Whether a position contains an event, bool ``[Q, k]``.
+        sent: Whether the node was the source of the event, bool ``[Q, k]``; ``None`` if directions
+            are not stored.
     """
 
     node: Tensor
@@ -34,12 +35,12 @@ class RecentRows(NamedTuple):
 
 
 class RecordsAhead(NamedTuple):
-    """Records that are not in the buffer yet, and which of them each query sees.
+    """Records that are not in the buffer yet, and the range of them that each query includes.
 
     Attributes:
-        records: Of a batch of events that come after those in the buffer.
-        first: int64 ``[Q]``, the first record of each queried node (any number where ``num`` is 0).
-        num: int64 ``[Q]``, how many records from there on the query sees.
+        records: Records of a batch of events that follow those in the buffer.
+        first: First record of each queried node, int64 ``[Q]``; arbitrary where ``num`` is 0.
+        num: Number of records from ``first`` on that the query includes, int64 ``[Q]``.
     """
 
     records: EventRecords
@@ -48,23 +49,22 @@ class RecordsAhead(NamedTuple):
 
 
 class RecentNeighbors(NodeTables):
-    r"""Ring buffer of the last ``size`` events of every node, exact however many arrive at once.
+    r"""Ring buffer of the last ``size`` events of every node, exact for batches of any size.
 
-    Both ends of an event see it. The latest events by (time, event id) are kept exactly, also when
-    one batch holds more than ``size`` events of one node; events of one time keep their order. (In
-    that case the ``LastNeighborLoader`` of PyG 2.8 keeps wrong ones: its sort is not stable.)
-    A self loop is one entry. State lies in buffers, :math:`24 k + 8` bytes per node; edge features
-    are not copied but looked up by the event's number.
+    An event is stored for both of its ends. The latest events by (time, event id) are kept exactly,
+    even if one batch contains more than ``size`` events of one node; events of equal time keep
+    their order. (In that case the ``LastNeighborLoader`` of PyG 2.8 keeps wrong events, because its
+    sort is not stable.) A self loop is one entry. State is stored in buffers, :math:`24 k + 8`
+    bytes per node; edge features are not copied but looked up by the number of the event.
 
-    The buffer knows only what has been written: a query sees every event written so far, and those
-    that it brings along (``ahead``). For neighbours as of an earlier time take
-    :class:`graphkit.sampling.NeighborSampler`.
+    A query returns the latest events among those written so far and those passed as ``ahead``. Use
+    :class:`graphkit.sampling.NeighborSampler` for neighbours as of an earlier time.
 
     Args:
         num_nodes: Number of nodes :math:`N`.
-        size: Events kept per node, :math:`k`.
-        time_dtype: int64 or float64, what the times of the stream are.
-        keep_direction: Also keep whether the node was the source, one byte per event.
+        size: Number of events stored per node, :math:`k`.
+        time_dtype: Data type of the times of the stream, int64 or float64.
+        keep_direction: Whether to store if the node was the source, one byte per event.
 
     Shapes:
         - **input:** nodes :math:`(Q)`
@@ -99,11 +99,11 @@ class RecentNeighbors(NodeTables):
             self.add_table("sent", size, dtype=torch.bool)
 
     def reset_state(self) -> None:
-        """Forgets all events."""
+        """Reset the state by removing all events."""
         self.reset_tables()
 
     def forward(self, nodes: Tensor, ahead: RecordsAhead | None = None) -> RecentRows:
-        """The latest events of ``nodes`` (int64 ``[Q]``), those of ``ahead`` among them."""
+        """The latest events of ``nodes`` (int64 ``[Q]``), including those of ``ahead``."""
         step = torch.arange(-self.size, 0, device=nodes.device)
         if ahead is not None:
             step = step + ahead.num.unsqueeze(1)
@@ -133,21 +133,21 @@ class RecentNeighbors(NodeTables):
         )
 
     def numbers(self) -> Tensor:
-        """int64 ``[N, k]``, the numbers of all events kept, -1 in places without one."""
+        """Numbers of all stored events, int64 ``[N, k]``, -1 in padding."""
         filled = torch.arange(self.size, device=self.count.device) < self.count.unsqueeze(1)
         return self.event_id.masked_fill(~filled, -1)
 
     @torch.no_grad()
     def insert(self, src: Tensor, dst: Tensor, t: Tensor, event_id: Tensor) -> None:
-        """Writes a batch of events, each argument of ``[B]``, none earlier than those before."""
+        """Write a batch of events, each argument ``[B]``, none earlier than the stored events."""
         self.write(event_records(src, dst, t, event_id))
 
     @torch.no_grad()
     def write(self, records: EventRecords) -> None:
-        """As :meth:`insert`, for events that are grouped by node already."""
+        """Equal to :meth:`insert`, for events that are already grouped by node."""
         keep = (records.rank_from_last < self.size).nonzero().flatten()
         owner = records.owner[keep]
-        # (owner, slot) pairs are distinct: no two records race for one place.
+        # (owner, slot) pairs are distinct, so that no two records are written to the same place.
         index = owner * self.size + (self.count[owner] + records.rank[keep]) % self.size
         self.neighbor.view(-1)[index] = records.other[keep]
         self.event_id.view(-1)[index] = records.event_id[keep]

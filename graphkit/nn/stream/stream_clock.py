@@ -1,4 +1,4 @@
-"""How far a stream has come: the number of its events and the time of the latest one."""
+"""Position in a stream: the number of its events and the time of the latest one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["StreamClock"]
 
 
 class StreamClock(nn.Module):
-    r"""Numbers the events of a stream, and refuses those that come too late.
+    r"""Numbers the events of a stream, and raises an error for late events.
 
-    The number of an event is that of the events observed before its batch, plus its rank in the
-    batch by (time, event id). So a stream has the same numbers in one table and in ten, whose event
-    ids each begin at 0, and after saving and loading: the counter is state.
+    The number of an event is the number of events observed before its batch, plus its rank in the
+    batch by (time, event id). The counter is part of the state. Numbers are therefore the same if
+    a stream is split into several tables, each with event ids from 0, or saved and loaded.
 
     Args:
-        time_dtype: int64 or float64, what the times of the stream are.
-        accepts_late: Whether events earlier than the latest one are numbered, too.
+        time_dtype: Data type of the times of the stream, int64 or float64.
+        accepts_late: Whether to accept events that are earlier than the latest observed one.
     """
 
     num_events: Tensor
@@ -35,7 +35,7 @@ class StreamClock(nn.Module):
         self.register_buffer("last_time", torch.zeros((), dtype=torch.int64))
 
     def reset_state(self) -> None:
-        """Back to before the first event."""
+        """Reset to the state before the first event."""
         self.num_events.zero_()
         self.last_time.zero_()
 
@@ -45,23 +45,22 @@ class StreamClock(nn.Module):
         return unpack_time(self.last_time, self.time_dtype)
 
     def times(self, nodes: Tensor, t: Tensor | float | None = None) -> Tensor:
-        """``[Q]``, the time of a query for each of ``nodes [Q]``: ``t``, else that of the latest
-        event.
+        """Query times ``[Q]`` for ``nodes [Q]``: ``t`` if given, else the time of the latest event.
 
         Args:
-            nodes: int64 ``[Q]``.
-            t: ``[Q]``, one number for all, or ``None``.
+            nodes: Node ids, int64 ``[Q]``.
+            t: Times ``[Q]``, one number for all nodes, or ``None``.
         """
         t = self.now if t is None else torch.as_tensor(t, device=nodes.device)
         return t.expand(nodes.shape)
 
     def number(self, events: EventColumns) -> Tensor:
-        """int64 ``[B]``, the numbers of the events that are to be observed next; writes nothing.
+        """Numbers of the events to be observed next, int64 ``[B]``; does not change the state.
 
         Raises:
-            GraphError: An event is earlier than the latest one observed (looked at on the CPU only,
-                as a GPU would have to be waited for), or float times reach a model for integer
-                times.
+            GraphError: An event is earlier than the latest observed one (checked on the CPU only,
+                to avoid synchronisation with a GPU), or the times are floats, but the model was
+                created for integer times.
         """
         t, size = events.t, len(events)
         first = pack_time(t[:1], self.time_dtype)
@@ -83,7 +82,7 @@ class StreamClock(nn.Module):
         return torch.arange(count, count + size)
 
     def advance(self, events: EventColumns) -> None:
-        """Counts events that have been observed, at least one."""
+        """Advance the counter by at least one observed event."""
         latest = pack_time(events.t[-1], self.time_dtype)
         if self.accepts_late or latest.device.type != "cpu":  # elsewhere late ones are refused
             later = unpack_time(latest, self.time_dtype) > self.now

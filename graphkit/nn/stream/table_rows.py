@@ -1,4 +1,4 @@
-"""Tables that a stream model reads rows of: features as a table, and tables that get more rows."""
+"""Feature tables, and tables with a growing number of rows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ __all__ = ["feature_table", "feature_width", "grow_rows"]
 
 @torch.no_grad()
 def grow_rows(table: Tensor, num_rows: int, fill: float | None = 0) -> Tensor:
-    r"""The table with more rows: the old ones bit for bit, then rows of ``fill``.
+    r"""Append rows of ``fill`` to a table; existing rows remain bit for bit the same.
 
     The result is the beginning of a storage that doubles when it is full, so that growing row by
-    row is amortised :math:`O(1)` per row. It is contiguous and has exactly ``num_rows`` rows;
-    spare rows show only in the size of its storage. The storage may be that of ``table``: give it a
-    table of your own, never a view of somebody else's.
+    row is amortised :math:`O(1)` per row. It is contiguous and has exactly ``num_rows`` rows; spare
+    rows are visible only in the size of its storage. The result may share the storage of ``table``,
+    which must therefore not be a view of a tensor that is used elsewhere.
 
     Args:
-        table: ``[R, ...]``, contiguous.
-        num_rows: At least ``R``; a table that has as many already is returned as it is.
-        fill: What new rows hold; ``None`` if they are written next.
+        table: Contiguous table ``[R, ...]``.
+        num_rows: New number of rows, at least ``R``; a table with ``num_rows`` rows is returned
+            unchanged.
+        fill: Value of the new rows; ``None`` leaves them uninitialised.
 
     Shapes:
         - **input:** :math:`(R, \ldots)`
@@ -48,7 +49,7 @@ def grow_rows(table: Tensor, num_rows: int, fill: float | None = 0) -> Tensor:
 
 
 def feature_table(value: Tensor | None) -> Tensor | None:
-    """``[R, C]`` in the default float type, of ``[R]`` or ``[R, ...]``; ``None`` of ``None``."""
+    """Convert ``[R]`` or ``[R, ...]`` to ``[R, C]`` in the default float type; keeps ``None``."""
     if value is None:
         return None
     value = value.to(torch.get_default_dtype())
@@ -56,5 +57,5 @@ def feature_table(value: Tensor | None) -> Tensor | None:
 
 
 def feature_width(value: Tensor | None) -> int:
-    """Columns of :func:`feature_table`: 1 for ``[R]``, 0 for ``None``."""
+    """Number of columns of :func:`feature_table`: 1 for ``[R]``, 0 for ``None``."""
     return 0 if value is None else math.prod(value.shape[1:])

@@ -1,4 +1,4 @@
-r"""Random projections of temporal walk matrices: which walks join two nodes, weighted by age.
+r"""Random projections of temporal walk matrices, which count walks between nodes by age.
 
 Lu, Sun, Zhu and Li, "Improving Temporal Link Prediction via Temporal Walk Matrix Projection",
 NeurIPS 2024, arXiv 2410.04013 (TPNet).
@@ -22,32 +22,33 @@ __all__ = ["TemporalWalks"]
 
 
 class TemporalWalks(NodeTables):
-    r"""Codes of nodes whose inner products count the temporal walks that join two nodes.
+    r"""Node codes whose inner products count the temporal walks between two nodes.
 
-    A temporal walk goes from a node back in time from event to event. With a weight of
-    :math:`2^{-\mathrm{age} / h}` per event, walks of :math:`k` events from :math:`u` to :math:`v`
-    add up to :math:`A^{(k)}_{uv}`. The matrix is never made: every node has a random code
-    :math:`r_v \in \{\pm 1 / \sqrt d\}^d` and keeps :math:`p^{(k)}_u = \sum_v A^{(k)}_{uv} r_v`,
-    which an event :math:`(u, v)` updates by
+    A temporal walk leads from a node back in time from event to event. With a weight of
+    :math:`2^{-\mathrm{age} / h}` per event, :math:`A^{(k)}_{uv}` is the sum over the walks of
+    :math:`k` events from :math:`u` to :math:`v`. The matrix is not materialised: every node has a
+    random code :math:`r_v \in \{\pm 1 / \sqrt d\}^d` and stores
+    :math:`p^{(k)}_u = \sum_v A^{(k)}_{uv} r_v`, which an event :math:`(u, v)` updates by
 
     .. math::
         p^{(k)}_u \leftarrow p^{(k)}_u + p^{(k-1)}_v, \qquad
         p^{(k)}_v \leftarrow p^{(k)}_v + p^{(k-1)}_u, \qquad p^{(0)}_u = r_u.
 
     Then :math:`\langle p^{(k)}_u, p^{(l)}_v \rangle \approx \sum_w A^{(k)}_{uw} A^{(l)}_{vw}`, up
-    to noise of the size of the two vectors' norms over :math:`\sqrt d`: :math:`(0, 1)` says whether
-    the two have met, :math:`(1, 1)` counts common neighbours, and so on.
+    to noise of the size of the norms of the two vectors over :math:`\sqrt d`. For example,
+    :math:`(0, 1)` indicates whether the nodes have common events, and :math:`(1, 1)` counts common
+    neighbours.
 
-    Departures from the paper: ages are counted in events of the stream; several half lives stand
-    side by side; codes are signs, a hash of node and seed, the same on every device. As in the
-    paper all events of a batch read the state before the batch.
+    Departures from the paper: ages are counted in events of the stream; several half lives are used
+    at once; codes are signs from a hash of node and seed, the same on every device. As in the
+    paper, all events of a batch read the state before the batch.
 
     Args:
         num_nodes: Number of nodes.
-        channels: Width :math:`d` of the codes.
-        num_hops: Longest walk.
-        half_lives: In events.
-        seed: Of the codes.
+        channels: Number of channels :math:`d` of the codes.
+        num_hops: Maximum number of events of a walk.
+        half_lives: Half lives in events of the stream.
+        seed: Seed of the random codes.
 
     Shapes:
         - **input:** nodes :math:`(Q)`, event number of the query
@@ -73,14 +74,14 @@ class TemporalWalks(NodeTables):
         if not half_lives:
             raise GraphError("half_lives", "there is none", expected="at least one, in events")
         self.channels, self.num_hops, self.seed = channels, num_hops, seed
-        # A walk of k events fades k times as fast. Rows: all hops of the first half life, then ...
+        # Walks of k events decay k times as fast. Rows: all hops of the first half life, then ...
         fading = [half_life / hop for half_life in half_lives for hop in range(1, num_hops + 1)]
         self.table = FadingTable(num_nodes, fading, channels)
         code = self._codes(torch.arange(num_nodes)).to(self.table.value.dtype)
         self.register_buffer("code", code, persistent=False)
 
     def _codes(self, nodes: Tensor) -> Tensor:
-        """``[Q, channels]``, a function of each node's id and the seed: growing changes none."""
+        """Codes ``[Q, channels]``; they depend on node id and seed only, not on ``num_nodes``."""
         channel = torch.arange(self.channels, device=nodes.device)
         sign = hash64(self.seed, nodes.unsqueeze(1), channel) >> 63  # 0 or -1
         return (sign * 2 + 1).to(torch.get_default_dtype()) / math.sqrt(self.channels)
@@ -93,11 +94,11 @@ class TemporalWalks(NodeTables):
 
     @property
     def num_rows(self) -> int:
-        """Rows per node: its own code, then those of its walks."""
+        """Number of rows per node: its own code, followed by those of its walks."""
         return 1 + len(self.table.half_lives)
 
     def reset_state(self) -> None:
-        """Forgets all events."""
+        """Reset the state by removing all events."""
         self.table.reset_state()
 
     def forward(self, nodes: Tensor, now: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ class TemporalWalks(NodeTables):
 
     @torch.no_grad()
     def insert(self, src: Tensor, dst: Tensor, now: Tensor) -> None:
-        """Enters a batch of events, all at event number ``now``."""
+        """Write a batch of events, all at event number ``now``."""
         nodes, row = torch.unique(torch.stack([src, dst]), return_inverse=True)
         rows = self(nodes, now)
         code, walks = rows[:, :1], rows[:, 1:].unflatten(1, (-1, self.num_hops))

@@ -1,4 +1,4 @@
-"""Time gaps as what layers read: cosines at several frequencies, or buckets of ages."""
+"""Encodings of time gaps: cosines at several frequencies, or buckets of ages."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class TimeEncoder(nn.Module):
     .. math::
         \phi(\Delta t) = \cos(\omega \, \Delta t + \varphi), \qquad \omega = \sigma \odot w
 
-    with fixed scales :math:`\sigma`, trained :math:`w` and :math:`\varphi`.
+    with fixed scales :math:`\sigma` and trained :math:`w` and :math:`\varphi`.
 
-    The gap is a difference of exact times: subtract in int64 or float64, the conversion to the
-    parameters' precision happens here. (A Unix time in float32 is off by up to a minute; so never
-    pass times themselves.)
+    The gap is a difference of exact times. Subtract times in int64 or float64; the encoder converts
+    the gap to the precision of its parameters. (A Unix time in float32 has an error of up to a
+    minute, so do not pass times themselves.)
 
     Args:
-        out_channels: Width :math:`C` of the encoding.
-        init: First frequencies.
-            ``"geometric"``: :math:`\omega_j = 10^{-9 j / (C - 1)}`, phases 0, so that gaps from one
-            tick to :math:`10^9` ticks are told apart (Xu et al., "Inductive Representation Learning
-            on Temporal Graphs", arXiv 2002.07962; the TGN authors' code starts there too). These
-            are the scales, and :math:`w` starts at 1: a step of the optimiser is then a relative
-            one. A step on :math:`\omega` itself, of the size of the learning rate, would wipe out
-            all slow frequencies at once.
-            ``"uniform"``: :math:`w` and :math:`\varphi` uniform on [-1, 1], scales 1, as PyG's
-            ``TimeEncoder``.
-        learnable: Train frequencies and phases.
+        out_channels: Number of channels :math:`C` of the encoding.
+        init: Initial frequencies.
+            ``"geometric"`` uses :math:`\omega_j = 10^{-9 j / (C - 1)}` and phases 0, which
+            distinguishes gaps from one tick to :math:`10^9` ticks (Xu et al., "Inductive
+            Representation Learning on Temporal Graphs", arXiv 2002.07962; also the initialisation
+            of the TGN authors' code). These are the scales, and :math:`w` starts at 1, so that a
+            step of the optimiser is relative to the frequency. A step on :math:`\omega` itself, of
+            the size of the learning rate, would erase all slow frequencies at once.
+            ``"uniform"`` draws :math:`w` and :math:`\varphi` uniformly from [-1, 1], with scales 1,
+            as the ``TimeEncoder`` of PyG.
+        learnable: Whether to train frequencies and phases.
 
     Shapes:
         - **input:** gaps :math:`(\ldots)` in ticks, any real dtype
@@ -64,7 +64,7 @@ class TimeEncoder(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Frequencies and phases as at the start."""
+        """Reset frequencies and phases to their initial values."""
         if self.init == "uniform":
             self.weight.uniform_(-1, 1)
             self.bias.uniform_(-1, 1)
@@ -74,7 +74,7 @@ class TimeEncoder(nn.Module):
 
     @property
     def frequency(self) -> Tensor:
-        r""":math:`\omega`, radians per tick, ``[out_channels]``."""
+        r"""Frequencies :math:`\omega` in radians per tick, ``[out_channels]``."""
         return self.scale * self.weight
 
     def forward(self, gap: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class TimeEncoder(nn.Module):
         return f"{self.out_channels}, init={self.init!r}"
 
 
-_HIGHEST = 48  # ages up to 2**24 steps are told apart
+_HIGHEST = 48  # ages up to 2**24 steps are distinguished
 
 
 def num_buckets() -> int:
@@ -95,18 +95,18 @@ def num_buckets() -> int:
 
 
 def recency_bucket(age: Tensor, tick: float = 1.0) -> Tensor:
-    r"""Buckets of equal width in :math:`\log_2`: two to every doubling of the age.
+    r"""Map ages to buckets of logarithmic width, two per doubling of the age.
 
     With ``s = 1 + age / tick`` in ``[2^k, 2^{k+1})`` the bucket is :math:`2k` below
-    :math:`1.5 \cdot 2^k` and :math:`2k + 1` above. These are the exponent and the first bit of the
-    mantissa of a float, so no logarithm is taken.
+    :math:`1.5 \cdot 2^k` and :math:`2k + 1` above. It is read from the exponent and the first bit
+    of the mantissa of a float, without a logarithm.
 
     Args:
-        age: ``[...]`` integers or floats; negative ages count as 0.
-        tick: What counts as one step.
+        age: Ages ``[...]``, integers or floats; negative ages are treated as 0.
+        tick: Length of one step.
 
     Returns:
-        int64 ``[...]`` in ``0..num_buckets() - 1``; the last bucket holds all higher ages.
+        Buckets in ``0..num_buckets() - 1``, int64 ``[...]``; the last one contains all higher ages.
     """
     steps = age if tick == 1.0 else age / tick
     bits = (steps.to(torch.float32) + 1).view(torch.int32)  # an int64 might overflow

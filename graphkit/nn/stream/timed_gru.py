@@ -1,4 +1,4 @@
-"""A GRU whose input is another node's vector, features of an event, and the event's time."""
+"""A GRU whose input is the vector of another node, and the features and time of an event."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["TimedGRU"]
 class TimedGRU(nn.Module):
     """The update of NAT: a GRU step with the input ``[vector, event features, time]``.
 
-    The authors multiply the input with a narrow matrix and then with the GRU's; here the product is
-    learned as one. Every age group has learned gates of its own, and so has "never"; with
-    ``num_ages=0`` the caller gives encodings of the times instead.
+    The authors multiply the input by a narrow matrix and then by that of the GRU; here the product
+    of the two is learned as one matrix. Every age group, and "never", has learned gates of its own;
+    with ``num_ages=0`` encodings of the times are an input instead.
 
     Args:
         in_channels: Size of the input vectors, ``S``.
-        edge_channels: Size of the event features, may be 0.
-        time_channels: Size of the encodings of times, read with ``num_ages=0`` only.
+        edge_channels: Size of the event features; may be 0.
+        time_channels: Size of the encodings of times; only used with ``num_ages=0``.
         channels: Size of the state, ``F``.
         num_ages: Number of age groups; 0 for encodings of times.
 
@@ -52,7 +52,7 @@ class TimedGRU(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """As :class:`torch.nn.GRUCell`: uniform within one over the root of the state's size."""
+        """Reset all parameters as in :class:`torch.nn.GRUCell`: uniform in ``±1 / sqrt(F)``."""
         bound = self.state_weight.shape[1] ** -0.5
         for parameter in self.parameters(recurse=False):
             nn.init.uniform_(parameter, -bound, bound)
@@ -66,15 +66,16 @@ class TimedGRU(nn.Module):
         feature: Tensor | None = None,
         time: Tensor | None = None,
     ) -> Tensor:
-        """One step for every row.
+        """Compute one step for every row.
 
         Args:
-            vector: ``[E, S]``.
-            age: int64 ``[E]``; ``num_ages`` stands for "never".
-            state: ``[F, E]``.
-            known: bool ``[E]``, where there is an event at all; elsewhere features count as zeros.
-            feature: ``[E, D]`` features of the events, if there are any.
-            time: ``[E, T]`` encodings of the times of the events, with ``num_ages=0``.
+            vector: Input vectors ``[E, S]``.
+            age: Age groups, int64 ``[E]``; ``num_ages`` means "never".
+            state: States ``[F, E]``.
+            known: Whether a row has an event, bool ``[E]``; features of other rows are treated as
+                zeros.
+            feature: Features of the events ``[E, D]``, if there are any.
+            time: Encodings of the times of the events ``[E, T]``, with ``num_ages=0``.
         """
         gates = self.in_weight @ vector.t() + self._by_age().index_select(1, age)
         if feature is not None:
@@ -95,11 +96,11 @@ class TimedGRU(nn.Module):
         feature: Tensor | None = None,
         time: Tensor | None = None,
     ) -> Tensor:
-        """One step for every entry whose input vector is the row ``key`` of ``table [N, S]``.
+        """Compute one step for entries whose input vectors are rows ``key`` of ``table [N, S]``.
 
-        A small table is projected once, so that an entry reads ``3 F`` numbers and not ``S``; of a
-        table with more rows than there are entries only the rows asked for are touched. Entries
-        with ``valid`` 0 come out as zeros.
+        A small table is projected once, so that an entry reads ``3 F`` instead of ``S`` numbers. If
+        the table has more rows than there are entries, only the rows in ``key`` are projected. The
+        output of entries with ``valid`` 0 is zero.
         """
         if key.numel() < table.shape[0]:  # the work does not grow with the graph
             table = table.index_select(0, key)
@@ -117,11 +118,11 @@ class TimedGRU(nn.Module):
         )
 
     def _by_age(self) -> Tensor:
-        """``[3 F, groups + 1]``, the gates that an age adds; the input's bias is among them."""
+        """Contribution of each age to the gates, ``[3 F, groups + 1]``, including the bias."""
         return self.age if self.num_ages else self.age.expand(-1, 4 * num_buckets())
 
     def _event_gates(self, feature: Tensor | None, time: Tensor | None) -> Tensor | None:
-        """``[3 F, E]``, what features and encoded times of the events add."""
+        """Contribution of features and encoded times of the events to the gates, ``[3 F, E]``."""
         gates = None if feature is None else self.edge_weight @ feature.t()
         if not self.num_ages:
             by_time = self.time_weight @ time.t()

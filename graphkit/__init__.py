@@ -1,7 +1,7 @@
 """graphkit: learning on graphs and on temporal networks, with PyTorch and PyG.
 
-``import graphkit`` makes every room reachable, such as ``graphkit.nn.DAGNNConv`` or
-``graphkit.models.NAT``; a room is imported when it is first used.
+``import graphkit`` makes every package reachable, such as ``graphkit.nn.DAGNNConv`` or
+``graphkit.models.NAT``; a package is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ __all__ = [
     "fit",
     "fit_many",
     "seed_everything",
-    # what there is by name
+    # registry of names
     "list_datasets",
     "list_encoders",
     "list_models",
     "list_tasks",
-    # rooms
+    # packages
     "analysis",
     "data",
     "datasets",

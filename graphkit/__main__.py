@@ -1,4 +1,4 @@
-"""``python -m graphkit``: the command ``graphkit``, also where it is not installed."""
+"""``python -m graphkit``: the command ``graphkit``, which also works without installation."""
 
 import sys
 

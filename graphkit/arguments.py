@@ -1,4 +1,4 @@
-"""Instances that keep the arguments of their constructor, so that they can be made again."""
+"""Instances that keep the arguments of their constructor, so that they can be constructed again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def remember_arguments(cls: type) -> None:
             try:
                 bound = signature.bind(self, *args, **kwargs)
             except TypeError:
-                pass  # the constructor itself says what is wrong
+                pass  # the constructor itself raises the error
             else:
                 bound.apply_defaults()
                 object.__setattr__(self, _ARGUMENTS, _flat(signature, bound.arguments))
@@ -49,7 +49,7 @@ def _flat(signature: inspect.Signature, arguments: Mapping[str, Any]) -> dict[st
         if kind is inspect.Parameter.VAR_KEYWORD:
             flat.update(value)
         elif kind is inspect.Parameter.VAR_POSITIONAL:
-            if value:  # none of ours; refused when a recipe is asked for
+            if value:  # not recorded; `recipe_of` raises an error
                 flat[f"*{name}"] = value
         else:
             flat[name] = value

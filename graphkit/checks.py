@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def check_choice(value: T, name: str, choices: Iterable[Any]) -> T:
-    """One of a few values, unchanged.
+    """Check that a value is one of a few choices, and return it unchanged.
 
     Args:
         value: The value.
         name: Name of the argument, used in the message.
-        choices: The values that are allowed.
+        choices: Allowed values.
 
     Raises:
         UnknownNameError: ``value`` is not among the choices. The message lists them, and names the
@@ -34,7 +34,7 @@ def check_choice(value: T, name: str, choices: Iterable[Any]) -> T:
 
 
 def check_count(value: Any, name: str, problem: str = "not a count", *, at_least: int = 1) -> int:
-    """A whole number as an int.
+    """Check that a value is a whole number, and return it as an int.
 
     Args:
         value: An integer of any type, or a float without a fraction.
@@ -65,10 +65,10 @@ def check_share(
     zero: bool = True,
     one: bool = False,
 ) -> float:
-    """A number between 0 and 1 as a float.
+    """Check that a value is a number between 0 and 1, and return it as a float.
 
     Args:
-        value: The number.
+        value: The number to check.
         name: Name of the argument, used in the message.
         problem: What the message says of another value.
         zero: Whether 0 is allowed.

@@ -1,9 +1,10 @@
-"""Where the electrodes of the 10-10 and 10-20 systems sit, told from their names.
+"""Positions of the electrodes of the 10-10 and 10-20 systems, derived from their names.
 
-A name says where its electrode is: letters give the row from front to back (Fp, AF, F, FC, C, CP,
-P, PO, O, I; FT, T and TP are the outer ends of FC, C and CP), the number the distance from the
-midline (z is on it, odd is left, even is right). Positions from this rule are schematic: good for
-neighbourhoods and for a plot. ``source="mne"`` takes those of a template head instead.
+The name of an electrode encodes its position: letters give the row from front to back (Fp, AF, F,
+FC, C, CP, P, PO, O, I; FT, T and TP are the outer ends of FC, C and CP), and the number gives the
+distance from the midline (z is on the midline, odd numbers are left, even numbers are right).
+Positions from this rule are schematic; they suffice for neighbourhoods and plots. ``source="mne"``
+uses the positions on a template head instead.
 """
 
 from __future__ import annotations
@@ -43,13 +44,14 @@ _NAME = re.compile(r"(FP|AF|FC|FT|CP|TP|PO|F|C|T|P|O|I)(Z|\d{1,2})")
 
 
 class Place(NamedTuple):
-    """What a name says.
+    """Row and column encoded in the name of an electrode.
 
     Attributes:
-        name: In the usual spelling, such as ``"FCz"``.
-        row: 0 (Fp) to 9 (I), front to back.
-        column: 0 on the midline, negative to the left; steps of 10 % of the half circumference.
-        temporal: Whether it belongs to the side of the head: FT, T, TP.
+        name: Name in the usual spelling, such as ``"FCz"``.
+        row: Row from front to back, 0 (Fp) to 9 (I).
+        column: Column; 0 on the midline, negative to the left; steps of 10 % of the half
+            circumference.
+        temporal: Whether the electrode is at the side of the head: FT, T, TP.
     """
 
     name: str
@@ -61,7 +63,7 @@ class Place(NamedTuple):
 def clean_name(name: str) -> str:
     """A channel label in the usual spelling: ``"Fc5."`` and ``"EEG FC5-REF"`` are ``"FC5"``.
 
-    Labels that are no 10-10 names come back without surrounding blanks and dots.
+    Labels that are not 10-10 names are returned without surrounding blanks and dots.
     """
     text = re.sub(r"^EEG[ _]", "", name.strip().strip("."), flags=re.IGNORECASE)
     text = re.sub(r"[-_ ](REF|LE|AVG|M[12]|A[12])$", "", text, flags=re.IGNORECASE).strip(" .")
@@ -77,7 +79,7 @@ def electrode_place(name: str) -> Place:
     """Row and column of an electrode.
 
     Raises:
-        GraphError: It is no name of the 10-10 system.
+        GraphError: The name does not belong to the 10-10 system.
     """
     clean = clean_name(name)
     match = _NAME.fullmatch(clean.upper())
@@ -98,14 +100,14 @@ def electrode_positions(names: Sequence[str], source: str = "names") -> Tensor:
     """Positions on the scalp seen from above, nose up; the head is the unit circle.
 
     Args:
-        names: Electrodes.
-        source: ``"names"``, the schematic rule; ``"mne"``, a template head (extra ``eeg``).
+        names: Names of the electrodes.
+        source: ``"names"`` for the schematic rule, ``"mne"`` for a template head (extra ``eeg``).
 
     Shapes:
         - **output:** float32 ``[N, 2]``: to the right, to the front
 
     Raises:
-        GraphError: An unknown name, or an unknown source.
+        GraphError: A name or the source is unknown.
     """
     if source == "mne":
         return _from_mne(names)
@@ -126,14 +128,14 @@ def electrode_positions(names: Sequence[str], source: str = "names") -> Tensor:
 
 
 def template_montage(names: Sequence[str]) -> Any:
-    """mne's places of the 10-05 system on a template head.
+    """Positions of the 10-05 system on the template head of mne.
 
     Args:
-        names: Electrodes that it must have.
+        names: Electrodes that the montage must contain.
 
     Raises:
         MissingPackageError: mne is absent; the message names the extra ``eeg``.
-        GraphError: It has no such electrode.
+        GraphError: The montage does not contain one of the electrodes.
     """
     channels = require("mne", extra="eeg").channels
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """What is installed and which fast paths are active: ``python -m graphkit.env``.
 
-Nothing raises here: a package that cannot be loaded is reported with its own words, and one that
-ends the process at import does so in a process of its own.
+No function here raises an error: a package that cannot be loaded is reported with its own error
+message. Each package is loaded in a separate process, because its import may end the process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CORE = (
     "tqdm",
     "lightning-fabric",
 )
-# Module, distribution, extra, what it is for.
+# Module, distribution, extra, purpose.
 _OPTIONAL = (
     ("numba", "numba", "fast", "compiled loops on the CPU"),
     ("torch_scatter", "torch-scatter", "scatter", "PyG's aggregations"),
@@ -56,14 +56,14 @@ _TIMEOUT = 120.0  # seconds for one package to load
 
 @dataclass(frozen=True)
 class Package:
-    """An optional package as it is found here.
+    """State of an optional package in this environment.
 
     Attributes:
-        name: Its module.
-        version: Of the installed distribution, ``None`` if there is none.
-        problem: Why it cannot be loaded, ``None`` if it can or is absent.
-        extra: The extra of graphkit that installs it, if one does.
-        serves: What it is for.
+        name: Name of the module.
+        version: Version of the installed distribution, ``None`` if it is not installed.
+        problem: Reason why the package cannot be loaded, ``None`` if it loads or is absent.
+        extra: Extra of graphkit that installs the package, if there is one.
+        serves: Purpose of the package.
     """
 
     name: str
@@ -74,12 +74,12 @@ class Package:
 
     @property
     def works(self) -> bool:
-        """Whether it is installed and loads."""
+        """Whether the package is installed and loads."""
         return self.version is not None and self.problem is None
 
 
 def optional_packages() -> list[Package]:
-    """Every optional package, each loaded in a process of its own."""
+    """All optional packages, each loaded in a separate process."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(lambda known: _look(*known), _OPTIONAL))
 
@@ -244,13 +244,13 @@ def _folders() -> list[tuple[str, str]]:
         cache = cache_dir()
         writable = _writable(cache)
         downloads = f"{cache}{'' if writable else ' CANNOT BE WRITTEN TO, set GRAPHKIT_CACHE'}"
-    except RuntimeError as error:  # nobody's home
+    except RuntimeError as error:  # no home directory
         downloads = f"UNKNOWN, set GRAPHKIT_CACHE ({error})"
     return [("own data sets", own), ("downloads", downloads), ("compiled loops", _loops_folder())]
 
 
 def _loops_folder() -> str:
-    """Where numba keeps machine code: its rules, without asking it."""
+    """Folder in which numba caches machine code, by numba's rules but without importing it."""
     from graphkit.ops import compiled
 
     chosen = os.environ.get("NUMBA_CACHE_DIR")
@@ -261,7 +261,7 @@ def _loops_folder() -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be put there, or the folder can be made."""
+    """Whether files can be written to the folder, or the folder can be created."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

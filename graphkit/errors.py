@@ -31,9 +31,9 @@ class GraphError(ValueError):
     Args:
         column: The column or argument that is wrong, such as ``"dst"``.
         problem: What is wrong with it.
-        row: First offending row, if the problem lies in a row.
-        expected: What was expected there.
-        got: What was found there.
+        row: First invalid row, if the problem is in a row.
+        expected: Expected value.
+        got: Value that was found.
         fix: What the caller can do about it.
     """
 
@@ -77,7 +77,7 @@ def _rebuild(cls: type[GraphError], args: tuple[Any, ...], state: dict[str, Any]
 
 
 class UnknownNameError(GraphError, KeyError):
-    """A model, data set, encoder or option of a name that nobody registered."""
+    """The name of a model, data set, encoder or option that is not registered."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         known = sorted(known)
@@ -114,14 +114,14 @@ class MissingPackageError(GraphError, ImportError):
 
 
 def _says_absent(cause: BaseException, package: str) -> bool:
-    """Whether the package itself is missing, rather than something that it needs."""
+    """Whether the package itself is missing, rather than one of its dependencies."""
     if not isinstance(cause, ModuleNotFoundError):
         return False
     return cause.name is None or package == cause.name or package.startswith(f"{cause.name}.")
 
 
 class GraphWarning(UserWarning):
-    """Data is used in another way than its caller may expect."""
+    """Warning that data is used in a way that the caller may not expect."""
 
 
 class MissingFileError(GraphError, FileNotFoundError):
@@ -142,7 +142,7 @@ class MissingFileError(GraphError, FileNotFoundError):
 
 
 class DatasetNotFoundError(GraphError, FileNotFoundError):
-    """A data set that is neither at hand nor downloadable."""
+    """A data set that is neither available locally nor downloadable."""
 
 
 def install_command(extra: str) -> str:

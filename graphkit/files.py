@@ -1,11 +1,11 @@
-"""Files and folders that appear whole or not at all.
+"""Atomic writes of files and folders.
 
-What is written goes to a hidden name beside the target and takes the target's name when it is
-complete and on disk. A reader finds the old content or the new one. A process that is killed leaves
-its hidden file, which the next writer of the same target removes.
+Content is written under a hidden name beside the target and renamed to the target when it is
+complete and on disk, so that a reader finds either the old content or the new one. A process that
+is killed leaves its hidden file, which the next writer of the same target removes.
 
-Folders that only one process may write to are made under a name that no other has
-(:func:`new_folder`) and held while they are written to (:func:`held`).
+Folders that only one process may write to are created under a unique name (:func:`new_folder`) and
+locked while they are written to (:func:`held`).
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ __all__ = [
     "write_text",
 ]
 
-_STALE = 86400.0  # seconds after which a hidden file may be removed whoever wrote it
+_STALE = 86400.0  # seconds after which a hidden file may be removed, whichever process wrote it
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A hidden name beside ``path`` (same suffixes) to write to; renamed if all went well.
+    """Yield a hidden path beside ``path`` (same suffixes), which is renamed on success.
 
-    Folders are made as needed. ``path`` keeps its old content until the new one is complete and on
-    disk; a failure removes the hidden file.
+    Parent folders are created as needed. ``path`` keeps its old content until the new one is
+    complete and on disk; a failure removes the hidden file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """As :func:`whole_file`, for a directory; one of that name is replaced.
+    """Same as :func:`whole_file`, for a directory; an existing directory is replaced.
 
     Where the system can exchange two names (Linux), ``path`` names a whole directory at every
     moment. Elsewhere the old directory is moved aside for the moment of the rename; if the process
@@ -104,7 +104,7 @@ def whole_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def unpacked(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Around the reading of a file that may be compressed: damage is an error that names the file.
+    """Context in which a damaged compressed file raises an error that names the file.
 
     Raises:
         GraphError: The compressed data end early or are damaged.
@@ -115,7 +115,7 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the system: no right to read, and the like
+            raise  # an error of the system, such as missing permission
         raise GraphError(
             str(path),
             f"the compressed data end early or are damaged ({' '.join(str(error).split())})",
@@ -137,16 +137,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def replace(hidden: Path, path: Path) -> None:
-    """Rename a file over another one, and put the name on disk."""
+    """Rename a file over another one, and sync the directory to disk."""
     os.replace(hidden, path)
     _sync(path.parent)
 
 
 def sweep(path: str | os.PathLike[str]) -> None:
-    """Remove what killed writers of ``path`` left beside it.
+    """Remove files that killed writers of ``path`` left beside it.
 
-    A hidden file is left alone while the process that made it runs, or may run on another machine,
-    unless it is a day old. A directory that was moved aside is put back if ``path`` does not exist.
+    A hidden file is kept while the process that created it runs, or may run on another machine,
+    unless the file is a day old. A directory that was moved aside is put back if ``path`` does not
+    exist.
     """
     path = Path(path)
     with contextlib.suppress(OSError):
@@ -164,17 +165,17 @@ def sweep(path: str | os.PathLike[str]) -> None:
 
 
 def sweep_folder(folder: str | os.PathLike[str]) -> None:
-    """Remove what killed writers left in a folder, whatever they wrote; see :func:`sweep`."""
+    """Remove all files that killed writers left in a folder; see :func:`sweep`."""
     with contextlib.suppress(OSError):
         for hidden in Path(folder).glob(".*-*.tmp-*"):
             sweep(hidden.with_name(hidden.name.partition(".tmp-")[2]))
 
 
 def new_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder that no other process has: ``path``, or ``path-2``, ``path-3`` and so on.
+    """Create a folder that no other process uses: ``path``, or ``path-2``, ``path-3`` and so on.
 
     Returns:
-        The folder, empty.
+        The new, empty folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,14 +189,14 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def held(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder, which is made if needed, while this process writes to it.
+    """Lock a folder, which is created if needed, while this process writes to it.
 
-    The system releases it when the process ends, however it ends. Where the system or the file
-    system cannot lock (Windows, some network shares), nothing is held.
+    The system releases the lock when the process ends, for whatever reason. Where the system or the
+    file system cannot lock (Windows, some network shares), no lock is taken.
 
     Args:
         folder: The folder.
-        wait: Wait until another process has released it.
+        wait: Whether to wait until another process has released the folder.
 
     Raises:
         GraphError: Another process, or another part of this one, holds the folder.
@@ -266,7 +267,7 @@ def _runs(writer: str) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Ask the operating system to put a file, or the names in a directory, on disk."""
+    """Sync a file, or the names in a directory, to disk."""
     if os.name == "nt" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)
@@ -277,7 +278,7 @@ def _sync(path: Path) -> None:
 
 
 def _exchange(a: Path, b: Path) -> bool:
-    """Exchange two names in one step; false where the system cannot."""
+    """Exchange two names in one step; return false where the system does not support it."""
     rename = _renameat2()
     if rename is None:
         return False

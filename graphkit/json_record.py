@@ -1,4 +1,4 @@
-"""JSON files that are read with suspicion: a record carries the checksum of its own values."""
+"""JSON files with checks: a record contains the checksum of its values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_json(path: str | Path) -> Any:
 
     Raises:
         MissingFileError: There is no such file.
-        GraphError: It cannot be read, or is not JSON; the message names it.
+        GraphError: The file cannot be read, or is not JSON; the message names the file.
     """
     path = Path(path)
     try:
@@ -41,11 +41,12 @@ def opened(record: Any, path: str | Path) -> dict[str, Any]:
     """A record without its checksum.
 
     Args:
-        record: What :func:`sealed` made, or a record of an older version, without a checksum.
-        path: The file that it was in.
+        record: Record returned by :func:`sealed`, or a record without a checksum from an older
+            version.
+        path: File that contained the record, used in error messages.
 
     Raises:
-        GraphError: It is no record, or is not what was written.
+        GraphError: The value is not a record, or its checksum does not match.
     """
     if not isinstance(record, dict):
         raise damaged(path, f"it holds a {type(record).__name__}, not a record")

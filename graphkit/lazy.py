@@ -1,7 +1,7 @@
 """Packages whose names are imported when they are first used, so that importing them stays light.
 
-A package writes its imports once, where type checkers, editors and ruff read them, and passes its
-name on (`PEP 562 <https://peps.python.org/pep-0562/>`_)::
+A package lists its imports once, where type checkers, editors and ruff read them, and passes its
+name to :func:`lazy_names` (`PEP 562 <https://peps.python.org/pep-0562/>`_)::
 
     if TYPE_CHECKING:
         from graphkit.models.stream.nat import NAT
@@ -29,16 +29,17 @@ __all__ = ["lazy_names"]
 def lazy_names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package, from its block ``if TYPE_CHECKING:``.
 
-    In the block, ``from module import name`` makes ``package.name`` what it is in ``module``;
-    ``from package import room``, of the package itself, names a subpackage or a module of it. A
-    name must not be that of another module of the package, which Python would put in its place.
+    In the block, ``from module import name`` makes ``package.name`` refer to the object in
+    ``module``; ``from package import module``, with the package itself, names one of its
+    subpackages or modules. A name must differ from the names of the other modules of the package,
+    because importing such a module would replace the attribute.
 
     Args:
         package: ``__name__`` of the package.
 
     Returns:
         The two functions. A name is imported once and then stays an attribute of the package; a
-        name that the block does not have is an ``AttributeError``.
+        name that is not in the block raises an ``AttributeError``.
     """
 
     @functools.cache

@@ -1,4 +1,4 @@
-"""Files of numpy arrays (``.npz``) that are read with suspicion."""
+"""Files of numpy arrays (``.npz``) that are checked when they are read."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ __all__ = ["read_npz"]
 def read_npz(
     path: str | os.PathLike[str], names: Sequence[str], *, optional: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
-    """Arrays of an ``.npz`` file. Nothing in it is executed: arrays of objects are refused.
+    """Read arrays of an ``.npz`` file. No code in it is executed: object arrays are refused.
 
     Args:
-        path: The file.
-        names: Arrays that must be there.
-        optional: Arrays that may be there.
+        path: Path of the file.
+        names: Names of the required arrays.
+        optional: Names of the optional arrays.
 
     Returns:
-        The arrays of ``names``, and those of ``optional`` that the file has.
+        The arrays of ``names``, and those arrays of ``optional`` that are in the file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        GraphError: It is damaged, is no ``.npz`` file, or lacks an array. The message names it.
+        GraphError: The file is damaged, is not an ``.npz`` file, or lacks an array. The message
+            names the file.
     """
     path = Path(path)
     try:
@@ -39,7 +40,7 @@ def read_npz(
             found = {} if missing else {name: file[name] for name in wanted}
     except FileNotFoundError:
         raise
-    except Exception as error:  # numpy, zipfile and zlib each raise their own
+    except Exception as error:  # numpy, zipfile and zlib raise different errors
         raise GraphError(
             path.name,
             f"'{path}' cannot be read ({error})",
@@ -54,7 +55,7 @@ def read_npz(
             got=", ".join(there) or "nothing",
         )
     broken = [name for name, array in found.items() if not isinstance(array, np.ndarray)]
-    if broken:  # numpy gives what does not begin like an array as bytes
+    if broken:  # numpy returns content without an array header as bytes
         raise GraphError(
             path.name, f"'{path}' is damaged: {broken[0]} is no array", fix="Get the file again."
         )

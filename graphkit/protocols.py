@@ -1,7 +1,8 @@
-"""What the rooms of graphkit promise each other, written down as protocols.
+"""Protocols of models, tasks, hooks and loggers.
 
-A class that has the members of a protocol fulfils it, whatever its base: a model, a task or an
-encoder of your own needs no class of graphkit's. :mod:`graphkit.testing` has a check for each.
+A class that has the members of a protocol implements it, whatever its base class: your own model,
+task or encoder does not inherit from a class of graphkit. :mod:`graphkit.testing` has a check for
+each.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ __all__ = [
 
 @runtime_checkable
 class StreamModel(Protocol):
-    """A model of interaction streams: it scores pairs, then observes what happened.
+    """A model of interaction streams: it scores pairs, then observes events.
 
-    Everything that :meth:`observe` changes lies in registered buffers, the number of events, the
-    last time and the number of nodes among them: a state dict is the whole state.
+    Everything that :meth:`observe` changes is stored in registered buffers, including the number of
+    events, the last time and the number of nodes, so that a state dict contains the whole state.
     """
 
     num_nodes: int
 
     def score(self, src: Tensor, dst: Tensor, t: Tensor) -> Tensor:
-        """Logits that ``src`` interacts with ``dst`` at ``t``; writes nothing.
+        """Logits that ``src`` interacts with ``dst`` at ``t``; the state is not changed.
 
         Args:
-            src: int64 ``[B]``.
-            dst: int64 ``[B]``, or ``[B, C]`` candidates of each source.
-            t: ``[B]``.
+            src: Source nodes, int64 ``[B]``.
+            dst: Destination nodes, int64 ``[B]``, or ``[B, C]`` candidates of each source.
+            t: Times, ``[B]``.
 
         Returns:
             Logits of the shape of ``dst``. A model with ``reads_earlier`` also takes ``earlier``,
@@ -54,20 +55,23 @@ class StreamModel(Protocol):
         ...
 
     def observe(self, events: Any) -> None:
-        """Write a batch of events (``src``, ``dst``, ``t`` and their features) into the state. The
-        only writer; each event comes once, in order of time, after it has been scored."""
+        """Write a batch of events (``src``, ``dst``, ``t`` and their features) into the state.
+
+        No other method changes the state. Each event is passed once, in order of time, after it has
+        been scored.
+        """
         ...
 
     def reset_state(self) -> None:
-        """Go back to the beginning of the stream."""
+        """Reset the state to the beginning of the stream."""
         ...
 
     def grow(self, num_nodes: int, x: Tensor | None = None) -> None:
-        """Make room for new nodes; numbers of old nodes stay the same.
+        """Add new nodes; ids of existing nodes do not change.
 
         Args:
             num_nodes: Number of nodes from now on.
-            x: Features of the new nodes, where the model reads such.
+            x: Features of the new nodes, if the model uses node features.
         """
         ...
 
@@ -78,8 +82,8 @@ class SnapshotModel(Protocol):
 
     A model whose state is carried along the timeline also has ``observe(snapshot)`` and
     ``reset_state()``. For a :class:`graphkit.Predictor` it may have ``embed(snapshots, nodes)``,
-    vectors ``[M, C]`` of nodes, and ``grow(num_nodes, x, steps)``, which takes in new nodes of
-    features ``x`` that had no edge in the ``steps`` that a carried state has gone through.
+    vectors ``[M, C]`` of nodes, and ``grow(num_nodes, x, steps)``, which adds new nodes with
+    features ``x`` that had no edge in the ``steps`` snapshots already processed by a carried state.
     """
 
     def logits(self, snapshots: Sequence[Any], src: Tensor, dst: Tensor | None = None) -> Tensor:
@@ -100,8 +104,8 @@ class SignalModel(Protocol):
     """A model of windows of a signal.
 
     ``kind`` is ``"forecast"`` or ``"classify"``. A model whose loss has terms of its own returns
-    their mean over the rows of its last forward pass from ``auxiliary_loss()``; one that can go on
-    from reading to reading has ``step``.
+    their mean over the rows of its last forward pass from ``auxiliary_loss()``; a model that can
+    process one reading at a time has ``step``.
     """
 
     kind: str
@@ -112,16 +116,16 @@ class SignalModel(Protocol):
         """Forecasts ``[B, T, N, C']`` or logits ``[B, num_classes]``.
 
         Args:
-            x: Prepared readings ``[B, T', N, C]``, 0 where one is missing.
-            covariates: ``[B, T' + delay + T, K]``.
-            mask: bool ``[B, T', N, C]``, true where a reading is there.
+            x: Prepared readings ``[B, T', N, C]``, 0 where a reading is missing.
+            covariates: Covariates of all rows, ``[B, T' + delay + T, K]``.
+            mask: bool ``[B, T', N, C]``, true where a reading is present.
         """
         ...
 
 
 @runtime_checkable
 class StaticModel(Protocol):
-    """A model of a graph that stands still, called as PyG's models are."""
+    """A model of a static graph, with the call signature of PyG's models."""
 
     def forward(self, x: Tensor, edge_index: Any, edge_weight: Tensor | None = None) -> Tensor:
         """Logits ``[N, num_classes]`` of all nodes; ``edge_index`` may be a sparse ``adj_t``."""
@@ -147,10 +151,11 @@ class Task(Protocol):
 
     Attributes:
         name: Registered name.
-        view: The view of the graph that its models read, one of :data:`graphkit.registry.VIEWS`. A
-            task may also have ``calls``, the methods of a model that its ``score`` calls.
+        view: View of the graph that its models take as input, one of
+            :data:`graphkit.registry.VIEWS`. A task may also have ``calls``, the methods of a model
+            that its ``score`` calls.
         dataset: Name of the graph, for results.
-        selection: The validation metric that chooses the epoch; larger is better, unless the task
+        selection: Validation metric that selects the epoch; larger is better, unless the task
             has ``selection_mode = "min"``.
 
     With ``graph``, ``columns_read(model)`` and ``columns_declined()``, as
@@ -173,22 +178,23 @@ class Task(Protocol):
         device: torch.device | str = "cpu",
     ) -> Stream:
         """The batches of ``"train"``, ``"val"`` or ``"test"``. ``epoch`` matters for training
-        only; ``final`` asks for everything that is reported, not only what selects the epoch."""
+        only; with ``final`` the batches cover all reported metrics, not only the one that selects
+        the epoch."""
         ...
 
     def past(self, split: str) -> list[Any]:
-        """The events that a model may know before the split begins: stretches, each a
-        ``TemporalGraph``, that are batched one by one, as the run goes through them."""
+        """The events that a model may have observed before the split begins: a list of consecutive
+        ``TemporalGraph`` stretches, which are batched one by one in this order."""
         ...
 
     def continues(self, split: str) -> bool:
-        """Whether a model that has just gone through the split before knows exactly
-        :meth:`past`; if not, the engine resets the model and replays it."""
+        """Whether a model that has just processed the preceding split has observed exactly
+        :meth:`past`; if not, the engine resets the model and replays :meth:`past`."""
         ...
 
     def score(self, model: nn.Module, query: Any) -> Answer:
         """The model's :class:`~graphkit.tasks.answer.Answer`, one row per query: predictions, and
-        the truth they are compared with."""
+        the targets that they are compared with."""
         ...
 
     def loss(self, answer: Answer, total: int) -> Tensor:
@@ -201,35 +207,35 @@ class Task(Protocol):
     ) -> dict[str, float]:
         """Metrics of all rows of a split at once, from one answer or from those of its batches.
 
-        With ``final`` everything that is reported; without, what selects the epoch."""
+        With ``final`` all reported metrics are computed, otherwise those that select the epoch."""
         ...
 
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint belongs to: the part of :meth:`protocol` that decides the numbers."""
+        """Identity of a checkpoint: the part of :meth:`protocol` that determines the results."""
         ...
 
     def protocol(self) -> dict[str, Any]:
-        """How the numbers come about, as plain values; ``summary`` is one line for a table."""
+        """How the results are computed, as plain values; ``summary`` is one line for a table."""
         ...
 
 
 class Hook(Protocol):
-    """Code that runs at fixed points of a training; see :func:`graphkit.fit`.
+    """Code that runs at fixed points of training; see :func:`graphkit.fit`.
 
     Inherit from it and override what is needed, or write a class with some of these methods. A
     hook may read metrics and losses, add a term to the loss, change parameters in place after a
     step (masks of pruning) and stop the training. It must not call the model's ``observe``, run
-    the optimiser or replace parameters: score, loss, backward, observe and step belong to the
+    the optimiser or replace parameters: score, loss, backward, observe and step are called by the
     engine. Except for :meth:`on_loss`, methods run under :func:`torch.no_grad`.
 
     In data-parallel runs every process calls its hooks. A hook that changes parameters or the loss
-    does the same in each; a hook that writes files or talks to a service does so only where
-    ``training.leads`` is true.
+    must do the same in every process; a hook that writes files or uses a service must do so only
+    where ``training.leads`` is true.
 
     Attributes:
-        only_reads: Whether the numbers of a run do not depend on the hook. Others are part of the
-            settings of a result and of the identity of a checkpoint, with their plain public
-            attributes.
+        only_reads: Whether the results of a run do not depend on the hook. Other hooks, with their
+            plain public attributes, are part of the settings of a result and of the identity of a
+            checkpoint.
     """
 
     only_reads: bool = False
@@ -243,8 +249,8 @@ class Hook(Protocol):
     def on_loss(self, training: Training, query: Any, answer: Answer) -> Tensor | None:
         """A term that is added to the loss before the backward pass, or ``None``.
 
-        The term is trained on and not reported. In data-parallel runs a process has a shard of the
-        batch, and the terms are averaged with the numbers of rows as weights.
+        The term is added for training only and is not reported. In data-parallel runs a process has
+        a shard of the batch, and the terms are averaged with the numbers of rows as weights.
 
         Args:
             training: The training.
@@ -280,46 +286,47 @@ class Hook(Protocol):
         """After the test, with the result; after an error or an interruption with ``None``."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: numbers, text, tensors, and lists and dicts of them.
+        """State to store in a checkpoint: numbers, text, tensors, and lists and dicts of them.
 
-        In data-parallel runs that of process 0 is kept, and given to all."""
+        In data-parallel runs the state of process 0 is stored, and loaded in all processes."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what :meth:`state_dict` gave, before :meth:`on_fit_start`."""
+        """Load the state returned by :meth:`state_dict`, before :meth:`on_fit_start`."""
 
 
 class Logger(Protocol):
-    """A place for the numbers of a training, used by :class:`graphkit.engine.LogMetrics`.
+    """A destination for metrics and losses of training, used by
+    :class:`graphkit.engine.LogMetrics`.
 
     Only process 0 of a data-parallel run calls a logger.
     """
 
     def start(self, run: Mapping[str, Any], state: dict[str, Any] | None, overwrite: bool) -> None:
-        """Begin a log, or go on with one.
+        """Start a log, or continue an existing one.
 
         Args:
             run: Plain facts: ``name``, ``task``, ``dataset``, ``seed`` and ``settings``.
-            state: ``None`` for a new log; otherwise what :meth:`state_dict` gave when the
-                checkpoint was written. Rows that were logged later come again and must not be
-                stored twice.
-            overwrite: For a new log: whether one that is there may be replaced. It is true for a
+            state: ``None`` for a new log; otherwise the value returned by :meth:`state_dict` when
+                the checkpoint was written. Rows that were logged later are logged again and must
+                not be stored twice.
+            overwrite: For a new log: whether an existing log may be replaced. It is true for a
                 run with ``resume`` that was interrupted before its first checkpoint.
         """
         ...
 
     def log(self, values: Mapping[str, float], *, step: int, epoch: int) -> None:
-        """Store values by name; a name comes at most once for a step.
+        """Store values by name; a name is passed at most once per step.
 
         Args:
             values: Plain numbers; they may be NaN or infinite.
-            step: Optimiser steps so far.
-            epoch: The epoch, counted from 0.
+            step: Number of optimiser steps so far.
+            epoch: Epoch, counted from 0.
         """
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Make everything so far durable, and say where the log stands, as plain values."""
+        """Flush all logged rows to disk and return the position in the log, as plain values."""
         ...
 
     def finish(self, failed: bool) -> None:

@@ -1,10 +1,10 @@
-"""How a module was made: its registered name and its constructor arguments, as plain values.
+"""Recipes of modules: registered name and constructor arguments, as plain values.
 
-A saved model has to be made again in a process that has neither the training data nor the code
-that called the constructor. Registered classes record the arguments of their constructor
-(:mod:`graphkit.arguments`); :func:`recipe_of` writes them down as values that JSON holds, with
-tensors aside, and :func:`make` follows such a recipe. A recipe names registered things only:
-nothing is imported by a path that stands in a file.
+A saved model has to be constructed again in a process that has neither the training data nor the
+code that called the constructor. Registered classes record the arguments of their constructor
+(:mod:`graphkit.arguments`); :func:`recipe_of` converts them to JSON values, with tensors stored
+separately, and :func:`make` constructs a module from such a recipe. A recipe contains names of
+registered classes only, so that no module is imported by a path read from a file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS = ("model", "sequence_encoder", "layer")
 
 
 def recipe_of(thing: Any, tensors: dict[str, Tensor], path: str = "") -> dict[str, Any]:
-    """The recipe of a registered module, as values that JSON holds.
+    """The recipe of a registered module, as JSON values.
 
     Args:
         thing: The module (or a structure registered as a ``"layer"``).
@@ -35,8 +35,8 @@ def recipe_of(thing: Any, tensors: dict[str, Tensor], path: str = "") -> dict[st
         path: Prefix of these paths.
 
     Raises:
-        GraphError: The class is not registered, or an argument is neither plain, a tensor, nor a
-            registered module.
+        GraphError: The class is not registered, or an argument is neither a plain value, a tensor,
+            nor a registered module.
     """
     entry = registry.find(type(thing), *_KINDS)
     arguments = arguments_of(thing)
@@ -52,14 +52,14 @@ def recipe_of(thing: Any, tensors: dict[str, Tensor], path: str = "") -> dict[st
 
 
 def make(recipe: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    """Make the module that a recipe describes, with new parameters.
+    """Construct the module that a recipe describes, with newly initialised parameters.
 
     Args:
-        recipe: From :func:`recipe_of`.
-        tensors: The tensors that it left aside.
+        recipe: Recipe returned by :func:`recipe_of`.
+        tensors: Tensors of the recipe, by path.
 
     Raises:
-        UnknownNameError: A name is not registered here.
+        UnknownNameError: A name is not registered.
         GraphError: It is not a recipe, or the class takes other arguments now.
     """
     try:
@@ -82,7 +82,7 @@ def make(recipe: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _written(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
-    """A value for JSON. Plain ones stand for themselves, others are ``{"of": kind, ...}``."""
+    """A JSON value: plain values are unchanged, others become ``{"of": kind, ...}``."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):

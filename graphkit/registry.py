@@ -1,11 +1,11 @@
 """Names for models, data sets, encoders, tasks, layers and negatives, and facts about them.
 
-A name is registered where the thing is defined, with the facts that others need to choose by:
+A name is registered where the class or function is defined, together with facts to select by:
 
     @register("model", "nat", view="stream", tasks=("link_prediction",))
     class NAT(nn.Module): ...
 
-Tests, documentation and commands read facts here (``names("model", view="stream")``) and never
+Tests, documentation and commands use these facts (``names("model", view="stream")``) and never
 module paths or ``hasattr``.
 """
 
@@ -49,13 +49,13 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered thing.
+    """One registered class or function.
 
     Attributes:
         kind: ``"model"``, ``"task"``, ...
-        name: Its name, unique within the kind.
-        make: The class or function.
-        facts: For a model ``view`` and ``tasks`` (names of the tasks it is made for), for a task
+        name: Registered name, unique within the kind.
+        make: Registered class or function.
+        facts: For a model ``view`` and ``tasks`` (names of the tasks that it supports), for a task
             ``view``.
     """
 
@@ -66,12 +66,12 @@ class Entry:
 
     @property
     def doc(self) -> str:
-        """First line of the maker's docstring."""
+        """First line of the docstring of :attr:`make`."""
         text = (self.make.__doc__ or "").strip()
         return text.splitlines()[0] if text else ""
 
     def has(self, **facts: Any) -> bool:
-        """Whether the entry has these facts; one that is a tuple has each of its members."""
+        """Whether the entry has these facts; a fact that is a tuple matches each of its members."""
         return all(_holds(self.facts.get(name), value) for name, value in facts.items())
 
 
@@ -81,7 +81,7 @@ def register(kind: str, name: str, **facts: Any) -> Callable[[T], T]:
     Args:
         kind: ``"model"``, ``"dataset"``, ``"negatives"``, ``"task"``, ``"sequence_encoder"`` or
             ``"layer"``.
-        name: Its name.
+        name: Name to register.
         facts: For a model ``view`` (one of :data:`VIEWS`) and ``tasks``, for a task ``view``.
 
     Raises:
@@ -117,7 +117,7 @@ def register(kind: str, name: str, **facts: Any) -> Callable[[T], T]:
 
 
 def names(kind: str, **facts: Any) -> list[str]:
-    """Names of a kind, sorted; with facts, of the entries that have them.
+    """Sorted names of a kind; with facts, only names of entries that have these facts.
 
     Example:
         >>> names("model", view="stream", tasks="link_prediction")
@@ -128,7 +128,7 @@ def names(kind: str, **facts: Any) -> list[str]:
 
 
 def entries(kind: str, **facts: Any) -> list[Entry]:
-    """Entries of a kind, sorted by name; with facts, those that have them."""
+    """Entries of a kind, sorted by name; with facts, only entries that have these facts."""
     table = _open_room(kind)
     _check_facts(kind, facts)
     for module in table.values():
@@ -144,11 +144,11 @@ def registered(kind: str) -> list[Entry]:
 
 
 def find(thing: type | Callable[..., Any], *kinds: str) -> Entry | None:
-    """The entry under which a class or function is registered, if it is; nothing is imported.
+    """The entry of a class or function, ``None`` if it is not registered; nothing is imported.
 
     Args:
         thing: The class or function.
-        kinds: Kinds to look at, all of them by default.
+        kinds: Kinds to search; all kinds by default.
     """
     for kind in kinds or _ROOMS:
         for entry in registered(kind):
@@ -161,8 +161,8 @@ def get(kind: str, name: str) -> Callable[..., Any]:
     """The class or function registered under a name.
 
     Raises:
-        UnknownNameError: The name is not registered; the message holds the closest ones.
-        GraphError: It is an old name that was given up (:mod:`graphkit.renamed`).
+        UnknownNameError: The name is not registered; the message lists the closest names.
+        GraphError: The name is an old one that is no longer supported (:mod:`graphkit.renamed`).
     """
     table, room = _open_room(kind), _entries[kind]
     if name in table:
@@ -195,7 +195,7 @@ def _check_facts(kind: str, facts: dict[str, Any]) -> None:
 
 
 def _open_room(kind: str) -> dict[str, str]:
-    """Import the packages of a kind; what they leave to be imported by name (name -> module)."""
+    """Import the packages of a kind; return the names that are imported lazily (name -> module)."""
     _check_kind(kind)
     rooms, table = _ROOMS[kind], {}
     for room in (rooms,) if isinstance(rooms, str) else rooms:

@@ -1,21 +1,22 @@
-"""Every old name of graphkit, and what it is called now: the one table of them.
+"""Old names of graphkit and their replacements, in one table.
 
-An old name works on and gives a ``DeprecationWarning`` that says the new one, or it is refused
-with an error that does. A rename adds a line to :data:`TABLE` and nothing else, wherever old names
-are looked up already:
+An old name either still works with a ``DeprecationWarning`` that names the new one, or is refused
+with an error that names it. A rename only adds a line to :data:`TABLE`. Old names are looked up
+for:
 
 - **attribute**, of a module or a class: in the module's ``__getattr__`` (:func:`forwarded`), or in
-  that of a class that is decorated with :func:`old_attributes`;
+    the ``__getattr__`` of a class that is decorated with :func:`old_attributes`;
 - **module**: by the finder that importing this module appends to :data:`sys.meta_path`;
 - **registry**, a registered name: in :func:`graphkit.registry.get` (:func:`registered`);
 - **argument**, of a function or constructor that is decorated with :func:`old_arguments`;
 - **value**, a string that an argument takes (:func:`value`) or a key of a mapping (:func:`keys`);
-- **identity**, a word of what checkpoints compare (:func:`identity`);
+- **identity**, a word of the identity that checkpoints compare (:func:`identity`);
 - **setting**, a key of a file in ``benchmarks/configs`` or of ``--set`` (:func:`setting`);
-- **method**, of what users write themselves: in the check that would miss it (:func:`method`).
+- **method**, of a class written by users: in the check that requires the new method
+    (:func:`method`).
 
-What an older version wrote to disk is read under the names of the arguments of today, without a
-warning (:func:`stored`).
+Files of older versions are read with the argument names of this version, without a warning
+(:func:`stored`).
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ class Renamed:
     Attributes:
         kind: ``"attribute"``, ``"module"``, ``"registry"``, ``"argument"``, ``"value"``,
             ``"identity"``, ``"setting"`` or ``"method"``.
-        place: Where it was used: a module or class, a package, a kind of the registry, the
+        place: Where the name was used: a module or class, a package, a kind of the registry, the
             qualified name of a function or class, an argument, a scope of settings (``"fit"``,
-            ``"task"``, ``"model"`` or the name of a model), or what has the method.
-        old: The name as it was.
+            ``"task"``, ``"model"`` or the name of a model), or the kind of object that
+            has the method.
+        old: Old name.
         new: The name now; with its module or package, where that is another one: of an attribute
             of a module in full, of a module from ``place`` on, or in full where that is left.
-        refused: Why the old name is an error; ``None`` where it is forwarded.
+        refused: Reason why the old name raises an error; ``None`` where it is forwarded.
     """
 
     kind: str
@@ -171,7 +173,7 @@ TABLE: tuple[Renamed, ...] = (
 
 
 def attribute(place: str, name: str, above: int = 0) -> str | None:
-    """What an attribute of a module or class is called now; ``None`` if it is no old name.
+    """New name of an attribute of a module or class; ``None`` if the name is not an old one.
 
     Raises:
         GraphError: The old name is refused.
@@ -180,10 +182,10 @@ def attribute(place: str, name: str, above: int = 0) -> str | None:
 
 
 def forwarded(module: str, name: str) -> Any:
-    """What a module's ``__getattr__`` returns: what an old name stands for.
+    """Object that an old name of a module refers to, for the module's ``__getattr__``.
 
     Raises:
-        AttributeError: It is no old name.
+        AttributeError: The name is not an old one.
         GraphError: The old name is refused.
     """
     new = attribute(module, name, above=1)
@@ -214,12 +216,12 @@ def old_attributes(place: str) -> Callable[[C], C]:
 
 
 def value(place: str, given: Any, above: int = 0) -> Any:
-    """What an argument's value is called now: itself if it is no old name.
+    """New name of the value of an argument; unchanged if it is not an old name.
 
     Args:
-        place: The argument.
+        place: Name of the argument.
         given: Any value; only strings have old names.
-        above: Frames between this call's function and the one that is to be warned.
+        above: Number of frames between the caller of this function and the frame to warn.
 
     Raises:
         GraphError: The old name is refused.
@@ -230,7 +232,7 @@ def value(place: str, given: Any, above: int = 0) -> Any:
 
 
 def keys(place: str, given: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A mapping whose keys, up to a dot, may be old values of an argument."""
+    """Rename the keys of a mapping that, up to a dot, may be old values of an argument."""
     found = {}
     for key, content in given.items():
         head, dot, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
@@ -239,7 +241,7 @@ def keys(place: str, given: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def identity(saved: Any) -> Any:
-    """What a checkpoint belongs to, in the words of today."""
+    """Identity of a checkpoint, in the names of this version."""
     if isinstance(saved, dict):
         return {identity(key): identity(content) for key, content in saved.items()}
     if isinstance(saved, (list, tuple)):
@@ -249,9 +251,9 @@ def identity(saved: Any) -> Any:
 
 
 def stored(place: str, written: Mapping[str, Any]) -> dict[str, Any]:
-    """What an older version wrote by the names of arguments, by those of today.
+    """Values that an older version stored by argument names, by those of this version.
 
-    Of a key with a dot, such as ``"parts.y"``, the first word is an argument.
+    In a key with a dot, such as ``"parts.y"``, the first word is the name of an argument.
     """
     found = {}
     for key, content in written.items():
@@ -262,7 +264,7 @@ def stored(place: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def registered(kind: str, name: str) -> str:
-    """What a registered name is now: itself if it is no old one.
+    """New form of a registered name; unchanged if it is not an old name.
 
     Raises:
         GraphError: The old name is refused.
@@ -271,10 +273,11 @@ def registered(kind: str, name: str) -> str:
 
 
 def setting(scopes: tuple[str, ...], name: str) -> str:
-    """What a setting is called now: itself if it is no old one.
+    """New name of a setting; unchanged if it is not an old name.
 
     Args:
-        scopes: Where it may stand: ``"fit"``, ``"task"``, ``"model"``, a model's name.
+        scopes: Scopes that may contain the setting: ``"fit"``, ``"task"``, ``"model"``, a model's
+            name.
         name: The key, without its scope.
 
     Raises:
@@ -285,7 +288,7 @@ def setting(scopes: tuple[str, ...], name: str) -> str:
 
 
 def method(place: str, thing: Any) -> Renamed | None:
-    """The old method that a thing still has in place of the new one, if there is one."""
+    """The old method that an object still has in place of the new one, if there is one."""
     for entry in TABLE:
         listed = (entry.kind, entry.place) == ("method", place)
         if listed and hasattr(thing, entry.old) and not hasattr(thing, entry.new):
@@ -311,7 +314,7 @@ def old_arguments(place: str) -> Callable[[F], F]:
 
 
 def _arguments(place: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments under the names of today.
+    """Keyword arguments under the names of this version.
 
     Raises:
         GraphError: An old name is refused, or both names are given.

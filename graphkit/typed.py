@@ -1,4 +1,4 @@
-"""Plain values against the annotation of the argument that they are for."""
+"""Checks of plain values against the annotations of arguments."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ def check_values(
     text: bool = False,
     prefix: str = "",
 ) -> dict[str, Any]:
-    """Values by name, each of a type that the function takes.
+    """Check that each value has a type that the function accepts.
 
     Args:
-        values: Arguments by name. One that no function has is left alone.
-        functions: Whose arguments they are; the first that has one of the name counts.
-        text: They were text: an argument that takes objects only takes none of them.
-        prefix: Stands before the names in messages.
+        values: Arguments by name. A name that no function has is not checked.
+        functions: Functions that take the arguments; the first function with an argument of the
+            name is used.
+        text: Whether the values were given as text. An argument that only accepts objects then
+            accepts none of them.
+        prefix: Prefix of the names in messages.
 
     Returns:
-        The values; a whole number that was written as a float is an int where one is wanted.
+        The values; a float without a fraction becomes an int where an int is expected.
 
     Raises:
-        GraphError: A value is of another type. The message says what is expected.
+        GraphError: A value has another type. The message states the expected type.
     """
     found = dict(values)
     kinds: dict[str, tuple[Any, dict[str, Any]]] = {}
@@ -67,16 +69,16 @@ def check_values(
 def check_value(
     name: str, value: Any, annotation: Any, place: Mapping[str, Any], *, text: bool = False
 ) -> Any:
-    """A value of a type that an annotation allows; see :func:`check_values`.
+    """Check that a value has a type that an annotation allows; see :func:`check_values`.
 
     Args:
-        name: For messages.
-        value: Objects other than numbers, text, lists and dictionaries are let through.
-        annotation: As text, as ``from __future__ import annotations`` leaves it; anything else
-            allows all.
-        place: Names that it may use. One that is no class allows all; one that is not there is
-            taken for a class.
-        text: The value was text: a class of objects allows none.
+        name: Name used in messages.
+        value: Value to check. Objects other than numbers, text, lists and dictionaries pass.
+        annotation: Annotation as text, as ``from __future__ import annotations`` leaves it;
+            anything else allows all values.
+        place: Names that the annotation may use. A name that does not refer to a class allows all
+            values; a name that is not defined counts as a class.
+        text: Whether the value was given as text, which a class of objects does not accept.
     """
     if not isinstance(annotation, str) or not _is_plain(value):
         return value
@@ -101,7 +103,7 @@ _Kind = tuple[str, Any]
 
 
 def _kinds(node: ast.expr, place: Mapping[str, Any]) -> list[_Kind] | None:
-    """The alternatives of an annotation; ``None`` if it allows all."""
+    """The alternatives of an annotation; ``None`` if it allows all values."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _joined([_kinds(node.left, place), _kinds(node.right, place)])
     if isinstance(node, ast.Constant):
@@ -186,7 +188,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _plain(function: Any) -> Any:
-    """The function whose globals the annotations of a callable mean."""
+    """The function whose globals the annotations of a callable refer to."""
     if isinstance(function, type):
         return function.__init__
     return getattr(function, "__func__", function)

@@ -1,4 +1,4 @@
-"""The data room: one container, four views."""
+"""Data: one container, four views."""
 
 from graphkit.data.batches import EventBatch, EventBatches
 from graphkit.data.columns import NodeEvents

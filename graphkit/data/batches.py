@@ -1,4 +1,4 @@
-"""The stream view: events in time order, a few at a time."""
+"""The stream view: batches of events in time order."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class EventBatch:
     """Consecutive events of a stream. Every tensor is a view of the graph's columns.
 
     Attributes:
-        src: int64 ``[B]``.
-        dst: int64 ``[B]``.
-        t: int64 or float64 ``[B]``, not decreasing.
-        event_id: int64 ``[B]``, the row of each event in the graph's feature tables.
+        src: Source nodes, int64 ``[B]``.
+        dst: Destination nodes, int64 ``[B]``.
+        t: Times, int64 or float64 ``[B]``, not decreasing.
+        event_id: int64 ``[B]``, row of each event in the graph's feature tables.
         edge_attr, edge_y, edge_weight, edge_type: ``[B, ...]`` or ``None``.
     """
 
@@ -64,13 +64,13 @@ class EventBatch:
 
 
 class EventBatches:
-    """The batches of a stream: iterate, take the length, or index.
+    """The batches of a stream, with iteration, ``len()`` and indexing.
 
     Args:
         graph: The stream.
-        size: Events per batch; the last batch may hold fewer.
+        size: Number of events per batch; the last batch may be smaller.
         every: Span of time per batch (``"1h"``, or ticks); intervals are counted from the first
-            event, half open, and empty ones yield nothing.
+            event, half open, and empty intervals yield no batch.
 
     Raises:
         GraphError: Neither or both of ``size`` and ``every`` are given, or one is not positive.

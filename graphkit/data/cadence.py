@@ -1,6 +1,6 @@
-"""How far apart the rows of a signal lie, and what is done where rows are missing.
+"""Spacing of the rows of a signal, and treatment of missing rows.
 
-A **stretch** is a run of rows of one recording, each one step after the row before it.
+A **stretch** is a run of rows of one recording, each one step after the preceding row.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ __all__ = ["GAPS", "Cadence", "Stretches", "signal_breaks"]
 GAPS = ("raise", "missing", "split", "join")
 """What can be done where rows are missing."""
 
-_JITTER = 0.01  # share of a step by which a time may be off
+_JITTER = 0.01  # tolerance of times, as a share of a step
 _ROUNDED = 10  # ticks of a step from which on a time may also be off by one tick: it was rounded
-_FILLED = 100_000  # rows filled in, beyond which a wrong unit of time is more likely
+_FILLED = 100_000  # limit of filled rows; more suggest a wrong unit of time
 
 
 class Stretches(NamedTuple):
-    """Readings whose rows follow one another.
+    """Stretches of readings.
 
     Attributes:
-        rows: Each stretch.
-        continues: Whether the first one follows the row before the table.
+        rows: Readings of each stretch.
+        continues: Whether the first stretch continues the row before the table.
         filled: Number of rows that were filled in without readings.
     """
 
@@ -47,12 +47,12 @@ class Stretches(NamedTuple):
 
 @dataclass(frozen=True)
 class Cadence:
-    """The distance of rows in the signal that a model was trained on.
+    """Spacing of rows in the signal that a model was trained on.
 
     Attributes:
-        step: Ticks from one row to the next within a recording, the median; ``None`` where no
+        step: Median number of ticks between consecutive rows of a recording; ``None`` where no
             recording has two rows.
-        regular: Whether all rows were that far apart.
+        regular: Whether all rows had this spacing.
     """
 
     step: float | None
@@ -60,12 +60,12 @@ class Cadence:
 
     @classmethod
     def of(cls, graph: TemporalGraph) -> Cadence:
-        """That of a graph's signal."""
+        """The cadence of a graph's signal."""
         return cls.of_times(graph.signal_t, graph.signal_recording)
 
     @classmethod
     def of_times(cls, t: Tensor, recording: Tensor | None = None) -> Cadence:
-        """That of rows at times ``[T]``, in recordings ``[T]``."""
+        """The cadence of rows at times ``[T]``, in recordings ``[T]``."""
         gaps = t.diff()
         if recording is not None:
             gaps = gaps[recording.diff() == 0]
@@ -83,16 +83,16 @@ class Cadence:
         return asdict(self)
 
     def check(self, graph: TemporalGraph, name: str, written: Callable[[Any], Any]) -> None:
-        """Refuse recordings of another rate than that of training.
+        """Raise an error if the rate of the recordings differs from the rate in training.
 
         Args:
-            graph: With a signal in recordings.
-            name: Name of the column of times, for messages.
-            written: A time in ticks as the source has it.
+            graph: Graph with a signal in recordings.
+            name: Name of the column of times, used in messages.
+            written: Function that converts ticks to a time in the format of the source.
 
         Raises:
-            GraphError: The median distance of rows differs, or a row is not one step after the one
-                before it though all rows of training were.
+            GraphError: The median distance of rows differs, or a row is not one step after the
+                preceding row although all rows in training were.
         """
         gaps = graph.signal_t.diff()
         gaps = gaps.masked_fill(graph.signal_recording.diff() != 0, self.step or 0)
@@ -120,20 +120,21 @@ class Cadence:
         written: Callable[[Any], Any],
         last: float | None = None,
     ) -> Stretches:
-        """Rows cut, or filled up, where rows are missing.
+        """Split or fill readings where rows are missing.
 
         Args:
-            readings: Rows in order of time.
-            gaps: ``"raise"``; ``"missing"``: rows without any reading are filled in; ``"split"``:
-                a stretch ends there; ``"join"``: rows follow one another all the same.
-            name: Name of the column of times, for messages.
-            written: A time in ticks as the source has it.
-            last: Time of the row before the table; ``None`` without one.
+            readings: Readings in order of time.
+            gaps: Treatment of missing rows. ``"raise"``: an error is raised. ``"missing"``: rows
+                without readings are filled in. ``"split"``: a new stretch begins. ``"join"``: the
+                rows count as consecutive.
+            name: Name of the column of times, used in messages.
+            written: Function that converts ticks to a time in the format of the source.
+            last: Time of the row before the table; ``None`` if there is none.
 
         Raises:
             GraphError: Rows are missing and ``gaps="raise"``; or with ``gaps="missing"`` a time
-                lies between two steps, or far more rows are missing than are there.
-            UnknownNameError: No such ``gaps``.
+                lies between two steps, or far more rows are missing than present.
+            UnknownNameError: ``gaps`` is unknown.
         """
         gaps = check_choice(renamed.value("gaps", gaps), "gaps", GAPS)
         t = readings.t
@@ -159,7 +160,7 @@ class Cadence:
         return Stretches(rows, last is not None and not bool(broken[0]), 0)
 
     def _check_size(self, steps: Tensor, name: str, t: Tensor, written: Any) -> None:
-        """Refuse to fill in far more rows than there are."""
+        """Raise an error if far more rows would be filled in than are present."""
         if float(steps.sum()) - len(t) <= max(_FILLED, 10 * len(t)):
             return
         row = int(steps.argmax())
@@ -193,17 +194,17 @@ class Cadence:
 
 
 def signal_breaks(t: Tensor, recording: Tensor | None = None) -> Tensor:
-    """Where the rows of a signal do not follow one another.
+    """Positions at which the rows of a signal are not one step apart.
 
-    The step is the median distance of the rows of a recording.
+    The step is the median spacing of the rows of a recording.
 
     Args:
         t: Times ``[T]``.
-        recording: int64 ``[T]``, the recording of each row.
+        recording: Recording of each row, int64 ``[T]``.
 
     Returns:
-        bool ``[T]``, true in rows that are not one step after the row before them, which is of the
-        same recording; on the CPU.
+        bool ``[T]`` on the CPU, true in rows that are not one step after the preceding row of the
+        same recording.
     """
     t = t.cpu()
     gaps = t.diff()
@@ -224,22 +225,22 @@ def signal_breaks(t: Tensor, recording: Tensor | None = None) -> Tensor:
 
 
 def _off(gaps: Tensor, step: float) -> Tensor:
-    """bool, where a distance is not one step."""
+    """bool, true where a spacing is not one step."""
     return (gaps.double() - step).abs() > _slack(gaps, step)
 
 
 def _slack(times: Tensor, step: float) -> float:
-    """How far off a distance may be in ticks."""
+    """Tolerance of a spacing in ticks."""
     rounded = not times.is_floating_point() and step >= _ROUNDED
     return max(_JITTER * step, 1.0 if rounded else 0.0)
 
 
 def _filled(readings: Readings, steps: Tensor, step: float, continues: bool) -> Stretches:
-    """Rows with those put in that are missing before them."""
+    """Readings with the missing rows inserted."""
     place = steps.cumsum(0) - 1
     size = int(place[-1]) + 1
     t, values, mask = readings
-    behind = torch.searchsorted(place, torch.arange(size))  # the next row that is there
+    behind = torch.searchsorted(place, torch.arange(size))  # the next present row
     full_t = t[behind] - ((place[behind] - torch.arange(size)) * step).to(t.dtype)
     full_values = values.new_zeros(size, *values.shape[1:])
     full_mask = mask.new_zeros(size, *mask.shape[1:])

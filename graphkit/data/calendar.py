@@ -33,9 +33,9 @@ class CalendarSpan:
 
     Args:
         unit: ``"D"``, ``"W"`` (from Monday on) or ``"M"``.
-        length: How many of them; longer spans begin at multiples of ``length``.
-        time_unit: What one tick is.
-        time_zone: Zone of the local clock; the ticks are UTC then. ``None``: they are local.
+        length: Number of units per span; longer spans begin at multiples of ``length``.
+        time_unit: Unit of one tick.
+        time_zone: Zone of the local clock, where ticks are UTC. ``None``: ticks are local.
     """
 
     unit: str
@@ -47,14 +47,14 @@ class CalendarSpan:
     def of(
         cls, every: Any, origin: Any, time_unit: TimeUnit, time_zone: str | None
     ) -> CalendarSpan | None:
-        """The span that ``every`` and ``origin`` name, ``None`` if it is one of a fixed length.
+        """The span that ``every`` and ``origin`` define, ``None`` if its length is fixed.
 
-        Months, quarters and years always are spans of the calendar; days and weeks with
+        Months, quarters and years are always spans of the calendar; days and weeks only with
         ``origin="midnight"``.
 
         Raises:
-            GraphError: ``origin="midnight"`` and another span, months with another origin, or a
-                clock without dates.
+            GraphError: ``origin="midnight"`` is combined with another span, months are combined
+                with another origin, or the clock has no dates.
         """
         text = every if isinstance(every, str) else ""
         match = _SPAN.match(_short(text).lower())
@@ -84,7 +84,7 @@ class CalendarSpan:
         return cls(unit, length, str(time_unit), time_zone)
 
     def number_of(self, t: Any) -> np.ndarray:
-        """The numbers of the spans that times lie in, int64.
+        """Numbers of the spans that contain given times, int64.
 
         Args:
             t: Ticks, an array or one number.
@@ -101,7 +101,7 @@ class CalendarSpan:
         return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // self.length
 
     def begin(self, number: Any) -> np.ndarray:
-        """Where spans begin, int64 ticks.
+        """First ticks of spans, int64.
 
         Args:
             number: Numbers of spans, int64.

@@ -1,4 +1,4 @@
-"""Parallel events made one edge: one stable sort, then a reduction per group.
+"""Coalescing of parallel events: one stable sort, then a reduction per group.
 
 Shared by the snapshot and the static view.
 """
@@ -25,19 +25,19 @@ REDUCTIONS = ("sum", "mean", "last", "count", "majority")
 
 
 class EdgeColumns:
-    """The edge columns of a graph, and what they become when parallel edges are merged.
+    """The edge columns of a graph, and their reductions when parallel edges are merged.
 
     Edges of different ``edge_type`` are not parallel.
 
     Args:
-        graph: Where the events are.
+        graph: Graph with the events.
         reduce: Reduction of each column, from :func:`column_reductions`.
-        symmetric: Whether to add every event in the other direction, right after itself.
-        columns: Names of the columns to keep besides the ends; all of them if ``None``. Without
-            ``edge_weight`` every event weighs 1.
+        symmetric: Whether to add the reverse of every event, directly after it.
+        columns: Names of the columns to keep besides ``src`` and ``dst``; all of them if ``None``.
+            Without ``edge_weight`` every event has weight 1.
 
     Attributes:
-        repeats: Edges of each event, 2 if ``symmetric``.
+        repeats: Number of edges per event, 2 if ``symmetric``.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class EdgeColumns:
             }
 
     def group(self, interval: Tensor | None = None, num_intervals: int = 1) -> Groups:
-        """Bring parallel events together, interval by interval.
+        """Group parallel events within each interval.
 
         Args:
-            interval: Interval of each event, int64 ``[E]``; overwritten.
+            interval: Interval of each event, int64 ``[E]``; the tensor is overwritten.
             num_intervals: Number of intervals.
         """
         columns = [(self._src, self._num_nodes), (self._dst, self._num_nodes)]
@@ -100,11 +100,11 @@ class EdgeColumns:
 
 
 class Groups:
-    """Events sorted so that equal ones lie together, in input order inside each group.
+    """Events sorted so that equal events are adjacent, in input order within each group.
 
     Attributes:
         order: The sorting permutation, int64 ``[E]``.
-        first: Position in the sorted order at which each group begins, int64 ``[P]``.
+        first: Position of the first event of each group in the sorted order, int64 ``[P]``.
     """
 
     def __init__(self, order: Tensor, ranked: Tensor, fields: Sequence[_Field]) -> None:
@@ -124,7 +124,7 @@ class Groups:
         return self.first.numel()
 
     def sizes(self, dtype: torch.dtype = torch.int64) -> Tensor:
-        """Events in each group, ``[P]``."""
+        """Number of events in each group, ``[P]``."""
         if self.num_groups == self.num_events:
             return torch.ones_like(self.first, dtype=dtype)
         sizes = torch.empty_like(self.first, dtype=dtype)
@@ -133,7 +133,7 @@ class Groups:
         return sizes
 
     def value(self, column: Tensor, out: Tensor) -> None:
-        """Write what each group has in one of the columns that it was made of into ``out``."""
+        """Write the value of each group in one of the grouping columns into ``out``."""
         lead = self._ranked if self.num_groups == self.num_events else self._lead_key
         for field in self._fields:
             if field.column is column:  # shifts stream through memory, a gather would not
@@ -153,7 +153,7 @@ class Groups:
 
 
 class _Field(NamedTuple):
-    """Where in the bits of a key a column lies."""
+    """Position of a column in the bits of a key."""
 
     column: Tensor
     shift: int
@@ -161,16 +161,16 @@ class _Field(NamedTuple):
 
 
 def group_events(columns: Sequence[tuple[Tensor, int]], *, reuse: bool = False) -> Groups:
-    """Bring equal events together with one stable sort.
+    """Group equal events with one stable sort.
 
-    The columns are packed into the bits of one int64 key. When they do not fit, they are packed
-    into as few keys as they fit in and the keys are sorted from the least to the most significant,
-    each time stably.
+    The columns are packed into the bits of one int64 key. If they do not fit, they are packed into
+    as few keys as possible and the keys are sorted from the least to the most significant, each
+    time stably.
 
     Args:
         columns: Pairs ``(values, size)``, most significant first; the values are int64 ``[E]`` in
             ``0 .. size - 1``.
-        reuse: The first column is nobody else's and may be overwritten.
+        reuse: Whether the first column may be overwritten.
     """
     keys: list[Tensor] = []
     fields: list[_Field] = []
@@ -206,12 +206,13 @@ def reduce_groups(values: Tensor | None, groups: Groups, reduce: str) -> Tensor:
         values: The column, ``[E, ...]``, in input order; ``None`` counts as a column of ones.
         groups: The groups.
         reduce: ``"sum"``, ``"mean"``, ``"last"`` (in input order), ``"count"``, or ``"majority"``:
-            the most frequent of non-negative integers, of equally frequent ones the lowest.
+            the most frequent value of a column of non-negative integers, and the lowest of equally
+            frequent values.
 
     Returns:
-        ``[P, ...]``. The last value keeps its dtype, and so do sums and means of floating-point
-        columns. Sums of whole numbers are int64, their means, and all counts and sums of no
-        column, are of the default float dtype.
+        ``[P, ...]``. Last values, and sums and means of floating-point columns, keep the dtype of
+        the column. Sums of integers are int64. Means of integers, counts, and sums with
+        ``values=None`` have the default float dtype.
     """
     if reduce == "count" or (values is None and reduce == "sum"):
         return groups.sizes(torch.get_default_dtype())
@@ -254,20 +255,20 @@ def _majority(values: Tensor, groups: Groups) -> Tensor:
 
 
 def _positions(mask: Tensor) -> Tensor:
-    """Where a mask is true, int64 ``[P]``."""
+    """Positions at which a mask is true, int64 ``[P]``."""
     if mask.device.type == "cpu":  # numpy is five times as fast at this
         return torch.from_numpy(np.flatnonzero(mask.numpy()))
     return mask.nonzero().flatten()
 
 
 def column_reductions(reduce: str | Mapping[str, str]) -> dict[str, str]:
-    """Which reduction each edge column gets.
+    """Reduction of each edge column.
 
-    One name goes for ``edge_weight`` and ``edge_attr``; a mapping names them one by one. Labels
-    (``edge_y``) keep the last value unless the mapping says otherwise.
+    A single name applies to ``edge_weight`` and ``edge_attr``; a mapping sets each of them. Labels
+    (``edge_y``) keep the last value unless the mapping contains another reduction.
 
     Raises:
-        GraphError: There is no such reduction or no such column.
+        GraphError: A reduction or a column is unknown.
     """
     chosen = {"edge_weight": "sum", "edge_attr": "sum", "edge_y": "last"}
     if isinstance(reduce, str):

@@ -41,10 +41,10 @@ class NodeEvents:
     """Features or labels of nodes that change over time, sorted by time.
 
     Attributes:
-        node: int64 ``[M]``, the node.
-        t: int64 or float64 ``[M]``, when.
-        x: ``[M, ...]`` features from then on, or ``None``.
-        y: ``[M, ...]`` labels at that time, or ``None``.
+        node: Node of each node event, int64 ``[M]``.
+        t: Time of each node event, int64 or float64 ``[M]``.
+        x: Features from this time on, ``[M, ...]``, or ``None``.
+        y: Labels at this time, ``[M, ...]``, or ``None``.
     """
 
     node: Tensor
@@ -66,7 +66,7 @@ class NodeEvents:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """All columns of one graph over its whole time, and what is derived from them once."""
+    """All columns of one graph over its whole time, and the cached values derived from them."""
 
     src: Tensor
     dst: Tensor
@@ -137,7 +137,8 @@ class Columns:
 class Tables:
     """Event columns over every event that the graph was built from, indexed by ``event_id``.
 
-    Slices and filtered graphs share them: a model that remembers event ids looks features up here.
+    Slices and filtered graphs share them, so that a model that stores event ids can look up
+    features here.
     """
 
     edge_attr: Tensor | None = None
@@ -170,7 +171,7 @@ def build_columns(
         GraphError: See :class:`~graphkit.TemporalGraph`.
     """
     unit = time_unit if isinstance(time_unit, TimeUnit) else TimeUnit(time_unit)
-    # Ids and times are owned: writing to the array that was passed must not break their order.
+    # Ids and times are not shared: writing to the array that was passed must not break their order.
     src, dst = as_ids(src, "src", own=True), as_ids(dst, "dst", own=True)
     t = as_times(t, "t", own=True)
     num_events = src.numel()
@@ -402,7 +403,7 @@ def _count_nodes(
     node_names: Any,
     node_space: Any,
 ) -> tuple[int, str]:
-    """The number of nodes, and what to do about an id that is not below it."""
+    """The number of nodes, and the advice for an id that is not below it."""
     mend = "Raise num_nodes, or leave it out to infer it."
     per_node = {**nodes, "node_names": node_names, "node_space": node_space}
     sizes = {k: len(v) for k, v in per_node.items() if v is not None and not _is_scalar(v)}

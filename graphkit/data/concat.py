@@ -1,4 +1,4 @@
-"""Graphs one after the other: one stream, nodes matched by label, clocks and classes checked."""
+"""Concatenation of graphs to one stream: nodes are matched by label, clocks and classes checked."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ __all__ = ["append", "concat"]
 def concat(graphs: Iterable[TemporalGraph]) -> TemporalGraph:
     """Several graphs as one stream.
 
-    Nodes are matched by label (within their space, if there are two); a label that is new gets the
-    next id, so ids of the first graph stay. Without labels, ids are matched. Events are merged by
-    time; at one time those of earlier graphs come first, and ``event_id`` counts anew. Slices of
-    one graph share its node data and give the graph back.
+    Nodes are matched by label (within their space, if there are two); a new label gets the next id,
+    so that ids of the first graph do not change. Without labels, ids are matched. Events are merged
+    by time; among events of equal time, those of earlier graphs come first, and ``event_id`` is
+    renumbered. Slices of one graph share its node data, and their concatenation is the graph.
 
     Args:
-        graphs: At least one graph, all on one device. Name, time unit and zone are the first one's.
+        graphs: At least one graph, all on one device. Name, time unit and zone are those of the
+            first graph.
 
     Node columns: nodes that two graphs share must have the same ``x``, ``y`` and ``node_type``;
-    new nodes bring theirs. A later graph without node columns adds no nodes to a graph that has
-    them. Signals follow one another in time over the same nodes; recordings are numbered on.
+    rows of new nodes are appended. A later graph without node columns adds no nodes to a graph that
+    has them. Signals follow one another in time over the same nodes; recordings of later graphs are
+    numbered after those of earlier ones.
 
     Raises:
-        GraphError: One graph has labels, an event column or an id space, and another has not;
+        GraphError: Labels, an event column or an id space are missing in some of the graphs;
             widths, dtypes or names of columns differ; a time unit does not convert exactly, or
-            int64 times meet float64 times; node data contradict each other or are missing; or the
-            rows of a signal do not follow those of the one before.
+            int64 and float64 times are mixed; node data differ or are missing; or the rows of a
+            signal do not follow those of the preceding graph.
     """
     graphs = list(graphs)
     if not graphs:
@@ -71,22 +73,23 @@ def append(
     nodes: DataFrame | None = None,
     time_unit: TimeUnit | str | None = None,
 ) -> TemporalGraph:
-    """A graph and later events; see :meth:`TemporalGraph.append`.
+    """Append later events to a graph; see :meth:`TemporalGraph.append`.
 
     Args:
         graph: The graph.
-        table: A graph, or a table whose columns are called as the source of ``graph``'s were
-            (``column_names``; else ``src``, ``dst``, ``t``, ``edge_attr_0``, ...). It must have all
-            event columns that the graph has. Labels that are new become nodes, in order of time.
+        table: A graph, or a table whose columns have the names of the source columns of ``graph``
+            (``column_names``; otherwise ``src``, ``dst``, ``t``, ``edge_attr_0``, ...). It must
+        have all event columns of the graph. New labels become nodes, in order of time.
         nodes: A table with the columns of ``x``, ``y`` and ``node_type`` for the new nodes, with
-            their labels as its index. Needed if the graph has such columns and nodes are new.
-        time_unit: Unit of times that are numbers, if it is another than the graph's.
+            their labels as its index. It is required if the graph has such columns and there are
+            new nodes.
+        time_unit: Unit of numeric times, if it differs from that of the graph.
 
     Returns:
-        A new graph; the given one is not changed.
+        A new graph; ``graph`` is not changed.
 
     Raises:
-        GraphError: As :func:`concat`, and as :meth:`EventSchema.read`.
+        GraphError: See :func:`concat` and :meth:`EventSchema.read`.
     """
     from graphkit.data.schema import EventSchema
     from graphkit.data.temporal_graph import TemporalGraph
@@ -163,7 +166,7 @@ def _grown_nodes(
 
 
 def _without_shared(graphs: list[TemporalGraph]) -> list[TemporalGraph]:
-    """The graphs with node events and signal that all share as slices left to the first one."""
+    """The graphs; node events and signal that all share as slices are kept in the first only."""
     from graphkit.data.temporal_graph import TemporalGraph
 
     first, *rest = graphs
@@ -191,7 +194,7 @@ def _without_shared(graphs: list[TemporalGraph]) -> list[TemporalGraph]:
 
 
 def _adds_nothing(graph: TemporalGraph, other: TemporalGraph) -> bool:
-    """Whether a slice has no rows and no node that another slice has not."""
+    """Whether all rows and nodes of a slice are also in another slice."""
     mine, its = graph.columns, other.columns
     shared = all(
         getattr(mine, name) is getattr(its, name) for name in ("node_names", *NODE_COLUMNS)
@@ -258,7 +261,7 @@ def _pair(a: TemporalGraph, b: TemporalGraph) -> TemporalGraph:
 
 
 def _match_nodes(a: TemporalGraph, b: TemporalGraph) -> tuple[Labels, Tensor]:
-    """Labels of both, and the new id of every node of the second."""
+    """Labels of both graphs, and the new id of every node of the second graph."""
     for name in ("node_names", "node_space"):
         if (getattr(a, name) is None) != (getattr(b, name) is None):
             raise GraphError(

@@ -1,4 +1,4 @@
-"""Columns of two graphs that become one: names, classes, times and types must agree."""
+"""Merging of columns of two graphs; names, classes, times and types must agree."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def merged_names(a: TemporalGraph, b: TemporalGraph) -> dict[str, tuple[str, ...
 def merged_classes(
     a: TemporalGraph, b: TemporalGraph
 ) -> tuple[dict[str, tuple[Any, ...]], dict[str, Tensor]]:
-    """Names of classes, those of the first graph first, and the new numbers of the second's."""
+    """Names of classes, those of the first graph first, and the new numbers of the classes of the
+    second."""
     merged, renumber = dict(a.class_names), {}
     for key in dict.fromkeys([*a.class_names, *b.class_names]):
         if _labels(a, key) is None or _labels(b, key) is None:
@@ -85,7 +86,7 @@ def alike(
     names: Mapping[str, tuple[str, ...]],
     renumber: Tensor | None,
 ) -> Tensor:
-    """A column of the second graph as the first has it: checked, reordered, renumbered."""
+    """A column of the second graph in the form of the first: checked, reordered, renumbered."""
     if mine.shape[1:] != other.shape[1:] or mine.dtype != other.dtype:
         raise GraphError(
             name,

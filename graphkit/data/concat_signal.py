@@ -1,4 +1,4 @@
-"""Signals of two graphs, one after the other in time over the same nodes."""
+"""Concatenation in time of the signals of two graphs with the same nodes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def joined_signals(
 def _recordings(
     a: TemporalGraph, b: TemporalGraph, renumber: dict[str, Tensor]
 ) -> tuple[Tensor | None, dict[str, RecordingColumn]]:
-    """Numbers of the recordings of both, the second's after the first's, and their columns."""
+    """Numbers of the recordings of both graphs, those of the second last, and their columns."""
     if a.signal_recording is None and b.signal_recording is None:
         return None, {}
     if (

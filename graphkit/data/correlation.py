@@ -1,4 +1,4 @@
-"""A graph from the signal itself: who rises and falls with whom."""
+"""Edges between nodes whose readings correlate."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ def correlation_edges(
     phase: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""Edges from every node to those whose readings correlate most with its own.
+    r"""Edges from every node to the nodes whose readings have the highest correlation with its own.
 
-    A common daily rhythm makes everybody correlate with everybody. With ``phase`` the mean of each
-    node at each phase (time of day) is taken away first, so that what is left tells who shares
-    what is unusual.
+    A common daily cycle makes all nodes correlate with each other. With ``phase`` the mean of each
+    node at each phase (time of day) is subtracted first, so that the correlations are those of the
+    deviations from the daily cycle.
 
     Args:
-        series: ``[T, N]``, rows of the training subset only.
-        num_neighbors: Edges that leave a node, at most; only positive correlations count.
-        phase: int64 ``[T]``, the slot of the day of every row, or ``None``.
+        series: Readings ``[T, N]``, rows of the training subset only.
+        num_neighbors: Maximum number of edges that leave a node; only positive correlations count.
+        phase: Slot of the day of every row, int64 ``[T]``, or ``None``.
         mask: bool ``[T, N]``, true where a reading is valid.
 
     Returns:
-        ``edge_index`` int64 ``[2, E]``, sorted by source and falling weight, and ``edge_weight``
+        ``edge_index`` int64 ``[2, E]``, sorted by source and decreasing weight, and ``edge_weight``
         float32 ``[E]``, Pearson correlations in ``(0, 1]``. No self loops.
 
     Raises:
-        GraphError: ``num_neighbors`` is not a count.
+        GraphError: ``num_neighbors`` is not a positive whole number.
     """
     k = check_count(num_neighbors, "num_neighbors")
     x = series.double()
@@ -49,7 +49,7 @@ def correlation_edges(
     count = x.new_zeros(slots, x.size(1)).index_add_(0, slot, valid)
     rest = (x - (total / count.clamp(min=1))[slot]) * valid
     both = valid.T @ valid
-    square = rest.square().T @ valid  # sum of squares of i where j is valid too
+    square = rest.square().T @ valid  # sum of squares of i where j is also valid
     scale = (square * square.T).sqrt()
     similar = torch.where((scale > 0) & (both > 1), (rest.T @ rest) / scale, 0.0)
     similar.fill_diagonal_(-1)

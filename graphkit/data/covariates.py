@@ -1,4 +1,4 @@
-"""What is known about every time beforehand: time of day and day of week, from the ticks alone."""
+"""Covariates of time: time of day and day of week, computed from the ticks alone."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ def time_covariates(
 ) -> Tensor:
     """Time of day in ``[0, 1)`` and day of week ``0..6`` (Monday is 0) of every time.
 
-    They do not depend on the node and are not copied into a signal: a model that reads them gets
-    them beside it.
+    They do not depend on the node and are not copied into a signal; models that use them receive
+    them as a separate argument.
 
     Args:
         t: int64 or float64 ``[...]``, ticks since 1970-01-01 00:00, or since ``start``: of the
             local clock, or with ``time_zone`` of UTC.
         time_unit: What one tick is.
         start: The date and time of tick 0, such as ``"2012-03-01"`` or a ``datetime``.
-        names: Which of the two, in which order.
+        names: Names of the covariates, in order.
         holidays: Dates that count as Sundays: ISO dates such as ``"2024-01-01"``, or date objects.
-        time_zone: Zone whose local clock tells day and time, such as ``"Europe/Berlin"``; changes
-            between summer and winter time included.
+        time_zone: Zone whose local clock determines day and time, such as ``"Europe/Berlin"``,
+            including changes between summer and winter time.
 
     Returns:
         float32 ``[..., len(names)]``.
 
     Raises:
-        GraphError: The clock only orders events (``"step"``), or ``start`` or a holiday is no date.
-        UnknownNameError: No such covariate.
+        GraphError: The clock only orders events (``"step"``), or ``start`` or a holiday is not a
+            date.
+        UnknownNameError: A covariate is unknown.
 
     Example:
         >>> time_covariates(torch.tensor([0, 6]), "h", start="2024-01-01")  # a Monday
@@ -77,22 +78,22 @@ def time_covariates(
 def calendar_days(
     t: Tensor, time_unit: TimeUnit | str, *, start: Any = None, time_zone: str | None = None
 ) -> Tensor:
-    """The day of every time, int64 ``[...]``, counted from 1970-01-01.
+    """Day of every time, int64 ``[...]``, counted from 1970-01-01.
 
     Args:
-        t: As for :func:`time_covariates`.
+        t: Times, as in :func:`time_covariates`.
         time_unit: What one tick is.
         start: The date and time of tick 0.
-        time_zone: Zone whose local clock tells the day.
+        time_zone: Zone whose local clock determines the day.
 
     Raises:
-        GraphError: The clock only orders events (``"step"``), or ``start`` is no date.
+        GraphError: The clock only orders events (``"step"``), or ``start`` is not a date.
     """
     return _date_and_rest(t, time_unit, start, time_zone)[0].long()
 
 
 def ticks_per_day(time_unit: TimeUnit | str) -> Fraction:
-    """How many ticks a day has, exactly.
+    """Exact number of ticks per day.
 
     Raises:
         GraphError: The clock only orders events.

@@ -1,4 +1,4 @@
-"""Who met whom, per node and in order of time: the index behind every sampler."""
+"""Temporal adjacency per node, in order of time; the index of every sampler."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ class TemporalCSR:
     T-CSR of Zhou et al., "TGL: a general framework for temporal GNN training on billion-scale
     graphs" (VLDB 2022).
 
-    Beside the rows lies one sorted array of keys, ``node << bits | position``. "How many events of
-    node :math:`u` come before position :math:`p`" is then a single ``searchsorted``, for any number
-    of queries at once. Build with :meth:`build`: one stable radix sort of the owners, linear in the
-    number of events. :math:`L` is the number of entries, ``2 * E`` less one per self loop.
+    In addition to the rows there is one sorted array of keys, ``node << bits | position``, with
+    which the number of events of node :math:`u` before position :math:`p` is a single
+    ``searchsorted``, for any number of queries at once. The index is built with :meth:`build`: one
+    stable radix sort of the owners, linear in the number of events. :math:`L` is the number of
+    entries, ``2 * E`` minus the number of self loops.
 
     Attributes:
-        src, dst, t: the events, ``[E]`` (shared, not copied).
-        num_nodes: ``N``.
+        src, dst, t: The events, ``[E]`` (shared, not copied).
+        num_nodes: Number of nodes, ``N``.
         direction: ``"both"``, ``"out"`` (entries of sources only) or ``"in"`` (of destinations).
         indptr: int64 ``[N + 1]``; the row of node ``v`` is ``indptr[v]:indptr[v + 1]``.
-        neighbor: int64 ``[L]``, the other end of the event.
+        neighbor: int64 ``[L]``, the other node of the event.
         time: int64 or float64 ``[L]``, time of the event.
         key: int64 ``[L]``, ``node << bits | event``, increasing.
     """
@@ -77,11 +78,11 @@ class TemporalCSR:
             dst: int64 ``[E]``.
             t: int64 or float64 ``[E]``, not decreasing.
             num_nodes: ``N``.
-            direction: whose rows get an entry: both ends, the source (``"out"``) or the
+            direction: Nodes whose rows get an entry: both, the source (``"out"``) or the
                 destination (``"in"``).
 
         Raises:
-            GraphError: for an unknown direction, or if ``N * (E + 1)`` leaves int64.
+            GraphError: The direction is unknown, or ``N * (E + 1)`` exceeds int64.
         """
         num_events = src.numel()
         bits = num_events.bit_length()  # positions 0..E fit: E itself means "after the last"
@@ -129,7 +130,7 @@ class TemporalCSR:
 
     @property
     def event(self) -> Tensor:
-        """int64 ``[L]``, position of each entry's event in storage order (read off the keys)."""
+        """int64 ``[L]``, position of each entry's event in storage order, taken from the keys."""
         return self.key & ((1 << self.bits) - 1)
 
     def directed(self, direction: Direction) -> TemporalCSR:
@@ -146,7 +147,7 @@ class TemporalCSR:
         """Number of events strictly earlier than ``t`` (``right``: not later than ``t``).
 
         Args:
-            t: times ``[...]`` of the dtype of ``self.t``, contiguous for speed.
+            t: Times ``[...]`` of the dtype of ``self.t``, contiguous for speed.
 
         Returns:
             int64 ``[...]``, in ``0..E``.
@@ -169,12 +170,12 @@ class TemporalCSR:
         """Every run of ``size`` consecutive entries of a column, as a strided view.
 
         Args:
-            column: which column; the low ``bits`` of ``"key"`` are the event's position.
-            size: ``k``, entries per run.
+            column: Name of the column; the low ``bits`` of ``"key"`` are the event's position.
+            size: Number of entries per run, ``k``.
 
         Returns:
-            ``[L + 1, k]``; row ``i`` holds entries ``i - k .. i - 1``. Entries before the row of
-            the node in question (zeros before the first entry of all) are the caller's to mask.
+            ``[L + 1, k]``; row ``i`` holds entries ``i - k .. i - 1``. The caller must mask entries
+            before the row of the node (zeros before the first entry).
         """
         padded, lead = self._padded[column], self._LEAD
         if size > lead:  # rare: a copy with a longer lead

@@ -1,4 +1,4 @@
-"""What ``print(g)`` shows: every column with its shape, dtype, unit and span of time."""
+"""Text of ``print(g)``: every column with its shape, dtype, unit and span of time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LENGTHS = (("w", 604800), ("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def describe(graph: TemporalGraph) -> str:
-    """A graph in a few lines. Looks at shapes and at first and last times only: ``O(1)``."""
+    """Describe a graph in a few lines. Only shapes and first and last times are read: ``O(1)``."""
     name = f" '{graph.name}'" if graph.name else ""
     kind = "static, " if graph.is_static and len(graph) else ""
     head = f"TemporalGraph{name} ({kind}{graph.num_nodes:,} nodes, {len(graph):,} events"
@@ -70,7 +70,7 @@ def describe(graph: TemporalGraph) -> str:
 
 
 def span_text(ticks: int | float, unit: TimeUnit) -> str:
-    """A length of time in the two largest units that it fills, such as ``2 d 4 h``."""
+    """A length of time in its largest unit and the next smaller one, such as ``2 d 4 h``."""
     if unit.nanoseconds is None:
         return f"{ticks:,} step{'' if ticks == 1 else 's'}"
     seconds = ticks * unit.nanoseconds / 1e9

@@ -1,4 +1,4 @@
-"""Signals whose missing rows are filled in, and whose missing readings are marked."""
+"""Filling of missing rows of a signal, and marking of missing readings."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def fill_gaps(graph: TemporalGraph) -> TemporalGraph:
     false there). A graph whose rows are regular is returned as it is.
 
     Args:
-        graph: With a signal.
+        graph: Graph with a signal.
 
     Raises:
-        GraphError: A row lies between two steps, or far more rows are missing than are there.
+        GraphError: A row lies between two steps, or far more rows are missing than present.
     """
     t, recording = graph.signal_t, graph.signal_recording
     if not bool(signal_breaks(t, recording).any()):
@@ -53,8 +53,8 @@ def mark_missing(graph: TemporalGraph, value: float | None) -> TemporalGraph:
     """The same graph with readings of one value marked as missing, as NaN readings are.
 
     Args:
-        graph: With a signal.
-        value: The value that stands for a missing reading; ``None`` leaves the graph as it is.
+        graph: Graph with a signal.
+        value: Value that represents a missing reading; ``None`` leaves the graph as it is.
     """
     if value is None:
         return graph
@@ -67,7 +67,7 @@ def mark_missing(graph: TemporalGraph, value: float | None) -> TemporalGraph:
 
 
 def signal_mask(graph: TemporalGraph) -> Tensor:
-    """bool ``[T, N, C]``, where a graph has a reading; a view of what it keeps."""
+    """bool ``[T, N, C]``, true where a graph has a reading; a view of the stored mask."""
     mask = graph.signal_mask
     if mask is None:
         mask = torch.ones(1, 1, 1, dtype=torch.bool, device=graph.signal.device)

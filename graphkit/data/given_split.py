@@ -1,4 +1,4 @@
-"""The split that labelled recordings came with."""
+"""Predefined splits of labelled recordings."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["GivenSplit"]
 
 @dataclass(frozen=True)
 class GivenSplit:
-    """The split that the data came with, and a validation share drawn from its training recordings.
+    """The split given with the data, and a validation share drawn from its training recordings.
 
     Args:
         column: A column of ``graph.recordings`` with the values ``"train"`` and ``"test"``, and
-            ``"val"`` where validation is given too.
-        val: Otherwise the share of the training recordings that validate, the same from every
+            ``"val"`` if validation recordings are given.
+        val: Otherwise the share of the training recordings used for validation, the same for every
             class.
-        label: The column with the classes.
-        seed: Of the draw.
+        label: Column with the classes.
+        seed: Seed of the draw.
     """
 
     column: str = "split"
@@ -37,10 +37,10 @@ class GivenSplit:
     name: str = field(default="given", init=False)
 
     def split(self, windows: Any) -> WindowIndex:
-        """The recordings of each kind.
+        """The recordings of each subset.
 
         Raises:
-            GraphError: A value that is none of the three, or a kind without recordings.
+            GraphError: A value is not one of the three, or a subset has no recordings.
         """
         number = windows.recording.numpy()
         where = np.asarray(recording_values(windows.graph, self.column))[number]

@@ -1,4 +1,4 @@
-"""What callers pass (lists, arrays, DataFrame columns, tensors) as checked tensors."""
+"""Conversion of lists, arrays, DataFrame columns and tensors to checked tensors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # torch has few operatio
 
 
 def as_ids(value: Any, column: str, *, own: bool = False) -> Tensor:
-    """Node ids as an int64 vector; ``own`` asks for memory that the caller cannot write to."""
+    """Node ids as an int64 vector; with ``own`` in memory that the caller cannot write to."""
     value = as_tensor(value, column, own=own)
     if value.dim() != 1:
         raise GraphError(
@@ -108,11 +108,11 @@ def as_features(value: Any, column: str, rows: int, like: str) -> Tensor | None:
 
 
 def check_finite(value: Tensor, column: str) -> None:
-    """Raise if a number is NaN or infinite, saying the row and the place in it.
+    """Raise an error with row and position if a number is NaN or infinite.
 
     Args:
         value: Floating point ``[rows, ...]``.
-        column: Name of the column, for the message.
+        column: Name of the column, used in the message.
     """
     bad = ~torch.isfinite(value)
     if not bool(bad.any()):
@@ -183,7 +183,7 @@ def as_labels(value: Any, column: str, rows: int, space: Tensor | None = None) -
 
 
 def label_array(items: list[Any] | tuple[Any, ...]) -> np.ndarray:
-    """Labels as an array that keeps each of them, and its type, exactly."""
+    """Labels as an array that preserves each label and its type exactly."""
     plain = (np.number, np.str_)
     items = [item.item() if isinstance(item, plain) else item for item in items]
     kinds = {type(item) for item in items}
@@ -194,7 +194,7 @@ def label_array(items: list[Any] | tuple[Any, ...]) -> np.ndarray:
         if low < -(2**63) or high >= 2**64 or (low < 0 and high >= 2**63):
             return _objects(items)
         return np.array(items, dtype=np.int64 if high < 2**63 else np.uint64)
-    # Of several types numpy would make one: strings of the numbers among strings.
+    # numpy would convert several types to one, such as numbers among strings to strings.
     return _objects(items) if len(kinds) != 1 or kinds == {tuple} else np.array(items)
 
 
@@ -211,13 +211,13 @@ def check_ids(
     num_nodes: int,
     fix: str = "Raise num_nodes, or leave it out to infer it.",
 ) -> None:
-    """Raise if an id is negative or not below ``num_nodes``.
+    """Raise an error if an id is negative or not below ``num_nodes``.
 
     Args:
         ids: int64 ``[E]``.
-        column: Name of the column, for the message.
+        column: Name of the column, used in the message.
         num_nodes: Number of nodes.
-        fix: What to do about an id that is too large.
+        fix: Advice in the message about an id that is too large.
     """
     if ids.numel() == 0:
         return
@@ -245,7 +245,7 @@ def check_ids(
 
 
 def check_length(column: str, got: int, expected: int, like: str) -> None:
-    """Raise if a column has another number of rows than the column that it goes with."""
+    """Raise an error if the number of rows differs from that of the column ``like``."""
     if got != expected:
         per = "node" if like == "num_nodes" else "event"
         raise GraphError(
@@ -278,7 +278,7 @@ def as_tensor(value: Any, column: str, *, own: bool = False) -> Tensor:
         array = _as_array(value, column)
         if own and not isinstance(value, (list, tuple)) and not _is_mapped(array):
             array = array.copy()
-        with warnings.catch_warnings():  # a read-only memory map: nobody here writes to it
+        with warnings.catch_warnings():  # a read-only memory map, which is never written to
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             tensor = torch.from_numpy(array)
     if tensor.is_complex():
@@ -287,7 +287,7 @@ def as_tensor(value: Any, column: str, *, own: bool = False) -> Tensor:
 
 
 def _as_array(value: Any, column: str) -> np.ndarray:
-    """An array of a dtype and a memory layout that torch takes."""
+    """An array of a dtype and a memory layout that torch supports."""
     given = value
     if isinstance(value, Iterator):
         value = list(value)
@@ -301,7 +301,7 @@ def _as_array(value: Any, column: str) -> np.ndarray:
     try:
         array = np.asarray(value)
         if array.dtype.kind in "US" and isinstance(value, (list, tuple)):
-            array = np.asarray(value, dtype=object)  # numpy made strings of the numbers among them
+            array = np.asarray(value, dtype=object)  # numpy converted numbers among text to text
     except (ValueError, TypeError, RuntimeError) as error:
         raise GraphError(
             column,

@@ -1,4 +1,4 @@
-"""Missing readings filled in along time."""
+"""Interpolation of missing readings in time."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ def interpolate(
     max_gap: int | None = None,
     inside: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Fill in missing readings, each series by itself.
+    """Fill in missing readings, for each series separately.
 
-    Between two readings values lie on a straight line; before the first and after the last reading
-    of a series they are that reading.
+    Values between two readings are interpolated linearly; values before the first and after the
+    last reading of a series equal that reading.
 
     Args:
-        x: ``[B, T, ...]``; values where ``mask`` is false are not read.
-        mask: bool, of the same shape: where there is a reading.
+        x: ``[B, T, ...]``; values where ``mask`` is false are ignored.
+        mask: bool of the same shape, true where there is a reading.
         max_gap: Longest run of missing readings that is filled in, in rows; ``None`` for any.
         inside: bool ``[B, T]``, rows that may be filled in; ``None`` for all. Others are padding.
 
     Returns:
-        The readings, 0 where still missing, and where there is one now.
+        The readings, 0 where still missing, and the new mask.
     """
     steps = x.shape[1]
     x = torch.where(mask, x, 0)

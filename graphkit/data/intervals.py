@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["interval_bounds"]
 
-_MOST = 50_000_000  # intervals; more is a span given in the wrong unit
+_MOST = 50_000_000  # intervals; more suggest a span in the wrong unit
 _INT64_MAX = 2**63 - 1
 
 

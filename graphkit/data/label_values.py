@@ -1,4 +1,4 @@
-"""Labels of nodes of any origin as arrays that keep each of them exactly."""
+"""Conversion of node labels to arrays without loss."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["label_values", "object_array"]
 
 
 def label_values(values: Any, column: str, rows: np.ndarray | None = None) -> np.ndarray:
-    """Labels of any origin, of one row each, without passing through float.
+    """Convert labels, one per row, without passing through float.
 
     Args:
         values: A column of pandas, an array, a tensor or a list.
-        column: Name for messages.
-        rows: Row numbers for messages, if they are not ``0, 1, ...``.
+        column: Name used in messages.
+        rows: Row numbers used in messages, if they are not ``0, 1, ...``.
 
     Returns:
         int64 (uint64 above ``2**63 - 1``) if all labels are whole numbers, float64 if they are
         other numbers, and an object array of Python values otherwise.
 
     Raises:
-        GraphError: A label is missing, a truth value, infinite, not hashable, or a float that may
+        GraphError: A label is missing, boolean, infinite, not hashable, or a float that may
             have lost an integer (``2**53`` and more).
     """
     if isinstance(values, Tensor):

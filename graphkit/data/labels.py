@@ -1,4 +1,4 @@
-"""Labels of nodes and their ids: typed, growing, in one or two spaces."""
+"""Node labels and their ids, in one or two id spaces, with support for new labels."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels", "labels_from_json", "labels_to_json"]
 
-_MANY = 10_000_000  # new ids without names at once, beyond which a wrong column is more likely
-_CLOSE = 5_000  # names that a message compares with a wrong one: comparing all would take minutes
+_MANY = 10_000_000  # limit of new unnamed ids per call; more suggest a wrong column
+_CLOSE = 5_000  # limit of names compared with an unknown one: comparing all would take minutes
 
 
 class Labels:
-    """Which label has which id, and the labels that are still to come.
+    """A growing mapping of node labels to ids.
 
     A label is text, a number or anything else that can be a key of a dict; ``7`` and ``"7"`` are
-    two labels. Without names the ids are their own labels. In a graph with two id spaces
-    (``bipartite=True``) one label may stand for a source and for a destination.
+    different labels. Without names the ids are the labels. In a graph with two id spaces
+    (``bipartite=True``) a source and a destination may have the same label.
 
     Args:
         names: Labels by id, ``[N]``; ``None`` if the ids are the labels.
         space: bool ``[N]``, true for destinations; ``None`` for one space.
-        num_nodes: ``N``, if there are no names.
+        num_nodes: Number of nodes, ``N``, if there are no names.
 
     Raises:
         GraphError: A label occurs twice in its space.
@@ -144,18 +144,18 @@ class Labels:
 
         Args:
             ends: Columns of labels of equal length, such as sources and destinations.
-            columns: Their names, for messages.
+            columns: Names of the columns, used in messages.
             sides: In two spaces, 0 for a column of sources and 1 for one of destinations.
-            admit: Give a label that is not known yet the next id. New labels are numbered in
+            admit: Whether to assign the next id to an unknown label. New labels are numbered in
                 order of rows, and within a row in order of columns.
-            rows: Row numbers for messages, if the columns are not in the caller's order.
+            rows: Row numbers used in messages, if the columns are not in the caller's order.
 
         Returns:
             int64 ids, one array per column.
 
         Raises:
-            GraphError: A label is missing, cannot be a label, or is not known (the message names
-                the closest ones). Nothing is admitted then.
+            GraphError: A label is missing, invalid, or unknown (the message lists the closest
+                ones). No label is admitted in this case.
         """
         coded = []
         for values, column in zip(ends, columns):
@@ -184,12 +184,12 @@ class Labels:
         return [place[codes] for codes, _, place in found]
 
     def places(self, labels: Iterable[Any], side: int = 0) -> list[int]:
-        """The ids of labels, -1 for those that are not known."""
+        """The ids of labels, -1 for unknown labels."""
         places = self._places[side if self._space is not None else 0]
         return [places.get(label, -1) for label in labels]
 
     def add(self, label: Any, side: int = 0) -> int:
-        """The id of a label, which is the next one if it is not known yet."""
+        """The id of a label; an unknown label is added with the next id."""
         side = side if self._space is not None else 0
         node = self._places[side].setdefault(label, self._count)
         if node == self._count:
@@ -200,7 +200,7 @@ class Labels:
         return node
 
     def forget(self, count: int) -> None:
-        """Take back the labels from number ``count`` on, such as those of refused events."""
+        """Remove the labels with ids from ``count`` on, such as those of refused events."""
         for node in range(count, self._count if self._names is not None else count):
             del self._places[self._side(node)][self._names[node]]
         for column in (self._names, self._space):
@@ -216,7 +216,7 @@ class Labels:
         admit: bool,
         rows: np.ndarray | None,
     ) -> list[np.ndarray]:
-        """Ids that are their own labels."""
+        """Ids of nodes whose ids are the labels."""
         grown, new_space = self._count, {}
         limit = self._count + max(_MANY, 4 * sum(len(codes) for codes, _ in coded))
         for (codes, uniques), column, side in zip(coded, columns, sides):
@@ -287,7 +287,7 @@ class Labels:
 
     # ---------------------------------------------------------------- JSON
     def to_json(self) -> dict[str, Any]:
-        """The labels as values that JSON can hold.
+        """The labels as JSON values.
 
         Raises:
             GraphError: A label is neither text nor a number, such as a tuple.
@@ -300,15 +300,15 @@ class Labels:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Labels:
-        """What :meth:`to_json` kept."""
+        """Restore labels from the result of :meth:`to_json`."""
         return cls(labels_from_json(saved["names"]), saved["space"], num_nodes=saved["num_nodes"])
 
 
 def labels_to_json(names: np.ndarray | None) -> dict[str, Any] | None:
-    """Labels as values that JSON can hold.
+    """Labels as JSON values.
 
     Raises:
-        GraphError: A label is neither text nor a number, so that it would come back changed.
+        GraphError: A label is neither text nor a number, so that JSON would not preserve it.
     """
     if names is None:
         return None
@@ -327,7 +327,7 @@ def labels_to_json(names: np.ndarray | None) -> dict[str, Any] | None:
 
 
 def labels_from_json(saved: dict[str, Any] | None) -> np.ndarray | None:
-    """What :func:`labels_to_json` kept."""
+    """Restore labels from the result of :func:`labels_to_json`."""
     if saved is None:
         return None
     if saved["dtype"] == "|O":

@@ -1,4 +1,4 @@
-"""The local clock of a time zone: how far it is ahead of UTC at every time."""
+"""The local clock of a time zone: its offset from UTC at every time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from graphkit.data.time_unit import TimeUnit
 __all__ = ["local_ticks"]
 
 _SECOND = 10**9  # nanoseconds
-_FIRST, _LAST = "1900-01-01", "2200-01-01"  # before and after, the offset stays as it is there
+_FIRST, _LAST = "1900-01-01", "2200-01-01"  # before and after this range, the offset is constant
 
 
 def local_ticks(t: Tensor, time_unit: TimeUnit, time_zone: str) -> tuple[Tensor, TimeUnit]:
-    """What a local clock shows at times of UTC.
+    """Convert times in UTC to the local clock of a time zone.
 
     Args:
         t: int64 or float64 ``[...]``, ticks since 1970-01-01 00:00 UTC.
-        time_unit: What one tick is.
+        time_unit: Unit of one tick.
         time_zone: Name of the zone, such as ``"Europe/Berlin"``.
 
     Returns:
@@ -41,8 +41,8 @@ def local_ticks(t: Tensor, time_unit: TimeUnit, time_zone: str) -> tuple[Tensor,
 
 @lru_cache(maxsize=16)
 def _offsets(time_zone: str) -> tuple[Tensor, Tensor]:
-    """When the offset of a zone changes, int64 ``[K]`` in seconds of UTC, and the offsets before,
-    between and after, int64 ``[K + 1]`` in seconds."""
+    """Times at which the offset of a zone changes, int64 ``[K]`` in seconds of UTC, and the
+    offsets before, between and after them, int64 ``[K + 1]`` in seconds."""
     day = 86_400
     start, stop = (np.datetime64(d, "s").astype(np.int64) for d in (_FIRST, _LAST))
     grid = np.arange(start, stop, day)

@@ -16,6 +16,7 @@ from torch import Tensor
 from graphkit import renamed
 from graphkit.checks import check_choice
 from graphkit.data.readings import Readings
+from graphkit.data.recordings import recording_bounds
 from graphkit.errors import GraphError
 
 if TYPE_CHECKING:
@@ -217,10 +218,11 @@ def signal_breaks(t: Tensor, recording: Tensor | None = None) -> Tensor:
     broken[1:] = inside & _off(gaps, gaps[inside].median().item())
     if recording is None or not bool(broken.any()):
         return broken
-    recording = recording.cpu()
-    for number in recording[broken].unique():  # of another rate, or with rows missing
-        mine = inside & (recording[1:] == number)
-        broken[1:][mine] = _off(gaps[mine], gaps[mine].median().item())
+    _, bounds = recording_bounds(recording, len(t))
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist()):
+        if bool(broken[low:high].any()):  # at another rate, or with rows missing
+            mine = gaps[low : high - 1]
+            broken[low + 1 : high] = _off(mine, mine.median().item())
     return broken
 
 

@@ -15,7 +15,8 @@ from graphkit.data import TemporalGraph
 from graphkit.data.cadence import Cadence
 from graphkit.data.correlation import correlation_edges
 from graphkit.data.covariates import COVARIATES, time_covariates
-from graphkit.data.fill_gaps import mark_missing
+from graphkit.data.fill_gaps import mark_missing, signal_mask
+from graphkit.data.recordings import recording_bounds
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import TimeSplit
@@ -381,8 +382,7 @@ class Forecast(SignalTask):
         every = self.horizon * self.num_nodes * self.out_channels
         if self.graph.signal_mask is None:
             return float(every)
-        mask = self.graph.signal_mask.expand_as(self.graph.signal)
-        valid = mask[..., list(self.target_channels)]
+        valid = signal_mask(self.graph)[..., list(self.target_channels)]
         ahead = valid.flatten(1).sum(1).double().cpu()
         before = torch.cat([ahead.new_zeros(1), ahead.cumsum(0)])
         start = self.windows.start[self.index.train] + self.in_steps + self.delay
@@ -418,8 +418,9 @@ def _one_rate(graph: TemporalGraph, gaps: str | None) -> Cadence:
     whole = Cadence.of(graph)
     if gaps == "join" or graph.signal_recording is None or whole.step is None:
         return whole
-    for number in graph.signal_recording.unique().tolist():
-        step = Cadence.of_times(graph.signal_t[graph.signal_recording == number]).step
+    numbers, bounds = recording_bounds(graph.signal_recording, len(graph.signal_t))
+    for number, low, high in zip(numbers.tolist(), bounds[:-1].tolist(), bounds[1:].tolist()):
+        step = Cadence.of_times(graph.signal_t[low:high]).step
         if step is not None and not whole.same_step(step):
             raise GraphError(
                 "signal_t",

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from graphkit.checks import check_choice, check_count
+from graphkit.data.fill_gaps import signal_mask
 from graphkit.data.signal_schema import Readings, SignalSchema
 from graphkit.engine.predictor.predictor import Predictor
 from graphkit.engine.predictor.pretrained import restore_state
-from graphkit.engine.predictor.signal_reader import SignalReader, signal_of
+from graphkit.engine.predictor.signal_reader import SignalReader, recording_of, signal_of
 from graphkit.errors import GraphError
 from graphkit.nn.inputs.number_types import model_inputs
 from graphkit.tasks.forecast_input import ForecastInput
@@ -67,9 +68,7 @@ class ForecastPredictor(Predictor):
             stop = int(task.windows.start[index].min())
         start = max(task.windows.stretch_start(stop - 1), stop - self._input.history)
         t, values = graph.signal_t[start:stop].cpu(), graph.signal[start:stop].cpu()
-        mask = torch.ones_like(values, dtype=torch.bool)
-        if graph.signal_mask is not None:
-            mask = graph.signal_mask[start:stop].cpu().expand_as(values)
+        mask = signal_mask(graph)[start:stop].cpu()
         self._last = Readings(t.clone(), values.clone(), mask.clone())
 
     def _facts(self) -> dict[str, Any]:
@@ -155,10 +154,7 @@ class ForecastPredictor(Predictor):
     def _read(self, table: Any, time_unit: str | None) -> tuple[Readings, Tensor]:
         """Return the rows of a table or graph, and the recording of each row."""
         readings = self._input.marked(self._reader.readings(table, time_unit))
-        recording = getattr(table, "signal_recording", None)
-        if recording is None:
-            return readings, torch.zeros(len(readings.t), dtype=torch.int64)
-        return readings, recording.cpu()
+        return readings, recording_of(table, len(readings.t))
 
     def _in_time(self, t: Tensor, late: str) -> Tensor:
         """Return a boolean per row: whether the row is after the last observed row."""

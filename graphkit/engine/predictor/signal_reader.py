@@ -15,7 +15,7 @@ from graphkit.data.cadence import Cadence
 from graphkit.data.signal_schema import Readings, SignalSchema
 from graphkit.errors import GraphError
 
-__all__ = ["SignalReader", "signal_of"]
+__all__ = ["SignalReader", "recording_of", "signal_of"]
 
 
 class SignalReader:
@@ -93,9 +93,7 @@ class SignalReader:
         """
         table = _frame(table)
         readings = self.schema.read(table, time_unit=time_unit)
-        recording = torch.zeros(len(readings.t), dtype=torch.int64)
-        if isinstance(table, TemporalGraph) and table.signal_recording is not None:
-            recording = table.signal_recording.cpu()
+        recording = recording_of(table, len(readings.t))
         if not len(recording):
             raise GraphError("signal", "there are no readings", got="0 rows")
         graph = signal_of(readings, recording)
@@ -120,6 +118,13 @@ def _frame(table: Any) -> Any:
     if type(table).__module__.startswith("pyarrow") and hasattr(table, "to_pandas"):
         return table.to_pandas()
     return table
+
+
+def recording_of(table: Any, num_rows: int) -> Tensor:
+    """Return the recording of each row of a table or graph, int64 ``[T]``; a table is one."""
+    if isinstance(table, TemporalGraph) and table.signal_recording is not None:
+        return table.signal_recording.cpu()
+    return torch.zeros(num_rows, dtype=torch.int64)
 
 
 def signal_of(readings: Readings, recording: Tensor) -> TemporalGraph:

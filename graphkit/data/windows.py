@@ -21,7 +21,7 @@ from graphkit.errors import GraphError, GraphWarning
 if TYPE_CHECKING:
     from graphkit.data.temporal_graph import TemporalGraph
 
-__all__ = ["Window", "Windows", "windows"]
+__all__ = ["Window", "Windows", "name_short_recordings", "windows"]
 
 
 class Window(NamedTuple):
@@ -359,6 +359,27 @@ def windows(
         )
     channels = _channels(target_channels, graph.signal.size(-1))
     return Windows(graph, history, horizon, stride, delay, stretches, channels, num_gaps)
+
+
+def name_short_recordings(windows: Windows) -> list[int]:
+    """Return the numbers of the recordings without a window, and warn if there are any: they are
+    in no subset and in no metric.
+
+    Args:
+        windows: The windows of a graph.
+    """
+    graph = windows.graph
+    every = recording_bounds(graph.signal_recording, graph.signal.size(0))[0]
+    short = sorted(set(every.tolist()) - set(windows.recording.tolist()))
+    if short:
+        more = ", ..." if len(short) > 5 else ""
+        warnings.warn(
+            f"{len(short)} of {len(every)} recordings are shorter than a window of {windows.rows} "
+            f"rows and are left out: {', '.join(map(str, short[:5]))}{more}",
+            GraphWarning,
+            stacklevel=3,
+        )
+    return short
 
 
 def _stretches(

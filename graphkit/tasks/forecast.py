@@ -20,7 +20,7 @@ from graphkit.data.recordings import recording_bounds
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import TimeSplit
-from graphkit.data.windows import Windows
+from graphkit.data.windows import Windows, name_short_recordings
 from graphkit.errors import GraphError
 from graphkit.metrics import forecast_errors
 from graphkit.nn.inputs.number_types import at_least_float32, model_inputs
@@ -142,7 +142,7 @@ class Forecast(SignalTask):
             history, horizon, stride, delay=delay, target_channels=target_channels, gaps=gaps
         )
         self.graph = graph = self.windows.graph
-        self.gaps, self.too_short = gaps, self._find_short(self.windows)
+        self.gaps, self.too_short = gaps, name_short_recordings(self.windows)
         if self.windows.horizon == 0:
             raise GraphError("horizon", "there is nothing to forecast", expected="at least 1")
         self.in_steps, self.horizon = self.windows.history, self.windows.horizon

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,9 +9,6 @@ import torch
 from torch import Tensor
 
 from graphkit.checks import check_choice, check_count
-from graphkit.data.recordings import recording_bounds
-from graphkit.data.windows import Windows
-from graphkit.errors import GraphWarning
 from graphkit.tasks.graph_task import GraphTask
 from graphkit.tasks.window_stream import WindowQuery, WindowStream, shuffled
 
@@ -93,21 +89,6 @@ class SignalTask(GraphTask):
         return True
 
     # ---------------------------------------------------------------- for subclasses
-    def _find_short(self, windows: Windows) -> list[int]:
-        """Return the recordings without a window, and warn if there are any, because they are in
-        no subset and in no metric."""
-        every = recording_bounds(self.graph.signal_recording, self.graph.signal.shape[0])[0]
-        short = sorted(set(every.tolist()) - set(windows.recording.tolist()))
-        if short:
-            more = ", ..." if len(short) > 5 else ""
-            warnings.warn(
-                f"{len(short)} of {len(every)} recordings are shorter than a window of "
-                f"{windows.rows} rows and are left out: {', '.join(map(str, short[:5]))}{more}",
-                GraphWarning,
-                stacklevel=3,
-            )
-        return short
-
     def _asking(
         self, split: str, epoch: int, device: torch.device
     ) -> Callable[[Tensor, int], WindowQuery]:

@@ -17,6 +17,7 @@ from graphkit.data.recording_splits import recording_values
 from graphkit.data.scalers import Scaler
 from graphkit.data.window_index import WindowSplit
 from graphkit.data.window_splits import BlockSplit
+from graphkit.data.windows import name_short_recordings
 from graphkit.errors import GraphError, GraphWarning
 from graphkit.metrics import classification, ordinal
 from graphkit.nn.inputs.number_types import model_inputs
@@ -151,7 +152,7 @@ class WindowClassification(SignalTask):
         self.graph = graph = self.windows.graph
         self.gaps = "split" if gaps is None else gaps
         self.eval_windows = graph.windows(history, 0, eval_stride or history, gaps=self.gaps)
-        self.too_short = self._find_short(self.windows)
+        self.too_short = name_short_recordings(self.windows)
         self.split = split or BlockSplit()
         self.index = (
             self.split.split(self.windows).train,

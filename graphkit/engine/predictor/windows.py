@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,8 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphkit.data import TemporalGraph
-from graphkit.data.recordings import recording_bounds
+from graphkit.data.windows import name_short_recordings
 from graphkit.engine.predictor.class_table import class_table
 from graphkit.engine.predictor.signal_classes import SignalClassPredictor
 from graphkit.tasks.vote import vote as vote_of
@@ -81,7 +79,7 @@ class WindowPredictor(SignalClassPredictor):
         """
         graph = self._reader.recordings(table, time_unit)
         windows = graph.windows(self.history, 0, self._stride, gaps=self._gaps)
-        self._name_short(graph)
+        name_short_recordings(windows)
         masked, logits = self._reader.mask(graph), []
         for w in windows.batches(self.batch_size):
             logits.append(self._logits(w.x, w.x_mask if masked else None))
@@ -93,15 +91,3 @@ class WindowPredictor(SignalClassPredictor):
             recording, start = number, start[first]
         keys = {"recording": recording.numpy(), "start": self._starts(table, graph, start)}
         return class_table(found, self._classes, keys=keys)
-
-    def _name_short(self, graph: TemporalGraph) -> None:
-        """Warn about recordings without a window."""
-        recording, bounds = recording_bounds(graph.signal_recording, graph.signal.shape[0])
-        short = recording[bounds.diff() < self.history].tolist()
-        if short:
-            more = ", ..." if len(short) > 5 else ""
-            warnings.warn(
-                f"{len(short)} of {len(recording)} recordings are shorter than a window of "
-                f"{self.history} rows and are left out: {', '.join(map(str, short[:5]))}{more}",
-                stacklevel=3,
-            )

@@ -1,6 +1,8 @@
 """Checks that authors can run on their own models, layers and encoders."""
 
+from graphkit.testing.pinned_stream import pinned_queries, pinned_stream
 from graphkit.testing.predictor import check_predictor
+from graphkit.testing.rule_f import fill_rule_f, rule_f_image, rule_f_values
 from graphkit.testing.sequence_encoder import SEQUENCE_ENCODER_CHECKS, check_sequence_encoder
 from graphkit.testing.signal_model import (
     SIGNAL_CASES,
@@ -33,4 +35,9 @@ __all__ = [
     "check_signal_model",
     "check_static_model",
     "check_stream_model",
+    "fill_rule_f",
+    "pinned_queries",
+    "pinned_stream",
+    "rule_f_image",
+    "rule_f_values",
 ]

@@ -17,6 +17,7 @@ from graphkit.nn.stream.joint_readout import (
 from graphkit.nn.stream.message_store import MessageStore, PendingEvents
 from graphkit.nn.stream.n_cache import CacheRows, NCache
 from graphkit.nn.stream.node_tables import NodeTables
+from graphkit.nn.stream.pair_head import PairHead
 from graphkit.nn.stream.pair_table import PairTable
 from graphkit.nn.stream.queries import check_node_ids, check_pairs
 from graphkit.nn.stream.recent_neighbors import RecentNeighbors, RecentRows, RecordsAhead
@@ -42,6 +43,7 @@ __all__ = [
     "MessageStore",
     "NCache",
     "NodeTables",
+    "PairHead",
     "PairTable",
     "Patches",
     "PendingEvents",

@@ -35,6 +35,7 @@ _OPTIONAL = (
     ("numba", "numba", "fast", "compiled loops on the CPU"),
     ("torch_scatter", "torch-scatter", "scatter", "PyG's aggregations"),
     ("dgl", "dgl", "dgl", "to_dgl, from_dgl"),
+    ("tgb", "py-tgb", "tgb", "the oracle of the TGB protocol in tests"),
     ("pyarrow", "pyarrow", "scale", "Parquet and Arrow files"),
     ("duckdb", "duckdb", "scale", "queries over Parquet files"),
     ("matplotlib", "matplotlib", "plot", "curves of results"),

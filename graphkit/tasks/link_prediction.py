@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphkit.checks import check_choice, check_count
+from graphkit.checks import check_count
 from graphkit.data import TemporalGraph
-from graphkit.data.splits import HeldOutNodes, Split, hold_out_nodes, split_by_time
+from graphkit.data.splits import HeldOutNodes, Split
 from graphkit.errors import GraphError
 from graphkit.metrics import average_precision, batch_mean, hits_at_k, mrr, roc_auc
 from graphkit.registry import register
 from graphkit.tasks.answer import Answer
-from graphkit.tasks.graph_task import GraphTask
+from graphkit.tasks.graph_task import GraphTask, check_graph
+from graphkit.tasks.link_questions import (
+    DyGLibQuestions,
+    LinkQuestions,
+    TGBQuestions,
+    TimeQuestions,
+)
 from graphkit.tasks.queries import Query, QueryStream
 
 if TYPE_CHECKING:
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkPrediction"]
 
-_SPLITS = ("train", "val", "test")
 _KEPT = 1 << 20  # largest number of scores for which targets and weights are cached
 
 
@@ -66,9 +71,12 @@ class LinkPrediction(GraphTask):
         within_batch: Whether a query can use the strictly earlier events of its own batch, as in
             implementations that search histories by time; for models with ``reads_earlier``. The
             available history then does not depend on the batch size.
-        batch_mean: Whether to also report ``ap_batch_mean_32`` and ``auc_batch_mean_32``, the means
-            over batches of 32 events that many papers report.
+        batch_mean: Number of events of the batches over which ``ap_batch_mean_32`` and
+            ``auc_batch_mean_32`` (with this number in place of 32) are computed: the means over
+            batches that many papers report. ``True`` is 32, ``False`` disables these metrics.
         seed: Seed of the negatives and of the held-out nodes.
+        candidate_tile: Maximum number of candidates per event that an evaluation passes to the
+            model at once, which bounds its memory; ``None`` passes all.
 
     Raises:
         GraphError: A fraction or a number is out of range, or training has no event.
@@ -94,42 +102,156 @@ class LinkPrediction(GraphTask):
         hold_out: float = 0.1,
         allow_true: bool = False,
         within_batch: bool = False,
-        batch_mean: bool = False,
+        batch_mean: bool | int = False,
         seed: int = 0,
+        candidate_tile: int | None = 100,
     ) -> None:
-        super().__init__(graph)
-        num_train_negatives = check_count(
-            num_train_negatives, "num_train_negatives", "training needs something to tell apart"
+        check_graph(graph)
+        questions = TimeQuestions(
+            graph,
+            val=val,
+            test=test,
+            negatives=negatives,
+            num_train_negatives=num_train_negatives,
+            eval_negatives=eval_negatives,
+            candidates=candidates,
+            inductive=inductive,
+            hold_out=hold_out,
+            allow_true=allow_true,
+            within_batch=within_batch,
+            batch_mean=batch_mean,
+            seed=seed,
         )
-        self._lists = candidates if hasattr(candidates, "pool") else None
-        if self._lists is not None:
-            candidates = self._lists.pool["size"]
-        elif isinstance(candidates, bool) or candidates != 0:
-            candidates = check_count(candidates, "candidates", "neither a number nor fixed lists")
-        if isinstance(eval_negatives, str):
-            eval_negatives = (eval_negatives,)
-        self.negatives = negatives
-        self.eval_negatives = tuple(dict.fromkeys([negatives, *eval_negatives]))
-        self.num_train_negatives = num_train_negatives
-        self.candidates = candidates
-        self.allow_true = allow_true
-        self.within_batch = within_batch
-        self._ranked_among = "random destinations" if self._lists is None else "fixed lists"
-        self.batch_mean = batch_mean
-        self.seed = int(seed)
-        self._shares = (val, test)
-        self._full = split_by_time(graph, val, test)
-        self.held_out: HeldOutNodes | None = None
-        self.split = self._full
-        if inductive:
-            self.held_out = hold_out_nodes(graph, hold_out, seed=seed, after=1 - val - test)
-            self.split = _split_like(self.held_out.seen, self._full)
-        if len(self.split.train) == 0:
-            raise GraphError("train", "no event is left to train on")
-        self._samplers: dict[tuple[str, str, str], Any] = {}
+        self._set(questions, candidate_tile)
+
+    @classmethod
+    def dyglib(
+        cls,
+        graph: TemporalGraph,
+        *,
+        negatives: str | Sequence[str] = ("random", "historical", "inductive"),
+        new_nodes: bool = False,
+        within_batch: bool = False,
+        seed: int = 0,
+        candidate_tile: int | None = 100,
+    ) -> LinkPrediction:
+        """Create the task in the protocol of DyGLib, whose figures most papers report.
+
+        The split is by time at the quantiles 0.70 and 0.85. Training contains no event of some
+        drawn nodes, for the transductive figures and for those of new nodes alike. The negatives of
+        validation and test are those of the published code
+        (:class:`~graphkit.sampling.negatives.DyGLibNegatives`): historical and inductive negatives
+        replace both ends of the event. ``ap_batch_mean_200`` and ``auc_batch_mean_200`` are the
+        published metrics, means over batches of 200 events; ``ap`` and ``auc`` are those of the
+        whole split, and the suffixes ``_historical`` and ``_inductive`` name the negatives. The
+        epoch is selected by the validation with random negatives.
+
+        Args:
+            graph: The stream.
+            negatives: Kinds of the negatives of the test.
+            new_nodes: Whether the test contains only events with a node that training does not
+                contain. Training and validation do not depend on this argument.
+            within_batch: For models that read histories by time (``reads_earlier``): whether a
+                query can use the strictly earlier events of its own batch and the early events of
+                drawn nodes, as the neighbour lists of the published code. Without it, validation
+                continues from the state after training, and the state does not change inside a
+                batch of 200 events.
+            seed: Seed of the training negatives.
+            candidate_tile: As for :class:`LinkPrediction`.
+
+        Raises:
+            GraphError: The stream is too short for the split.
+            UnknownNameError: There are no negatives of that name.
+        """
+        check_graph(graph)
+        questions = DyGLibQuestions(
+            graph,
+            negatives=negatives,
+            new_nodes=new_nodes,
+            within_batch=within_batch,
+            seed=seed,
+        )
+        task = cls.__new__(cls)
+        task._set(questions, candidate_tile)
+        return task
+
+    @classmethod
+    def tgb(
+        cls,
+        graph: TemporalGraph,
+        *,
+        num_negatives: int | None = None,
+        lists: Mapping[str, FixedNegatives] | None = None,
+        within_batch: bool = False,
+        seed: int = 0,
+        candidate_tile: int | None = 100,
+    ) -> LinkPrediction:
+        """Create the task in the protocol of the Temporal Graph Benchmark (TGB).
+
+        The split is by time at the quantiles 0.70 and 0.85. ``mrr`` and ``hits@10`` rank the true
+        destination of each event of validation and test among a fixed list of destinations, with
+        ties averaged; the epoch is selected by the MRR of the validation. A score of a pair does
+        not depend on the other candidates, so that the candidates of an event are scored in tiles.
+
+        Args:
+            graph: The stream.
+            num_negatives: Length of the lists, which are drawn by the rule of the benchmark
+                (:func:`~graphkit.sampling.negatives.tgb_negatives`): 20 for tgbl-coin, -comment and
+                -flight, 100 for tgbl-review; ``None`` for every possible destination, as in
+                tgbl-wiki.
+            lists: Published lists of ``"val"`` and ``"test"``, instead of drawn ones.
+            within_batch: For models that read histories by time (``reads_earlier``): whether a
+                query can use the strictly earlier events of its own batch.
+            seed: Seed of the training negatives.
+            candidate_tile: As for :class:`LinkPrediction`.
+
+        Raises:
+            GraphError: A split is empty, or the lists belong to other events.
+        """
+        check_graph(graph)
+        questions = TGBQuestions(
+            graph,
+            num_negatives=num_negatives,
+            lists=lists,
+            within_batch=within_batch,
+            seed=seed,
+        )
+        task = cls.__new__(cls)
+        task._set(questions, candidate_tile)
+        return task
+
+    def _set(self, questions: LinkQuestions, candidate_tile: int | None) -> None:
+        super().__init__(questions.graph)
+        if candidate_tile is not None:
+            candidate_tile = check_count(candidate_tile, "candidate_tile", "no candidate fits")
+        self.questions, self.candidate_tile = questions, candidate_tile
+        self.selection = questions.selection
         self._constants: dict[Any, tuple[Tensor, Tensor]] = {}
-        for kind in self.eval_negatives:  # raises for an unknown name before training
-            self._sampler(kind, "test")
+
+    @property
+    def split(self) -> Split:
+        """Training, validation and test events."""
+        return self.questions.split
+
+    @property
+    def held_out(self) -> HeldOutNodes | None:
+        """Nodes without events in training and validation, with ``inductive=True``."""
+        return self.questions.held_out
+
+    @property
+    def candidates(self) -> int:
+        """Number of candidates per event for ``mrr``, 0 for none."""
+        return self.questions.candidates
+
+    @property
+    def within_batch(self) -> bool:
+        """Whether a query can use the strictly earlier events of its own batch."""
+        return self.questions.within_batch
+
+    @property
+    def seed(self) -> int:
+        """Seed of the negatives."""
+        return self.questions.seed
 
     # ---------------------------------------------------------------- queries
     def columns_read(self, model: Any) -> set[str]:
@@ -152,33 +274,21 @@ class LinkPrediction(GraphTask):
         device: torch.device | str = "cpu",
     ) -> QueryStream:
         """Return the batches of a split with candidates; see :class:`graphkit.protocols.Task`."""
-        batch_size = check_count(batch_size, "batch_size", "not a batch size")
-        asked = None
-        if split == "test" and self.held_out is not None:
-            asked = self.held_out.touches(self.split.test.src, self.split.test.dst)
-        drawn = []
-        for kind, purpose, num in self._columns(split, final):
-            sampler = self._sampler(kind, split, purpose)
-            sampler.reset(epoch=epoch if split == "train" else 0)
-            drawn.append((sampler, num))
-        return QueryStream(self._events(split), drawn, batch_size, asked, device)
+        return self.questions.stream(split, batch_size, epoch, final, device)
 
     def past(self, split: str) -> list[TemporalGraph]:
-        """Return the splits before this one; for the test with held-out nodes, these include all
-        events, also those removed from training."""
-        check_choice(split, "split", _SPLITS)
-        complete = split == "test" and self.held_out is not None
-        return list((self._full if complete else self.split)[: _SPLITS.index(split)])
+        """Return the events before a split, in consecutive parts, as a model observes them."""
+        return self.questions.past(split)
 
     def continues(self, split: str) -> bool:
-        """Whether the run can continue into a split without a replay, which is false only for the
-        test with held-out nodes."""
-        return not (split == "test" and self.held_out is not None)
+        """Whether the run can continue into a split without a replay of :meth:`past`."""
+        return self.questions.continues(split)
 
     # ---------------------------------------------------------------- answers
     def score(self, model: nn.Module, query: Query) -> Answer:
         """Return logits ``[B, C]`` of the candidates; the target is the column of the true
         destination, which is 0 in every row."""
+        settings = {}
         if self.within_batch:
             if not getattr(model, "reads_earlier", False):
                 raise GraphError(
@@ -187,9 +297,24 @@ class LinkPrediction(GraphTask):
                     expected="a model with reads_earlier, such as 'history'",
                     fix="Leave within_batch out, or take smaller batches.",
                 )
-            logits = model.score(query.src, query.dst, query.t, earlier=query.events)
+            settings["earlier"] = query.events
+        dst = query.dst
+        padding = (dst < 0) if self.questions.padded and not torch.is_grad_enabled() else None
+        if padding is not None:  # lists of different lengths
+            dst = torch.where(padding, dst[:, :1], dst)
+        own = dst.shape[1] - (0 if query.others is None else query.others.shape[1])
+        tile = self.candidate_tile
+        if query.others is None and (tile is None or own <= tile or torch.is_grad_enabled()):
+            logits = model.score(query.src, dst, query.t, **settings)
         else:
-            logits = model.score(query.src, query.dst, query.t)
+            tiles = dst[:, :own].split(tile or own, dim=1)
+            parts = [model.score(query.src, some, query.t, **settings) for some in tiles]
+            if query.others is not None:
+                for src, one in zip(query.others.unbind(1), dst[:, own:].unbind(1)):
+                    parts.append(model.score(src, one, query.t, **settings).unsqueeze(1))
+            logits = torch.cat(parts, dim=1)
+        if padding is not None:
+            logits = logits.masked_fill(padding, -torch.inf)
         return Answer(logits, query.src.new_zeros(len(query)))
 
     def loss(self, answer: Answer, total: int) -> Tensor:
@@ -232,7 +357,8 @@ class LinkPrediction(GraphTask):
         """
         answer = Answer.cat(answers)
         scores, found = answer.prediction, dict[str, float]()
-        asked = 1 + sum(num for _, _, num in self._columns(split, final))
+        questions, columns = self.questions, self.questions.columns(split, final)
+        asked = 1 + sum(column.num for column in columns)
         if scores.shape[1] != asked:
             raise GraphError(
                 "answers",
@@ -243,115 +369,61 @@ class LinkPrediction(GraphTask):
             )
         if answer.target is not None and bool(answer.target.any()):
             raise GraphError("target", "the true destination is not in the first column")
-        positive, column = scores[:, 0], 1
-        for kind, purpose, num in self._columns(split, final):
-            part = scores[:, column : column + num]
-            column += num
-            if purpose == "rank":
+        mean = f"_batch_mean_{questions.batch_mean}" if questions.batch_mean else ""
+        means = mean and (final or self.selection.endswith(mean))
+        positive, first = scores[:, 0], 1
+        for column in columns:
+            part = scores[:, first : first + column.num]
+            first += column.num
+            if column.purpose == "rank":
                 ranked = torch.cat([positive.unsqueeze(1), part], dim=1)
                 found["mrr"] = mrr(ranked)
                 found["hits@10"] = hits_at_k(ranked, 10)
                 continue
-            suffix = "" if kind == self.negatives else f"_{kind}"
-            found[f"ap{suffix}"] = average_precision(positive, part)
-            found[f"auc{suffix}"] = roc_auc(positive, part)
-            if self.batch_mean and final:
-                for name, metric in (("ap", average_precision), ("auc", roc_auc)):
-                    mean = batch_mean(metric, positive, part, 32)
-                    found[f"{name}{suffix}_batch_mean_32"] = mean
+            suffix = "" if column.kind == questions.main else f"_{column.kind}"
+            metrics = {"ap": average_precision, "auc": roc_auc}
+            found |= {f"{name}{suffix}": metric(positive, part) for name, metric in metrics.items()}
+            if means:
+                for name, metric in metrics.items():
+                    value = batch_mean(metric, positive, part, questions.batch_mean)
+                    found[f"{name}{suffix}{mean}"] = value
         return found
 
     # ---------------------------------------------------------------- record
     def protocol(self) -> dict[str, Any]:
         """Return the split, the negatives with their pools and the definition of each metric, as
         plain values."""
-        pools = {
-            f"{split}, {kind}" + (", ranking" if purpose == "rank" else ""): (
-                self._sampler(kind, split, purpose).pool
-            )
-            for split in _SPLITS
-            for kind, purpose, _ in self._columns(split, final=split == "test")
-        }
-        return {**super().protocol(), "pools": pools}
+        return {**super().protocol(), "pools": self.questions.pools()}
 
     def identity(self) -> dict[str, Any]:
         """Return the part of :meth:`protocol` that determines the numbers. It is equal before and
         after a run, unlike the number of draws from a pool."""
-        val, test = self._shares
+        questions = self.questions
         whole = "over all positives and negatives of the split at once"
-        ranked = f"positive among {self.candidates} {self._ranked_among}, ties averaged"
-        asked = len(self.split.test)
-        if self.held_out is not None:
-            asked = int(self.held_out.touches(self.split.test.src, self.split.test.dst).sum())
+        computed = {"ap": whole, "auc": whole}
+        if questions.candidates:
+            ranked = (
+                f"positive among {questions.candidates} {questions.ranked_among}, ties averaged"
+            )
+            computed |= {"mrr": ranked, "hits@10": ranked}
+        if questions.batch_mean:
+            size = questions.batch_mean
+            text = f"mean over batches of {size} events"
+            computed |= {f"{name}_batch_mean_{size}": text for name in ("ap", "auc")}
         return {
-            "split": f"{1 - val - test:.0%}/{val:.0%}/{test:.0%} by time quantile",
-            "events": {s: len(getattr(self.split, s)) for s in _SPLITS},
-            "test_queries": asked,
-            "inductive": None
-            if self.held_out is None
-            else {
-                "held_out_nodes": self.held_out.nodes.numel(),
-                "train_and_val": "without events that touch a held-out node",
-                "test": "events that touch one, after replaying all earlier events",
-            },
-            "negatives": {"train": self.negatives, "val": self.negatives, "test": self.negatives},
-            "negatives_per_event": {"train": self.num_train_negatives, "val": 1, "test": 1},
-            "also_tested_on": list(self.eval_negatives[1:]),
-            "candidates": self.candidates,
-            "true_events_as_negatives": self.allow_true,
-            "within_batch": self.within_batch,
-            "negatives_seed": self.seed,
-            "redrawn": "training negatives every epoch; validation and test never",
+            "name": questions.name,
+            **questions.identity(),
+            "within_batch": questions.within_batch,
+            "context": "event" if questions.within_batch else "batch",
+            "negatives_seed": questions.seed,
             "selection": self.selection,
-            "computed": {"ap": whole, "auc": whole}
-            | ({"mrr": ranked, "hits@10": ranked} if self.candidates else {}),
+            "computed": computed,
             "stream_sha256": self._fingerprint,
         }
 
     # ---------------------------------------------------------------- internals
     def _summary(self) -> str:
-        val, test = self._shares
-        kind = "" if self.held_out is None else "inductive, "
-        text = f"{kind}split {1 - val - test:.0%}/{val:.0%}/{test:.0%} by time"
-        blind = ", true events among them" if self.allow_true else ""
-        text += f", {self.negatives} negatives (seed {self.seed}{blind})"
-        text += ", AP and AUC over the whole split"
-        return text + (f", MRR of {self.candidates} candidates" if self.candidates else "")
-
-    def _columns(self, split: str, final: bool) -> list[tuple[str, str, int]]:
-        """Kinds, purposes and numbers of the negatives of a split, in the order of the columns."""
-        check_choice(split, "split", _SPLITS)
-        if split == "train" and not final:
-            return [(self.negatives, "pair", self.num_train_negatives)]
-        if not final:
-            return [(self.negatives, "pair", 1)]
-        columns = [(kind, "pair", 1) for kind in self.eval_negatives]
-        kind = "random" if self._lists is None else "fixed"
-        return columns + ([(kind, "rank", self.candidates)] if self.candidates else [])
-
-    def _sampler(self, kind: str, split: str, purpose: str = "pair") -> Any:
-        if purpose == "rank" and self._lists is not None:
-            return self._lists
-        key = (kind, split, purpose)
-        if key not in self._samplers:
-            from graphkit.sampling import negatives
-
-            # Negatives of training are drawn only from the destinations in the training period.
-            # With held-out nodes, training and validation draw from events without such nodes only.
-            seen = self.graph if split == "test" or self.held_out is None else self.held_out.seen
-            options = {"pool": self.split.train.dst.unique()} if split == "train" else {}
-            self._samplers[key] = negatives.create(
-                kind,
-                graph=seen,
-                train=self.split.train,
-                seed=self.seed + (purpose == "rank"),
-                allow_true=self.allow_true,
-                **options,
-            )
-        return self._samplers[key]
-
-    def _events(self, split: str) -> TemporalGraph:
-        return getattr(self.split, split)
+        return self.questions.summary()
 
     @functools.cached_property
     def _fingerprint(self) -> str:
@@ -362,11 +434,3 @@ class LinkPrediction(GraphTask):
                 digest.update(column.cpu().contiguous().numpy().tobytes())
             digest.update(b"|")
         return digest.hexdigest()[:16]
-
-
-def _split_like(seen: TemporalGraph, full: Split) -> Split:
-    """Split with training and validation parts of the seen events and the test part of all."""
-    borders = [subset.t_min for subset in (full.val, full.test)]
-    second = borders[1]
-    first = borders[0] if borders[0] is not None else second
-    return Split(seen.between(None, first), seen.between(first, second), full.test)

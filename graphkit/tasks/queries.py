@@ -22,7 +22,11 @@ _CELLS = 1 << 20
 
 
 class Sampler(Protocol):
-    """A sampler of negatives: a pure function of the seed, the epoch and the event ids."""
+    """A sampler of negatives: a pure function of the seed, the epoch and the event ids.
+
+    A sampler with a true attribute ``redraws_source`` also has ``sources(batch) -> [B, num]``, the
+    sources of its negatives.
+    """
 
     def sample(self, batch: EventBatch, num: int) -> Tensor: ...
 
@@ -38,16 +42,27 @@ class Query:
         events: The whole batch, which is passed to ``observe`` after it has been scored. It has
             more than ``B`` events if only some of them are queries.
         first: Position of row 0 among all queries of the split.
+        others: Sources of the last columns of ``dst``, int64 ``[B, R]``, for negatives with another
+            source than the event; ``None`` if all candidates have the source ``src``.
     """
 
-    __slots__ = ("dst", "events", "first", "src", "t")
+    __slots__ = ("dst", "events", "first", "others", "src", "t")
 
-    def __init__(self, src: Tensor, dst: Tensor, t: Tensor, events: EventBatch, first: int) -> None:
+    def __init__(
+        self,
+        src: Tensor,
+        dst: Tensor,
+        t: Tensor,
+        events: EventBatch,
+        first: int,
+        others: Tensor | None = None,
+    ) -> None:
         self.src = src
         self.dst = dst
         self.t = t
         self.events = events
         self.first = first
+        self.others = others
 
     def __len__(self) -> int:
         return self.src.shape[0]
@@ -56,7 +71,8 @@ class Query:
         """Return the contiguous rows of one of ``world`` processes, with all events."""
         total = len(self)
         a, b = total * rank // world, total * (rank + 1) // world
-        return Query(self.src[a:b], self.dst[a:b], self.t[a:b], self.events, self.first + a)
+        others = None if self.others is None else self.others[a:b]
+        return Query(self.src[a:b], self.dst[a:b], self.t[a:b], self.events, self.first + a, others)
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ class QueryStream:
     Args:
         graph: The events of the split.
         negatives: Pairs of a sampler and its number of negatives per event; the columns of
-            :attr:`Query.dst` follow this order.
+            :attr:`Query.dst` follow this order. Samplers that redraw the source come last.
         batch_size: Number of events per batch.
         asked: Boolean mask of the events that are scored, ``[E]``; by default all. The others are
             only observed.
@@ -127,11 +143,17 @@ class QueryStream:
             sizes = [int(part.sum()) for part in mask.cpu().split(self.batch_size)]
         drawn = [sampler.sample(asked, num) for sampler, num in self.negatives]
         dst = torch.cat([asked.dst.unsqueeze(1), *(d.to(asked.dst.device) for d in drawn)], dim=1)
+        redrawn = [s.sources(asked) for s, _ in self.negatives if _redraws_source(s)]
+        others = torch.cat(redrawn, dim=1).split(sizes) if redrawn else None
         rows = zip(asked.src.split(sizes), dst.split(sizes), asked.t.split(sizes))
         for index, (src, candidates, t) in enumerate(rows):
             batch = EventBatch(*(None if p is None else p[index] for p in parts))
-            yield Query(src, candidates, t, batch, first)
+            yield Query(src, candidates, t, batch, first, others and others[index])
             first += src.shape[0]
+
+
+def _redraws_source(sampler: Sampler) -> bool:
+    return getattr(sampler, "redraws_source", False)
 
 
 def _cut(column: Tensor | None, size: int) -> tuple[Tensor, ...] | None:

@@ -12,17 +12,21 @@ from __future__ import annotations
 from typing import Any
 
 from graphkit.registry import get
+from graphkit.sampling.negatives.dyglib import DyGLibNegatives
 from graphkit.sampling.negatives.fixed import FixedNegatives
 from graphkit.sampling.negatives.historical import HistoricalNegatives
 from graphkit.sampling.negatives.inductive import InductiveNegatives
 from graphkit.sampling.negatives.random import RandomNegatives
+from graphkit.sampling.negatives.tgb import tgb_negatives
 
 __all__ = [
+    "DyGLibNegatives",
     "FixedNegatives",
     "HistoricalNegatives",
     "InductiveNegatives",
     "RandomNegatives",
     "create",
+    "tgb_negatives",
 ]
 
 

@@ -38,7 +38,7 @@ class FixedNegatives:
     :meth:`save` writes it. The record of a result contains its SHA-256.
 
     Args:
-        lists: int64 ``[M, K]``, or the path of an ``.npz`` file.
+        lists: int64 or int32 ``[M, K]``, or the path of an ``.npz`` file.
         event_id: int64 ``[M]``, the event of each row. Default for a tensor: ``0..M-1``.
         sha256: Expected SHA-256; other lists are refused.
         graph: The graph. If given, lists are checked against its events and nodes. Default: the
@@ -46,6 +46,7 @@ class FixedNegatives:
         train: The training subset (only used if ``graph`` is not given).
         seed: Ignored; accepted so that all kinds have the same arguments.
         allow_true: Accept lists that contain a true event of the same source and time.
+        padded: Accept lists of different lengths, padded at the end with -1.
 
     Raises:
         GraphError: The file is damaged or lacks these arrays, shapes do not match, an id is
@@ -62,8 +63,10 @@ class FixedNegatives:
         train: TemporalGraph | None = None,
         seed: int = 0,
         allow_true: bool = False,
+        padded: bool = False,
     ) -> None:
         del seed
+        self.padded = padded
         if lists is None:
             raise GraphError(
                 "lists",
@@ -76,11 +79,11 @@ class FixedNegatives:
             source = Path(lists)
             self._drawn_from = Path(lists).name
             lists, event_id = _read(Path(lists))
-        if lists.dim() != 2 or lists.dtype != torch.int64:
+        if lists.dim() != 2 or lists.dtype not in (torch.int64, torch.int32):
             raise GraphError(
                 "lists",
                 "not lists of nodes",
-                expected="int64, shape [M, K]",
+                expected="int64 or int32, shape [M, K]",
                 got=f"{lists.dtype}, {list(lists.shape)}",
             )
         if event_id is None:
@@ -99,7 +102,7 @@ class FixedNegatives:
             raise GraphError(
                 "event_id", "an event is listed twice", got=int(self._event_id[int(twice[0])])
             )
-        self._check_range("a node id is negative", self._lists < 0, "ids from 0")
+        self._check_ids()
         self._sha256 = fingerprint(self._event_id, self._lists)
         if sha256 is not None and sha256 != self._sha256:
             raise GraphError(
@@ -127,6 +130,34 @@ class FixedNegatives:
         rows = max(1, chunk // num)
         parts = [sampler.sample(batch, num) for batch in graph.batches(size=rows)]
         return cls(torch.cat(parts), graph.event_id.clone())
+
+    def check_covers(self, events: TemporalGraph) -> None:
+        """Raise if an event has no list, or if a list names a node that the graph does not have.
+
+        Raises:
+            GraphError: The first such event.
+        """
+        known = self._event_id.to(events.event_id.device)
+        row = torch.searchsorted(known, events.event_id).clamp_(max=max(known.numel() - 1, 0))
+        absent = (
+            known[row] != events.event_id
+            if known.numel()
+            else torch.ones_like(row, dtype=torch.bool)
+        )
+        if bool(absent.any()):
+            first = int(absent.nonzero()[0])
+            raise GraphError(
+                "event_id",
+                "no list for this event",
+                row=first,
+                got=int(events.event_id[first]),
+                fix="These lists were made for other events; use them on that split only.",
+            )
+        self._check_range(
+            "a node id is too large",
+            self._lists >= events.num_nodes,
+            f"below num_nodes={events.num_nodes}",
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the lists to an ``.npz`` file, atomically."""
@@ -162,7 +193,7 @@ class FixedNegatives:
                 got=int(wanted[first]),
                 fix="These lists were made for other events; use them on that split only.",
             )
-        return self._lists[row, :num].to(batch.src.device)
+        return self._lists[row, :num].long().to(batch.src.device)
 
     @property
     def pool(self) -> dict[str, Any]:
@@ -195,13 +226,23 @@ class FixedNegatives:
         at = torch.searchsorted(known, wanted).clamp_(max=known.numel() - 1)
         here = known[at] == wanted
         group = truth.group(truth.csr.src[at], truth.csr.t[at]).masked_fill_(~here, -1)
-        true = truth.contains(group.unsqueeze(1), self._lists.to(device))
+        true = truth.contains(group.unsqueeze(1), self._lists.to(device).long())
         self._check_range(
             "a negative is a true event of this source and time",
             true.to(self._lists.device),
             "no true event",
             " Pass allow_true=True to keep it.",
         )
+
+    def _check_ids(self) -> None:
+        bad, expected = self._lists < 0, "ids from 0"
+        if self.padded:
+            pad = self._lists == -1
+            expected += ", then -1 up to the end of the row"
+            begun = pad[:, :-1] & ~pad[:, 1:]  # an id behind padding
+            bad = bad & ~pad
+            bad[:, 1:] |= begun
+        self._check_range("a node id is negative", bad, expected)
 
     def _check_range(self, problem: str, bad: Tensor, expected: str, fix: str = "") -> None:
         if bool(bad.any()):
